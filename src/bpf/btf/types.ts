@@ -89,10 +89,12 @@ export interface BtfFwd extends Named<"FWD"> {
 /** component_idx: -1 for the type itself, else the member or parameter. */
 export interface BtfDeclTag extends Referring<"DECL_TAG"> {
   readonly component_idx: number;
+  /** A C attribute by its own name rather than btf_decl_tag (kind_flag); absent means no. */
+  readonly attribute?: boolean;
 }
 
 export interface BtfTypeTag extends Referring<"TYPE_TAG"> {
-  /** The tag is on a type named by attribute rather than by a pointer (kind_flag). */
+  /** A C attribute by its own name rather than btf_type_tag (kind_flag). */
   readonly attribute: boolean;
 }
 
