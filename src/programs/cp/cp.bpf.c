@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cp: copies a regular file with nr_buffers reads or writes in flight, of buffer_size bytes each.
+ *
+ * Every buffer is a slot that owns one chunk of the file at a time and goes
+ *
+ *     read -> write -> (rest of the write) -> (rest of a short read) -> next chunk
+ *
+ * so a slot has at most one request in flight and user_data is its number. A read of 0 bytes is the end of the file.
+ * After the first error nothing new is started, what is in flight is waited for, and `result` says what happened.
+ */
+#include "loopstep.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+#define MAX_BUFFERS 64
+#define EIO 5
+#define EINTR 4
+#define EAGAIN 11
+#define EINVAL 22
+
+/* Descriptors of the two files. */
+__s32 in_fd;
+__s32 out_fd;
+/* Process address of nr_buffers * buffer_size bytes. */
+__u64 buffers;
+__u32 buffer_size = 65536;
+/* 1..64, and at most sq_entries and cq_entries. */
+__u32 nr_buffers = 8;
+
+/* Bytes copied so far; the file's size after a full run. */
+__u64 bytes_copied;
+__u64 reads;
+__u64 writes;
+/* 0, or the negative errno of the request that failed, with its opcode and file offset below. */
+__s32 result;
+__u32 failed_opcode;
+__u64 failed_offset;
+
+struct slot {
+	/* file offset and length of the request in flight or to be made */
+	__u64 offset;
+	__u32 len;
+	/* place of the request in the buffer: writes of what was read may come in several pieces */
+	__u32 at;
+	/* bytes of the chunk not yet read */
+	__u32 left;
+	__u8 opcode;
+	/* a request is to be made for this slot */
+	__u8 ready;
+};
+
+static struct slot slots[MAX_BUFFERS];
+static __u64 next_offset;
+static __u32 inflight;
+static __u8 started, eof;
+
+static __attribute__((always_inline)) void next_chunk(struct slot *slot)
+{
+	if (eof || result)
+		return;
+	slot->opcode = IORING_OP_READ;
+	slot->offset = next_offset;
+	slot->len = buffer_size;
+	slot->left = buffer_size;
+	slot->at = 0;
+	slot->ready = 1;
+	next_offset += buffer_size;
+}
+
+static __attribute__((always_inline)) void fail(struct slot *slot, __s32 error)
+{
+	if (result)
+		return;
+	result = error;
+	failed_opcode = slot->opcode;
+	failed_offset = slot->offset;
+}
+
+static __attribute__((always_inline)) void complete(struct slot *slot, __s32 res)
+{
+	if (res == -EINTR || res == -EAGAIN) {
+		slot->ready = 1;
+		return;
+	}
+	if (res < 0) {
+		fail(slot, res);
+		return;
+	}
+	if (slot->opcode == IORING_OP_READ) {
+		reads++;
+		if (!res) {
+			eof = 1;
+			return;
+		}
+		slot->left -= res;
+		slot->opcode = IORING_OP_WRITE;
+		slot->at = 0;
+		slot->len = res;
+		slot->ready = 1;
+		return;
+	}
+	writes++;
+	if (!res) {
+		fail(slot, -EIO);
+		return;
+	}
+	bytes_copied += res;
+	slot->offset += res;
+	slot->at += res;
+	slot->len -= res;
+	slot->ready = 1;
+	if (slot->len)
+		return;
+	slot->ready = 0;
+	if (!slot->left) {
+		next_chunk(slot);
+		return;
+	}
+	/* the read was short: ask for the rest of the chunk; 0 will tell the end of the file */
+	slot->opcode = IORING_OP_READ;
+	slot->len = slot->left;
+	slot->at = 0;
+	slot->ready = 1;
+}
+
+LOOP_STEP(cp)
+{
+	__u8 *rings = bpf_io_uring_get_region(ring, IOU_REGION_CQ, cqes_offset + cq_entries * sizeof(struct io_uring_cqe));
+	struct io_uring_sqe *sqes = (void *)bpf_io_uring_get_region(ring, IOU_REGION_SQ, sq_entries * sizeof(struct io_uring_sqe));
+	__u32 *cq_head, *cq_tail, head, ready, queued = 0;
+	struct io_uring_cqe *cqes;
+	int i, submitted;
+
+	if (!rings || !sqes)
+		return IOU_LOOP_STOP;
+	cq_head = (__u32 *)(rings + cq_head_offset);
+	cq_tail = (__u32 *)(rings + cq_tail_offset);
+	cqes = (struct io_uring_cqe *)(rings + cqes_offset);
+
+	if (!started) {
+		started = 1;
+		if (!nr_buffers || nr_buffers > MAX_BUFFERS || nr_buffers > sq_entries || nr_buffers > cq_entries || !buffer_size) {
+			result = -EINVAL;
+			return IOU_LOOP_STOP;
+		}
+		bpf_for(i, 0, nr_buffers)
+			next_chunk(&slots[i & (MAX_BUFFERS - 1)]);
+	}
+
+	head = *cq_head;
+	ready = *cq_tail - head;
+	if (ready > cq_entries)
+		ready = cq_entries;
+	bpf_for(i, 0, ready) {
+		struct io_uring_cqe *cqe = &cqes[(head + i) & (cq_entries - 1)];
+
+		complete(&slots[cqe->user_data & (MAX_BUFFERS - 1)], cqe->res);
+	}
+	*cq_head = head + ready;
+	inflight -= ready;
+
+	bpf_for(i, 0, nr_buffers) {
+		__u32 n = i & (MAX_BUFFERS - 1);
+		struct slot *slot = &slots[n];
+		struct io_uring_sqe *sqe;
+
+		if (!slot->ready || result)
+			continue;
+		slot->ready = 0;
+		sqe = &sqes[queued & (sq_entries - 1)];
+		__builtin_memset(sqe, 0, sizeof(*sqe));
+		sqe->opcode = slot->opcode;
+		sqe->fd = slot->opcode == IORING_OP_READ ? in_fd : out_fd;
+		sqe->addr = buffers + (__u64)n * buffer_size + slot->at;
+		sqe->len = slot->len;
+		sqe->off = slot->offset;
+		sqe->user_data = n;
+		queued++;
+	}
+	if (queued) {
+		submitted = bpf_io_uring_submit_sqes(ring, queued);
+		if (submitted > 0)
+			inflight += submitted;
+		/* a request that was refused reports itself by its CQE; those behind it were not taken */
+		if (submitted < 0 && !result)
+			result = submitted;
+		else if (!submitted && !result)
+			result = -EAGAIN;
+	}
+	if (!inflight)
+		return IOU_LOOP_STOP;
+	params->cq_wait_idx = *cq_head + 1;
+	return IOU_LOOP_CONTINUE;
+}
+
+LOOP_OPS(cp);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nops: runs reqs_to_run NOP requests, keeping queue_depth of them in flight.
+ * The smallest loop that does everything a loop does: fill, submit, reap, wait.
+ */
+#include "loopstep.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+/* NOPs kept in flight; at most sq_entries count. */
+const volatile __u32 queue_depth = 8;
+
+/* Requests still to complete; 0 after a full run. */
+__u64 reqs_to_run;
+/* Requests completed. */
+__u64 reqs_done;
+/* Steps taken. */
+__u64 steps;
+/* 0, or the first negative CQE result or submission error. */
+__s32 result;
+
+static __u32 inflight;
+
+LOOP_STEP(nops)
+{
+	__u8 *rings = bpf_io_uring_get_region(ring, IOU_REGION_CQ, cqes_offset + cq_entries * sizeof(struct io_uring_cqe));
+	struct io_uring_sqe *sqes = (void *)bpf_io_uring_get_region(ring, IOU_REGION_SQ, sq_entries * sizeof(struct io_uring_sqe));
+	__u32 *cq_head, *cq_tail, head, ready, room;
+	struct io_uring_cqe *cqes;
+	int i, submitted;
+
+	if (!rings || !sqes)
+		return IOU_LOOP_STOP;
+	cq_head = (__u32 *)(rings + cq_head_offset);
+	cq_tail = (__u32 *)(rings + cq_tail_offset);
+	cqes = (struct io_uring_cqe *)(rings + cqes_offset);
+	steps++;
+
+	head = *cq_head;
+	ready = *cq_tail - head;
+	if (ready > cq_entries)
+		ready = cq_entries;
+	bpf_for(i, 0, ready) {
+		struct io_uring_cqe *cqe = &cqes[(head + i) & (cq_entries - 1)];
+
+		if (cqe->res < 0 && !result)
+			result = cqe->res;
+	}
+	*cq_head = head + ready;
+	inflight -= ready;
+	reqs_done += ready;
+	reqs_to_run -= ready;
+
+	if (result || !reqs_to_run)
+		return IOU_LOOP_STOP;
+
+	room = queue_depth < sq_entries ? queue_depth : sq_entries;
+	room = inflight < room ? room - inflight : 0;
+	if (room > reqs_to_run - inflight)
+		room = reqs_to_run - inflight;
+	bpf_for(i, 0, room) {
+		struct io_uring_sqe *sqe = &sqes[i & (sq_entries - 1)];
+
+		__builtin_memset(sqe, 0, sizeof(*sqe));
+		sqe->opcode = IORING_OP_NOP;
+		sqe->user_data = i;
+	}
+	if (room) {
+		submitted = bpf_io_uring_submit_sqes(ring, room);
+		if (submitted < 0) {
+			result = submitted;
+			return IOU_LOOP_STOP;
+		}
+		inflight += submitted;
+	}
+	params->cq_wait_idx = *cq_head + inflight;
+	return IOU_LOOP_CONTINUE;
+}
+
+LOOP_OPS(nops);
