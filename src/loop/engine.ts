@@ -4,7 +4,7 @@
 
 import type { Btf } from "../bpf/btf/index.ts";
 import type { BpfObject } from "../bpf/object/index.ts";
-import type { RingParams } from "./ring-params.ts";
+import type { RingParams } from "../uring/abi/index.ts";
 
 export type EngineName = "kernel" | "user" | "sim";
 

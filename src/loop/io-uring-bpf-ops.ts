@@ -2,17 +2,10 @@
 // v7.2 fills it. It knows what a ring's slot for ops and a struct_ops map are, and nothing of how either is made.
 
 import type { AccessInfo, ContextField, StructOps, VerifierOps } from "../bpf/struct-ops.ts";
-import { IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_IOPOLL, IORING_SETUP_SQPOLL } from "../uring/abi/index.ts";
+import { IORING_SETUP } from "../uring/abi/index.ts";
 import { AttachError } from "./errors.ts";
 
-/** What loop_step returns (io_uring/loop.h); anything else ends the run with -EINVAL. */
-export const IOU_LOOP_CONTINUE = 0;
-export const IOU_LOOP_STOP = 1;
-
-/** Regions a program may ask for (io_uring/bpf-ops.h). */
-export const IOU_REGION_MEM = 0;
-export const IOU_REGION_CQ = 1;
-export const IOU_REGION_SQ = 2;
+const { IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_IOPOLL, IORING_SETUP_SQPOLL } = IORING_SETUP;
 
 /** A ring's place for ops: `ctx->flags` and `ctx->bpf_ops`. */
 export interface OpsSlot {

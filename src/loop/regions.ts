@@ -2,7 +2,7 @@
 // rest of a region's last page is accessible too.
 
 import { alignUp } from "../base/index.ts";
-import { IOU_REGION_CQ, IOU_REGION_MEM, IOU_REGION_SQ } from "./io-uring-bpf-ops.ts";
+import { IOU_REGION } from "../uring/abi/index.ts";
 
 const PAGE_SIZE = 4096;
 
@@ -29,9 +29,9 @@ export function getRegion(regions: Regions, id: number, size: number): number {
 
 function byId({ mem, cq, sq }: Regions, id: number): Region | undefined {
   switch (id) {
-    case IOU_REGION_MEM: return mem;
-    case IOU_REGION_CQ: return cq;
-    case IOU_REGION_SQ: return sq;
+    case IOU_REGION.IOU_REGION_MEM: return mem;
+    case IOU_REGION.IOU_REGION_CQ: return cq;
+    case IOU_REGION.IOU_REGION_SQ: return sq;
     default: return undefined;
   }
 }

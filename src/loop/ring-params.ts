@@ -1,38 +1,7 @@
 // The geometry of a ring as io_uring_setup(2) reports it (struct io_uring_params), and the names under which a program's
 // globals receive it: those of liburing's loop programs and their obvious kin.
 
-/** io_uring_params after setup, the offsets within the rings region. */
-export interface RingParams {
-  readonly sq_entries: number;
-  readonly cq_entries: number;
-  /** IORING_SETUP_* bits as asked for. */
-  readonly flags: number;
-  readonly features: number;
-  readonly sq_off: SqringOffsets;
-  readonly cq_off: CqringOffsets;
-}
-
-/** struct io_sqring_offsets. */
-export interface SqringOffsets {
-  readonly head: number;
-  readonly tail: number;
-  readonly ring_mask: number;
-  readonly ring_entries: number;
-  readonly flags: number;
-  readonly dropped: number;
-  readonly array: number;
-}
-
-/** struct io_cqring_offsets. */
-export interface CqringOffsets {
-  readonly head: number;
-  readonly tail: number;
-  readonly ring_mask: number;
-  readonly ring_entries: number;
-  readonly overflow: number;
-  readonly cqes: number;
-  readonly flags: number;
-}
+import type { RingParams } from "../uring/abi/index.ts";
 
 /** A named number of a ring's geometry. */
 type ParamValue = (params: RingParams) => number;

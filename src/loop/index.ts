@@ -1,0 +1,20 @@
+export {
+  DEFAULT_SETUP_FLAGS,
+  type Engine,
+  type EngineName,
+  type EngineOptions,
+  type IoBuffer,
+  type Link,
+  type LoadedMap,
+  type LoadedObject,
+  type Ring,
+  type RingOptions,
+  type RunOptions,
+  type RunStats,
+  type SectionValues,
+} from "./engine.ts";
+export { AttachError, LoopError, UnsupportedError, type AttachErrorCode, type LoopErrorCode } from "./errors.ts";
+export { attachError, ejectSlot, ioUringBpfOps, type OpsMap, type OpsSlot, type Registration } from "./io-uring-bpf-ops.ts";
+export { getRegion, type Region, type Regions } from "./regions.ts";
+export { GLOBAL_BINDINGS, globalBindings, PARAM_BY_PATH } from "./ring-params.ts";
+export { KFUNC_PROTOTYPES, loopTargetBtf } from "./target-btf.ts";
