@@ -98,7 +98,7 @@ const volatile __u32 cqes_offset;
 	{                                                                                                              \
 		return name##_step((struct iou_ctx *)args[0], (struct iou_loop_params *)args[1]);                      \
 	}                                                                                                              \
-	static __attribute__((always_inline)) int name##_step(struct iou_ctx *ring, struct iou_loop_params *params)
+	static __attribute__((always_inline)) int name##_step(struct iou_ctx *ring __attribute__((unused)), struct iou_loop_params *params __attribute__((unused)))
 
 /* The map that attaches LOOP_STEP(name) to a ring. */
 #define LOOP_OPS(name) SEC(".struct_ops.link") struct io_uring_bpf_ops name##_ops = { .loop_step = (void *)name }

@@ -1,0 +1,87 @@
+// What a command of the line is, and how its words are parsed: node:util parseArgs over one option table per command.
+
+import { parseArgs } from "node:util";
+import { didYouMean } from "../base/index.ts";
+import { UsageError } from "./errors.ts";
+
+/** One option. `value` names its argument in the help text; without it the option is a switch. */
+export interface OptionSpec {
+  readonly value?: string;
+  readonly many?: boolean;
+  readonly help: string;
+}
+
+export type OptionTable = Readonly<Record<string, OptionSpec>>;
+
+/** Parsed words: switches are true, values strings, `many` values arrays. */
+export interface ParsedOptions {
+  readonly positionals: readonly string[];
+  flag(name: string): boolean;
+  text(name: string): string | undefined;
+  list(name: string): readonly string[];
+  /** A whole number within [min, max]; throws UsageError. */
+  integer(name: string, min: number, max: number): number | undefined;
+}
+
+/** A command: what it is called, what it takes, what it does. `run` returns the exit status. */
+export interface Command {
+  readonly name: string;
+  readonly usage: string;
+  readonly summary: string;
+  readonly options: OptionTable;
+  /** How many positional words are allowed. */
+  readonly words: readonly [min: number, max: number];
+  readonly run: (options: ParsedOptions) => Promise<number>;
+}
+
+/** Parses `argv` for `command`; throws UsageError naming the option and the nearest one. */
+export function parseCommand(command: Command, argv: readonly string[]): ParsedOptions {
+  const table = { ...command.options, help: { help: "show this" } };
+  const unknown = argv.find((word, i) => word.startsWith("--") && word.length > 2 && !isAfterDashes(argv, i) && !(word.slice(2).split("=")[0]! in table));
+  if (unknown) {
+    const name = unknown.slice(2).split("=")[0]!;
+    throw new UsageError("USAGE_OPTION", { where: `loopstep ${command.name}`, message: `there is no option --${name}`, remedy: didYouMean(name, Object.keys(table)) ?? `See loopstep ${command.name} --help.` });
+  }
+  const options = Object.fromEntries(
+    Object.entries<OptionSpec>(table).map(([name, { value, many }]) => [name, { type: value ? ("string" as const) : ("boolean" as const), multiple: many === true }]),
+  );
+  let parsed: ReturnType<typeof parseArgs>;
+  try {
+    parsed = parseArgs({ args: [...argv], options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError("USAGE_OPTION", { where: `loopstep ${command.name}`, message: (error as Error).message.split("\n")[0]!, remedy: `See loopstep ${command.name} --help.`, cause: error });
+  }
+  const values = parsed.values as Record<string, string | boolean | string[] | undefined>;
+  checkWords(command, parsed.positionals, values["help"] === true);
+  return {
+    positionals: parsed.positionals,
+    flag: (name) => values[name] === true,
+    text: (name) => values[name] as string | undefined,
+    list: (name) => (values[name] as string[] | undefined) ?? [],
+    integer(name, min, max) {
+      const text = values[name] as string | undefined;
+      if (text === undefined) return undefined;
+      const number = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
+      if (number >= min && number <= max) return number;
+      throw new UsageError("USAGE_VALUE", { where: `--${name} ${text}`, message: "out of range", expected: `a whole number from ${min} to ${max}` });
+    },
+  };
+}
+
+const isAfterDashes = (argv: readonly string[], i: number): boolean => argv.indexOf("--") >= 0 && argv.indexOf("--") < i;
+
+function checkWords({ name, usage, words: [min, max] }: Command, positionals: readonly string[], help: boolean): void {
+  if (help || (positionals.length >= min && positionals.length <= max)) return;
+  throw new UsageError("USAGE_OPTION", {
+    where: `loopstep ${name}`,
+    message: positionals.length < min ? "something is missing" : `too many words: ${positionals.slice(max).join(" ")}`,
+    expected: usage,
+  });
+}
+
+/** The help text of one command. */
+export function helpText({ usage, summary, options }: Command): string {
+  const rows = Object.entries(options).map(([name, { value, help }]) => [`  --${name}${value ? ` ${value}` : ""}`, help] as const);
+  const width = Math.max(0, ...rows.map(([left]) => left.length)) + 2;
+  return [`${summary}.`, "", `Usage: ${usage}`, ...(rows.length ? ["", "Options:", ...rows.map(([left, help]) => left.padEnd(width) + help)] : []), ""].join("\n");
+}

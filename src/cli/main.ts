@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+// The command line: finds the command, runs it, turns errors into a sentence on stderr and an exit status.
+
+import { didYouMean, LoopstepError } from "../base/index.ts";
+import { helpText, parseCommand, type Command } from "./command.ts";
+import { COMMANDS } from "./commands/index.ts";
+import { UsageError } from "./errors.ts";
+import { EXIT } from "./exit-status.ts";
+import { statusOf } from "./status-of.ts";
+
+const OVERVIEW = `loopstep: BPF-controlled io_uring for TypeScript.
+
+Usage: loopstep COMMAND [OPTION...]
+
+Commands:
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`).join("\n")}
+
+loopstep COMMAND --help tells more.
+`;
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(OVERVIEW);
+    return name === undefined ? EXIT.usage : EXIT.ok;
+  }
+  const command = COMMANDS.find((candidate) => candidate.name === name);
+  if (!command) {
+    throw new UsageError("USAGE_COMMAND", { message: `there is no command "${name}"`, remedy: didYouMean(name, COMMANDS.map((c: Command) => c.name)) ?? "See loopstep --help." });
+  }
+  const options = parseCommand(command, rest);
+  if (options.flag("help")) {
+    process.stdout.write(helpText(command));
+    return EXIT.ok;
+  }
+  return command.run(options);
+}
+
+function report(error: unknown): number {
+  if (error instanceof LoopstepError) {
+    process.stderr.write(`loopstep: ${error.message}\n`);
+    return statusOf(error);
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`loopstep: unexpected failure, please report it\n${text}\n`);
+  return EXIT.failed;
+}
+
+// a reader that closes early (| head) is no failure
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(EXIT.ok);
+  throw error;
+});
+
+process.exitCode = await main(process.argv.slice(2)).catch(report);

@@ -1,0 +1,147 @@
+// The thread that owns a ring. A ring with SINGLE_ISSUER and DEFER_TASKRUN belongs to the thread that made it, and Linux
+// 7.2 crashes when a loop is entered by a thread that never used io_uring: so each ring is created, entered and closed in
+// one worker. This is the caller's side: requests by name, answered asynchronously or, blocking, through Atomics.wait.
+
+import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from "node:worker_threads";
+import { LoopstepError } from "../base/index.ts";
+
+/** Words of the control block both sides share. */
+export const CONTROL = {
+  /** Counts answers; the caller sleeps on it. */
+  answers: 0,
+  /** Non-zero: the run is to end. The value says why, see ABORT. */
+  abort: 1,
+  /** Steps of the current run, for progress; low 32 bits. */
+  steps: 2,
+  /** Non-zero while a run is on. */
+  running: 3,
+  words: 8,
+} as const;
+
+/** Why a run is ended from outside. */
+export const ABORT = { no: 0, signal: 1, timeout: 2, eject: 3 } as const;
+
+/** What the worker answers; an error crosses as its facts. */
+export type Answer = { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: Record<string, unknown> } | { readonly printk: string };
+
+export interface Request {
+  readonly id: number;
+  readonly name: string;
+  readonly args: unknown;
+}
+
+/** An error of the worker, told by its facts. Thrown where no better class is known. */
+export class ThreadError extends LoopstepError<string> {
+  /** The facts as the worker gave them. */
+  readonly facts: Record<string, unknown>;
+
+  constructor(facts: Record<string, unknown>) {
+    super(String(facts["code"] ?? "THREAD_FAILED"), { message: String(facts["message"]) });
+    this.facts = facts;
+  }
+}
+
+interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The caller's side of one ring's thread. */
+export class RingThread implements Disposable {
+  readonly control: Int32Array;
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #pending = new Map<number, Pending>();
+  readonly #onPrintk: (line: string) => void;
+  #lastId = 0;
+  #ended = false;
+
+  /** Starts `entry` (a module that calls `serve`); `data` reaches it as plain data. */
+  constructor(entry: URL, data: Record<string, unknown>, onPrintk: (line: string) => void) {
+    const control = new SharedArrayBuffer(CONTROL.words * 4);
+    this.control = new Int32Array(control);
+    this.#onPrintk = onPrintk;
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#worker = new Worker(entry, { workerData: { ...data, control, port: port2 }, transferList: [port2], stdout: false, stderr: false });
+    this.#worker.unref();
+    this.#worker.on("error", (error) => this.#fail(error));
+    this.#worker.on("exit", () => this.#fail(new ThreadError({ code: "THREAD_ENDED", message: "the ring's thread ended before it answered" })));
+    port1.on("message", (answer: Answer) => this.#settle(answer));
+    port1.unref();
+  }
+
+  /** Asks and waits without blocking the event loop; keeps the process alive until the answer is there. */
+  call(name: string, args?: unknown): Promise<unknown> {
+    const { promise, pending } = deferred();
+    const id = this.#post(name, args);
+    this.#pending.set(id, pending);
+    this.#port.ref();
+    return promise.finally(() => {
+      if (this.#pending.size === 0) this.#port.unref();
+    });
+  }
+
+  /** Asks and blocks this thread until the answer is there. */
+  callSync(name: string, args?: unknown): unknown {
+    const id = this.#post(name, args);
+    for (;;) {
+      const seen = Atomics.load(this.control, CONTROL.answers);
+      const message = receiveMessageOnPort(this.#port) as { message: Answer } | undefined;
+      if (!message) {
+        Atomics.wait(this.control, CONTROL.answers, seen);
+        continue;
+      }
+      const answer = message.message;
+      if ("id" in answer && answer.id === id) {
+        if ("error" in answer) throw new ThreadError(answer.error);
+        return answer.value;
+      }
+      this.#settle(answer);
+    }
+  }
+
+  /** Ends the thread, whatever it is doing; a blocked system call must have been woken before. */
+  terminate(): Promise<number> {
+    this.#ended = true;
+    return this.#worker.terminate();
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#port.close();
+    void this.#worker.terminate();
+  }
+
+  #post(name: string, args: unknown): number {
+    const request: Request = { id: ++this.#lastId, name, args };
+    this.#port.postMessage(request);
+    return request.id;
+  }
+
+  #settle(answer: Answer): void {
+    if ("printk" in answer) {
+      this.#onPrintk(answer.printk);
+      return;
+    }
+    const pending = this.#pending.get(answer.id);
+    this.#pending.delete(answer.id);
+    if ("error" in answer) pending?.reject(new ThreadError(answer.error));
+    else pending?.resolve(answer.value);
+  }
+
+  #fail(error: Error): void {
+    this.#ended = true;
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+}
+
+function deferred(): { promise: Promise<unknown>; pending: Pending } {
+  let pending!: Pending;
+  const promise = new Promise<unknown>((resolve, reject) => {
+    pending = { resolve, reject };
+  });
+  return { promise, pending };
+}
