@@ -1,0 +1,46 @@
+// Page 0 of the memory: never handed out, so that NULL and small addresses fault, and therefore the place for what every
+// thread and the JIT must find without being told. All words are u32, little-endian.
+//
+//     0 ..   63   zero
+//    64           magic "LSVM"
+//    68           end of the memory handed out so far (next address to allocate from)
+//    72           number of segments
+//    76           generation: raised whenever the segment table changes
+//    80           abort flag: non-zero ends the running program at its next back-edge
+//    84           bytes used of the name heap
+//    88           number of changes under way (a lock word for the allocator)
+//  1024 .. 33791  segment table, sorted by start: {u32 start, u32 end, u32 flags (1: writable), u32 name}
+//                 name: offset into the name heap << 8 | length in bytes
+// 33792 .. 65535  name heap, UTF-8 without terminators
+
+/** Bytes of page 0, the lowest address ever handed out. */
+export const CONTROL_SIZE = 0x10000;
+export const CONTROL_MAGIC = 64;
+export const CONTROL_BREAK = 68;
+export const CONTROL_SEGMENT_COUNT = 72;
+export const CONTROL_GENERATION = 76;
+export const CONTROL_ABORT = 80;
+export const CONTROL_NAME_BYTES = 84;
+export const CONTROL_LOCK = 88;
+
+/** Address and row format of the segment table. */
+export const SEGMENT_TABLE = 1024;
+export const SEGMENT_SIZE = 16;
+export const SEGMENT_START = 0;
+export const SEGMENT_END = 4;
+export const SEGMENT_FLAGS = 8;
+export const SEGMENT_NAME = 12;
+export const SEGMENT_WRITABLE = 1;
+export const SEGMENT_LIMIT = 2048;
+
+export const NAME_HEAP = 33792;
+/** "LSVM" */
+export const MAGIC = 0x4d56534c;
+
+/** Functions a program may call, and the bytes of stack each has. */
+export const MAX_CALL_FRAMES = 16;
+
+/** High word of a function reference (BPF_PSEUDO_FUNC); the low word is the function's first slot. */
+export const CODE_TAG: number = 0xfffffffe | 0;
+/** High word of a kernel object's address (BPF_PSEUDO_BTF_ID); the low word is the BTF id. Never dereferenceable. */
+export const KERNEL_TAG: number = 0xfffffffd | 0;

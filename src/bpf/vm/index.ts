@@ -1,0 +1,51 @@
+// The VM: one shared WebAssembly.Memory whose byte offsets are BPF addresses, maps inside it, programs made ready to run
+// (images, plain data that may cross to a worker), and the interpreter.
+//
+//     const memory = VmMemory.create({ maximum: 256 << 20 });         // or VmMemory.attach(image.memory) in a worker
+//     const ring = memory.allocate("cq ring", 4096, { align: 4096 });  // a segment programs may touch
+//     const maps = createMaps(memory, program.maps);                   // once per object; openMap(maps[i], memory) reads them
+//     const image = buildImage(program, memory, maps);                 // throws VmError; structured-cloneable
+//     const result = new Interpreter(image, memory, env).run(ctx);     // throws VmFault; memory.abort() ends it from outside
+export {
+  CODE_TAG,
+  CONTROL_ABORT,
+  CONTROL_GENERATION,
+  CONTROL_SEGMENT_COUNT,
+  CONTROL_SIZE,
+  KERNEL_TAG,
+  MAX_CALL_FRAMES,
+  SEGMENT_END,
+  SEGMENT_FLAGS,
+  SEGMENT_SIZE,
+  SEGMENT_START,
+  SEGMENT_TABLE,
+  SEGMENT_WRITABLE,
+} from "./control-block.ts";
+export { lineAt, VmError, VmFault, type VmErrorCode } from "./fault.ts";
+export { buildImage, type ImageSource } from "./image.ts";
+export { openMap, VmMap } from "./map.ts";
+export {
+  BPF_ANY,
+  BPF_EXIST,
+  BPF_MAP_TYPE_ARRAY,
+  BPF_MAP_TYPE_HASH,
+  BPF_MAP_TYPE_PERCPU_ARRAY,
+  BPF_MAP_TYPE_PERCPU_HASH,
+  BPF_MAP_TYPE_QUEUE,
+  BPF_MAP_TYPE_STACK,
+  BPF_NOEXIST,
+  createMap,
+  createMaps,
+} from "./map-layout.ts";
+export { VmMemory, type AllocateOptions, type MemoryLimits } from "./memory.ts";
+export type {
+  Callee,
+  Executable,
+  FaultFacts,
+  FaultKind,
+  MapImage,
+  Segment,
+  ValueType,
+  VmEnv,
+  VmImage,
+} from "./types.ts";

@@ -1,0 +1,134 @@
+// Maps in linear memory, so that the thread that runs programs and the thread that looks on see the same: the header a map
+// pointer points to, and how the parts of each kind are placed. Values lie 8-byte aligned `stride` apart in one piece.
+//
+//   header (u32 words)   0 type   4 key_size   8 value_size   12 max_entries   16 map_flags   20 values   24 stride
+//                       28 entries in use   32 first free entry + 1   36 entries ever used   40 queue head   44 lock
+//   hash                heads: u32[chains], nexts: u32[max_entries], both holding entry index + 1; keys; values
+//   array, percpu array keys: one u32 in which bpf_for_each_map_elem shows the index
+//   queue, stack        values as a ring of max_entries
+
+import { alignUp } from "../../base/index.ts";
+import type { MapSpec } from "../object/index.ts";
+import { VmError } from "./fault.ts";
+import type { VmMemory } from "./memory.ts";
+import type { MapImage } from "./types.ts";
+
+/** Map types of include/uapi/linux/bpf.h that the VM has. */
+export const BPF_MAP_TYPE_HASH = 1;
+export const BPF_MAP_TYPE_ARRAY = 2;
+export const BPF_MAP_TYPE_PERCPU_HASH = 5;
+export const BPF_MAP_TYPE_PERCPU_ARRAY = 6;
+export const BPF_MAP_TYPE_QUEUE = 22;
+export const BPF_MAP_TYPE_STACK = 23;
+
+/** Flags of an update. */
+export const BPF_ANY = 0;
+export const BPF_NOEXIST = 1;
+export const BPF_EXIST = 2;
+
+export const MAP_HEADER_SIZE = 64;
+export const MAP_COUNT = 28;
+export const MAP_FREE = 32;
+export const MAP_USED = 36;
+export const MAP_QUEUE_HEAD = 40;
+export const MAP_LOCK = 44;
+
+/** How a kind of map is placed. */
+type Shape = "array" | "hash" | "queue";
+
+const SHAPES = new Map<number, Shape>([
+  [BPF_MAP_TYPE_HASH, "hash"],
+  [BPF_MAP_TYPE_ARRAY, "array"],
+  [BPF_MAP_TYPE_PERCPU_HASH, "hash"],
+  [BPF_MAP_TYPE_PERCPU_ARRAY, "array"],
+  [BPF_MAP_TYPE_QUEUE, "queue"],
+  [BPF_MAP_TYPE_STACK, "queue"],
+]);
+
+/** The shape of a map type, or undefined when the VM does not have it. */
+export function shapeOf(type: number): Shape | undefined {
+  return SHAPES.get(type);
+}
+
+function checkSpec(spec: MapSpec, shape: Shape | undefined): asserts shape is Shape {
+  const where = `map ${spec.name}`;
+  if (shape === undefined) {
+    throw new VmError("VM_MAP", {
+      message: `map type ${spec.type} is not supported`,
+      where,
+      expected: "array, hash, percpu array, percpu hash, queue or stack",
+      remedy: "Run it with the kernel engine",
+    });
+  }
+  const keyFits = shape === "array" ? spec.key_size === 4 : shape === "queue" ? spec.key_size === 0 : spec.key_size > 0;
+  if (!keyFits) {
+    const expected = shape === "array" ? "4" : shape === "queue" ? "0" : "at least 1";
+    throw new VmError("VM_MAP", { message: "wrong key_size", where, found: String(spec.key_size), expected });
+  }
+  if (spec.value_size <= 0 || spec.max_entries <= 0) {
+    const field = spec.value_size <= 0 ? "value_size" : "max_entries";
+    throw new VmError("VM_MAP", {
+      message: `wrong ${field}`,
+      where,
+      found: String(spec[field]),
+      expected: "at least 1",
+    });
+  }
+}
+
+/** Places one map, zeroed or with its initial contents. Throws VmError VM_MAP for a kind or size that cannot be. */
+export function createMap(memory: VmMemory, spec: MapSpec): MapImage {
+  const { name, kind, type, key_size, value_size, max_entries, map_flags, btf_key_type_id, btf_value_type_id, frozen } =
+    spec;
+  const shape = shapeOf(type);
+  checkSpec(spec, shape);
+  const title = kind === "map" ? `map '${name}'` : name;
+  const hidden = { visible: false };
+  const handle = memory.allocate(`${title} header`, MAP_HEADER_SIZE, hidden);
+  const stride = alignUp(value_size, 8);
+  const values = memory.allocate(`${title} value`, stride * (max_entries - 1) + value_size, { writable: !frozen });
+  let chains = 0;
+  let heads = 0;
+  let nexts = 0;
+  let keys = 0;
+  let keyStride = 0;
+  if (shape === "hash") {
+    chains = 2 ** Math.ceil(Math.log2(max_entries));
+    heads = memory.allocate(`${title} heads`, chains * 4, hidden);
+    nexts = memory.allocate(`${title} nexts`, max_entries * 4, hidden);
+    keyStride = alignUp(key_size, 8);
+    keys = memory.allocate(`${title} key`, keyStride * max_entries, { writable: false });
+  } else if (shape === "array") {
+    keys = memory.allocate(`${title} key`, 4, { writable: false });
+  }
+  const { view, u8 } = memory;
+  for (const [index, word] of [type, key_size, value_size, max_entries, map_flags, values, stride].entries()) {
+    view.setUint32(handle + index * 4, word, true);
+  }
+  if (spec.initial) u8.set(spec.initial.subarray(0, value_size), values);
+  return {
+    name,
+    kind,
+    type,
+    key_size,
+    value_size,
+    max_entries,
+    map_flags,
+    btf_key_type_id,
+    btf_value_type_id,
+    frozen,
+    handle,
+    values,
+    stride,
+    chains,
+    heads,
+    nexts,
+    keys,
+    keyStride,
+  };
+}
+
+/** Places the maps of an object, in order. All programs of the object share the result. */
+export function createMaps(memory: VmMemory, specs: readonly MapSpec[]): MapImage[] {
+  return specs.map((spec) => createMap(memory, spec));
+}
