@@ -13,7 +13,11 @@ const FOLDERS = ["src/programs/nops", "src/programs/cp", "testdata/loops"];
 
 /** Sources, relative to the root. */
 export function programSources() {
-  return FOLDERS.flatMap((folder) => readdirSync(path.join(root, folder)).filter((name) => name.endsWith(".bpf.c")).map((name) => `${folder}/${name}`));
+  return FOLDERS.flatMap((folder) =>
+    readdirSync(path.join(root, folder))
+      .filter((name) => name.endsWith(".bpf.c"))
+      .map((name) => `${folder}/${name}`),
+  );
 }
 
 /** True when the compiler that made the committed objects is here. */
@@ -24,7 +28,22 @@ export function hasClang() {
 
 /** Compiles one source to `out`. */
 export function compileProgram(source, out) {
-  const args = ["-target", "bpf", "-O2", "-g", "-mcpu=v3", "-Wall", "-Wextra", "-Werror", "-Isrc/programs/include", `-ffile-prefix-map=${root}=.`, "-c", source, "-o", out];
+  const args = [
+    "-target",
+    "bpf",
+    "-O2",
+    "-g",
+    "-mcpu=v3",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Isrc/programs/include",
+    `-ffile-prefix-map=${root}=.`,
+    "-c",
+    source,
+    "-o",
+    out,
+  ];
   const { status, stderr } = spawnSync(clang, args, { cwd: root, encoding: "utf8" });
   if (status !== 0) throw new Error(`${clang} ${args.join(" ")}\n${stderr}`);
 }
@@ -46,7 +65,9 @@ export function staleObjects() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes("--check")) {
     const stale = staleObjects();
-    process.stdout.write(stale.length ? `not what their sources compile to: ${stale.join(", ")}\n` : "all objects match their sources\n");
+    process.stdout.write(
+      stale.length ? `not what their sources compile to: ${stale.join(", ")}\n` : "all objects match their sources\n",
+    );
     process.exitCode = stale.length ? 1 : 0;
   } else {
     for (const source of programSources()) compileProgram(source, path.join(root, source.replace(/\.c$/, ".o")));

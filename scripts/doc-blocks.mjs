@@ -26,7 +26,19 @@ export function writeDocBlocks() {
     }
   }
   const project = path.join(out, "tsconfig.json");
-  const options = { noUnusedLocals: false, types: ["node"], typeRoots: ["../../node_modules/@types"], paths: { loopstep: ["../../src/index.ts"], "loopstep/*": ["../../src/*"] } };
-  writeFileSync(project, JSON.stringify({ extends: "../../tsconfig.json", compilerOptions: options, include: ["*.ts", "../../src/index.ts"] }));
+  const options = {
+    noUnusedLocals: false,
+    types: ["node"],
+    typeRoots: ["../../node_modules/@types"],
+    paths: { loopstep: ["../../src/index.ts"], "loopstep/*": ["../../src/*"] },
+  };
+  writeFileSync(
+    project,
+    JSON.stringify({
+      extends: "../../tsconfig.json",
+      compilerOptions: options,
+      include: ["*.ts", "../../src/index.ts"],
+    }),
+  );
   return { count, project };
 }

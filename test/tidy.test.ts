@@ -56,9 +56,9 @@ function layerOf(name: string): string {
 
 function readSource(name: string): SourceFile {
   const text = readFileSync(path.join(SRC, name), "utf8");
-  const specifiers = [...text.matchAll(/^(?:import|export)\b[^"';]*?from "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm)].map(
-    (match) => match[1] ?? match[2] ?? match[3] ?? "",
-  );
+  const specifiers = [
+    ...text.matchAll(/^(?:import|export)\b[^"';]*?from "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm),
+  ].map((match) => match[1] ?? match[2] ?? match[3] ?? "");
   const relative = specifiers.filter((s) => s.startsWith("."));
   return {
     name,
@@ -76,7 +76,10 @@ const shipped = files.filter(({ name }) => !/\.(test|fuzz)\.ts$/.test(name));
 const byName = new Map(files.map((file) => [file.name, file]));
 
 const allows = (from: string, to: string): boolean =>
-  from === to || (LAYERS[from] ?? []).some((rule) => rule === "*" || rule === to || (rule.endsWith("/*") && to.startsWith(rule.slice(0, -1))));
+  from === to ||
+  (LAYERS[from] ?? []).some(
+    (rule) => rule === "*" || rule === to || (rule.endsWith("/*") && to.startsWith(rule.slice(0, -1))),
+  );
 
 function findCycle(): string[] | undefined {
   const state = new Map<string, "open" | "done">();
@@ -104,18 +107,27 @@ function findCycle(): string[] | undefined {
 describe("tidy", () => {
   it("sees the sources", () => {
     expect(shipped.length).toBeGreaterThan(20);
-    for (const { name, imports } of files) for (const target of imports) expect(existsSync(path.join(SRC, target)), `${name} imports ${target}`).toBe(true);
+    for (const { name, imports } of files)
+      for (const target of imports) expect(existsSync(path.join(SRC, target)), `${name} imports ${target}`).toBe(true);
   });
 
   it("keeps the directions between folders", () => {
-    const wrong = shipped.flatMap(({ name, layer, imports }) => imports.filter((to) => !allows(layer, layerOf(to))).map((to) => `${name} -> ${to}`));
+    const wrong = shipped.flatMap(({ name, layer, imports }) =>
+      imports.filter((to) => !allows(layer, layerOf(to))).map((to) => `${name} -> ${to}`),
+    );
     expect(wrong).toEqual([]);
   });
 
   it("reaches other folders through their index.ts", () => {
     const wrong = shipped.flatMap(({ name, layer, imports }) =>
       imports
-        .filter((to) => layerOf(to) !== layer && path.posix.basename(to) !== "index.ts" && !["bpf", "engine"].includes(layerOf(to)) && layer !== ".")
+        .filter(
+          (to) =>
+            layerOf(to) !== layer &&
+            path.posix.basename(to) !== "index.ts" &&
+            !["bpf", "engine"].includes(layerOf(to)) &&
+            layer !== ".",
+        )
         .map((to) => `${name} -> ${to}`),
     );
     expect(wrong).toEqual([]);
@@ -126,20 +138,32 @@ describe("tidy", () => {
   });
 
   it("keeps node:* and FFI where the system is", () => {
-    const wrong = shipped.filter(({ layer, packages }) => packages.length > 0 && !NODE_ALLOWED.includes(layer)).map(({ name, packages }) => `${name}: ${packages.join(", ")}`);
+    const wrong = shipped
+      .filter(({ layer, packages }) => packages.length > 0 && !NODE_ALLOWED.includes(layer))
+      .map(({ name, packages }) => `${name}: ${packages.join(", ")}`);
     expect(wrong).toEqual([]);
-    expect(files.filter(({ layer, packages }) => packages.includes("koffi") && layer !== "sys").map(({ name }) => name)).toEqual([]);
+    expect(
+      files.filter(({ layer, packages }) => packages.includes("koffi") && layer !== "sys").map(({ name }) => name),
+    ).toEqual([]);
   });
 
   it("opens every file with what it is, and keeps it short enough to read", () => {
-    const wrong = shipped.filter(({ name, text }) => path.posix.basename(name) !== "index.ts" && !/^(#!.*\n)?\/[/*]/.test(text)).map(({ name }) => `${name}: no head`);
-    const long = shipped.filter(({ text }) => text.split("\n").length > MAX_LINES).map(({ name, text }) => `${name}: ${text.split("\n").length} lines`);
+    const wrong = shipped
+      .filter(({ name, text }) => path.posix.basename(name) !== "index.ts" && !/^(#!.*\n)?\/[/*]/.test(text))
+      .map(({ name }) => `${name}: no head`);
+    const long = shipped
+      .filter(({ text }) => text.split("\n").length > MAX_LINES)
+      .map(({ name, text }) => `${name}: ${text.split("\n").length} lines`);
     expect([...wrong, ...long]).toEqual([]);
   });
 
   it("names no file after nothing, and has no default export or enum", () => {
-    const vague = files.filter(({ name }) => /(^|\/)(utils?|helpers?-?misc|misc|common)\.ts$/.test(name)).map(({ name }) => name);
-    const banned = shipped.filter(({ text }) => /^export default |^(export )?(const )?enum /m.test(text)).map(({ name }) => name);
+    const vague = files
+      .filter(({ name }) => /(^|\/)(utils?|helpers?-?misc|misc|common)\.ts$/.test(name))
+      .map(({ name }) => name);
+    const banned = shipped
+      .filter(({ text }) => /^export default |^(export )?(const )?enum /m.test(text))
+      .map(({ name }) => name);
     expect([...vague, ...banned]).toEqual([]);
   });
 });

@@ -37,19 +37,34 @@ export interface Command {
 /** Parses `argv` for `command`; throws UsageError naming the option and the nearest one. */
 export function parseCommand(command: Command, argv: readonly string[]): ParsedOptions {
   const table = { ...command.options, help: { help: "show this" } };
-  const unknown = argv.find((word, i) => word.startsWith("--") && word.length > 2 && !isAfterDashes(argv, i) && !(word.slice(2).split("=")[0]! in table));
+  const unknown = argv.find(
+    (word, i) =>
+      word.startsWith("--") && word.length > 2 && !isAfterDashes(argv, i) && !(word.slice(2).split("=")[0]! in table),
+  );
   if (unknown) {
     const name = unknown.slice(2).split("=")[0]!;
-    throw new UsageError("USAGE_OPTION", { where: `loopstep ${command.name}`, message: `there is no option --${name}`, remedy: didYouMean(name, Object.keys(table)) ?? `See loopstep ${command.name} --help.` });
+    throw new UsageError("USAGE_OPTION", {
+      where: `loopstep ${command.name}`,
+      message: `there is no option --${name}`,
+      remedy: didYouMean(name, Object.keys(table)) ?? `See loopstep ${command.name} --help.`,
+    });
   }
   const options = Object.fromEntries(
-    Object.entries<OptionSpec>(table).map(([name, { value, many }]) => [name, { type: value ? ("string" as const) : ("boolean" as const), multiple: many === true }]),
+    Object.entries<OptionSpec>(table).map(([name, { value, many }]) => [
+      name,
+      { type: value ? ("string" as const) : ("boolean" as const), multiple: many === true },
+    ]),
   );
   let parsed: ReturnType<typeof parseArgs>;
   try {
     parsed = parseArgs({ args: [...argv], options, allowPositionals: true });
   } catch (error) {
-    throw new UsageError("USAGE_OPTION", { where: `loopstep ${command.name}`, message: (error as Error).message.split("\n")[0]!, remedy: `See loopstep ${command.name} --help.`, cause: error });
+    throw new UsageError("USAGE_OPTION", {
+      where: `loopstep ${command.name}`,
+      message: (error as Error).message.split("\n")[0]!,
+      remedy: `See loopstep ${command.name} --help.`,
+      cause: error,
+    });
   }
   const values = parsed.values as Record<string, string | boolean | string[] | undefined>;
   checkWords(command, parsed.positionals, values["help"] === true);
@@ -63,12 +78,17 @@ export function parseCommand(command: Command, argv: readonly string[]): ParsedO
       if (text === undefined) return undefined;
       const number = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
       if (number >= min && number <= max) return number;
-      throw new UsageError("USAGE_VALUE", { where: `--${name} ${text}`, message: "out of range", expected: `a whole number from ${min} to ${max}` });
+      throw new UsageError("USAGE_VALUE", {
+        where: `--${name} ${text}`,
+        message: "out of range",
+        expected: `a whole number from ${min} to ${max}`,
+      });
     },
   };
 }
 
-const isAfterDashes = (argv: readonly string[], i: number): boolean => argv.indexOf("--") >= 0 && argv.indexOf("--") < i;
+const isAfterDashes = (argv: readonly string[], i: number): boolean =>
+  argv.indexOf("--") >= 0 && argv.indexOf("--") < i;
 
 function checkWords({ name, usage, words: [min, max] }: Command, positionals: readonly string[], help: boolean): void {
   if (help || (positionals.length >= min && positionals.length <= max)) return;
@@ -81,7 +101,15 @@ function checkWords({ name, usage, words: [min, max] }: Command, positionals: re
 
 /** The help text of one command. */
 export function helpText({ usage, summary, options }: Command): string {
-  const rows = Object.entries(options).map(([name, { value, help }]) => [`  --${name}${value ? ` ${value}` : ""}`, help] as const);
+  const rows = Object.entries(options).map(
+    ([name, { value, help }]) => [`  --${name}${value ? ` ${value}` : ""}`, help] as const,
+  );
   const width = Math.max(0, ...rows.map(([left]) => left.length)) + 2;
-  return [`${summary}.`, "", `Usage: ${usage}`, ...(rows.length ? ["", "Options:", ...rows.map(([left, help]) => left.padEnd(width) + help)] : []), ""].join("\n");
+  return [
+    `${summary}.`,
+    "",
+    `Usage: ${usage}`,
+    ...(rows.length ? ["", "Options:", ...rows.map(([left, help]) => left.padEnd(width) + help)] : []),
+    "",
+  ].join("\n");
 }

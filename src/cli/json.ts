@@ -3,7 +3,8 @@
 /** JSON text of `value` on one line. */
 export function toJson(value: unknown): string {
   return JSON.stringify(value, (_, v: unknown) => {
-    if (typeof v === "bigint") return v >= BigInt(Number.MIN_SAFE_INTEGER) && v <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(v) : v.toString();
+    if (typeof v === "bigint")
+      return v >= BigInt(Number.MIN_SAFE_INTEGER) && v <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(v) : v.toString();
     if (v instanceof Uint8Array) return [...v];
     return v;
   });

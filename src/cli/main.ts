@@ -26,7 +26,14 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (!command) {
-    throw new UsageError("USAGE_COMMAND", { message: `there is no command "${name}"`, remedy: didYouMean(name, COMMANDS.map((c: Command) => c.name)) ?? "See loopstep --help." });
+    throw new UsageError("USAGE_COMMAND", {
+      message: `there is no command "${name}"`,
+      remedy:
+        didYouMean(
+          name,
+          COMMANDS.map((c: Command) => c.name),
+        ) ?? "See loopstep --help.",
+    });
   }
   const options = parseCommand(command, rest);
   if (options.flag("help")) {

@@ -24,7 +24,12 @@ const MAX_BUFFER = 1n << 31n;
 export function parseSetting(text: string): Setting {
   const eq = text.indexOf("=");
   if (eq <= 0) {
-    throw new UsageError("USAGE_VALUE", { where: `--set ${text}`, message: "not a setting", expected: "NAME=VALUE", remedy: "For example --set reqs_to_run=1000." });
+    throw new UsageError("USAGE_VALUE", {
+      where: `--set ${text}`,
+      message: "not a setting",
+      expected: "NAME=VALUE",
+      remedy: "For example --set reqs_to_run=1000.",
+    });
   }
   const name = text.slice(0, eq);
   return { name, value: parseValue(text.slice(eq + 1), `--set ${text}`) };
@@ -36,13 +41,19 @@ function parseValue(text: string, where: string): SettingValue {
   const head = colon < 0 ? text.slice(1) : text.slice(1, colon);
   const rest = colon < 0 ? "" : text.slice(colon + 1);
   if (head === "open" || head === "create") {
-    if (rest === "") throw new UsageError("USAGE_VALUE", { where, message: `@${head} names no file`, expected: `@${head}:PATH` });
+    if (rest === "")
+      throw new UsageError("USAGE_VALUE", { where, message: `@${head} names no file`, expected: `@${head}:PATH` });
     return { kind: head, path: rest };
   }
   if (head === "buffer") {
     const bytes = parseNumber(rest, where);
     if (bytes <= 0n || bytes > MAX_BUFFER) {
-      throw new UsageError("USAGE_VALUE", { where, message: "the buffer's size is out of range", found: `${bytes}`, expected: "1 byte to 2 GiB" });
+      throw new UsageError("USAGE_VALUE", {
+        where,
+        message: "the buffer's size is out of range",
+        found: `${bytes}`,
+        expected: "1 byte to 2 GiB",
+      });
     }
     return { kind: "buffer", bytes: Number(bytes) };
   }
@@ -58,7 +69,13 @@ function parseValue(text: string, where: string): SettingValue {
 /** Decimal, 0x hexadecimal, negative, with an optional k, M or G (powers of 1024). */
 export function parseNumber(text: string, where: string): bigint {
   const match = /^(-?)(0[xX][0-9a-fA-F]+|[0-9]+)([kMG]?)$/.exec(text);
-  if (!match) throw new UsageError("USAGE_VALUE", { where, message: "not a number", found: `"${text}"`, expected: "a decimal or 0x number, with k, M or G if you like" });
+  if (!match)
+    throw new UsageError("USAGE_VALUE", {
+      where,
+      message: "not a number",
+      found: `"${text}"`,
+      expected: "a decimal or 0x number, with k, M or G if you like",
+    });
   const value = BigInt(match[2]!) * UNITS[match[3]!]!;
   return match[1] ? -value : value;
 }

@@ -4,7 +4,8 @@ import type { LoopstepError } from "../base/index.ts";
 import { EXIT } from "./exit-status.ts";
 
 /** Codes that mean "this machine cannot": status 4. */
-const UNSUPPORTED = /^(ENGINE_UNAVAILABLE|FLAG_UNSUPPORTED|FEATURE_UNSUPPORTED|SETUP_|SYS_(NO_KOFFI|EPERM|ENOSYS|PLATFORM))/;
+const UNSUPPORTED =
+  /^(ENGINE_UNAVAILABLE|FLAG_UNSUPPORTED|FEATURE_UNSUPPORTED|SETUP_|SYS_(NO_KOFFI|EPERM|ENOSYS|PLATFORM))/;
 const REJECTED = /^VERIFIER_/;
 const USAGE = /^(USAGE_|GLOBAL_|VALUE_|ATTACH_(WHICH|UNKNOWN)_OPS)/;
 

@@ -34,6 +34,7 @@ export function serve(make: (context: ServerContext, data: Record<string, unknow
 
 function factsOf(error: unknown): Record<string, unknown> {
   if (error instanceof LoopstepError) return { ...error, ...error.toJSON() };
-  if (error instanceof Error) return { name: error.name, code: "THREAD_FAILED", message: error.message, stack: error.stack };
+  if (error instanceof Error)
+    return { name: error.name, code: "THREAD_FAILED", message: error.message, stack: error.stack };
   return { name: "Error", code: "THREAD_FAILED", message: String(error) };
 }

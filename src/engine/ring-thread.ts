@@ -22,7 +22,10 @@ export const CONTROL = {
 export const ABORT = { no: 0, signal: 1, timeout: 2, eject: 3 } as const;
 
 /** What the worker answers; an error crosses as its facts. */
-export type Answer = { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: Record<string, unknown> } | { readonly printk: string };
+export type Answer =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: Record<string, unknown> }
+  | { readonly printk: string };
 
 export interface Request {
   readonly id: number;
@@ -63,10 +66,17 @@ export class RingThread implements Disposable {
     this.#onPrintk = onPrintk;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    this.#worker = new Worker(entry, { workerData: { ...data, control, port: port2 }, transferList: [port2], stdout: false, stderr: false });
+    this.#worker = new Worker(entry, {
+      workerData: { ...data, control, port: port2 },
+      transferList: [port2],
+      stdout: false,
+      stderr: false,
+    });
     this.#worker.unref();
     this.#worker.on("error", (error) => this.#fail(error));
-    this.#worker.on("exit", () => this.#fail(new ThreadError({ code: "THREAD_ENDED", message: "the ring's thread ended before it answered" })));
+    this.#worker.on("exit", () =>
+      this.#fail(new ThreadError({ code: "THREAD_ENDED", message: "the ring's thread ended before it answered" })),
+    );
     port1.on("message", (answer: Answer) => this.#settle(answer));
     port1.unref();
   }

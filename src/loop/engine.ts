@@ -33,7 +33,13 @@ export interface RingOptions {
 }
 
 /** The flags a loop runs best with, and the command line's default. */
-export const DEFAULT_SETUP_FLAGS: readonly string[] = ["SINGLE_ISSUER", "DEFER_TASKRUN", "NO_SQARRAY", "CQSIZE", "SQ_REWIND"];
+export const DEFAULT_SETUP_FLAGS: readonly string[] = [
+  "SINGLE_ISSUER",
+  "DEFER_TASKRUN",
+  "NO_SQARRAY",
+  "CQSIZE",
+  "SQ_REWIND",
+];
 
 /** Memory of the I/O side: what `sqe->addr` may point to. */
 export interface IoBuffer extends Disposable {

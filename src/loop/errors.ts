@@ -3,8 +3,15 @@
 import { LoopstepError, type ErrorFacts } from "../base/index.ts";
 
 export type AttachErrorCode =
-  | "ATTACH_EOPNOTSUPP" | "ATTACH_EBUSY" | "ATTACH_EBADF" | "ATTACH_EINVAL"
-  | "ATTACH_NO_LOOP_STEP" | "ATTACH_WHICH_OPS" | "ATTACH_UNKNOWN_OPS" | "ATTACH_FOREIGN_RING" | "ATTACH_SYSTEM";
+  | "ATTACH_EOPNOTSUPP"
+  | "ATTACH_EBUSY"
+  | "ATTACH_EBADF"
+  | "ATTACH_EINVAL"
+  | "ATTACH_NO_LOOP_STEP"
+  | "ATTACH_WHICH_OPS"
+  | "ATTACH_UNKNOWN_OPS"
+  | "ATTACH_FOREIGN_RING"
+  | "ATTACH_SYSTEM";
 
 /** Attaching was refused (section 2.1 of the kernel's rules: bpf_io_reg in io_uring/bpf-ops.c). */
 export class AttachError extends LoopstepError<AttachErrorCode> {
@@ -17,7 +24,17 @@ export class AttachError extends LoopstepError<AttachErrorCode> {
   }
 }
 
-export type LoopErrorCode = "LOOP_EINVAL" | "LOOP_EFAULT" | "LOOP_EINTR" | "LOOP_EEXIST" | "LOOP_EBADFD" | "LOOP_TIMEOUT" | "LOOP_STEPS" | "LOOP_NOT_ATTACHED" | "LOOP_ENTER" | "LOOP_BUSY";
+export type LoopErrorCode =
+  | "LOOP_EINVAL"
+  | "LOOP_EFAULT"
+  | "LOOP_EINTR"
+  | "LOOP_EEXIST"
+  | "LOOP_EBADFD"
+  | "LOOP_TIMEOUT"
+  | "LOOP_STEPS"
+  | "LOOP_NOT_ATTACHED"
+  | "LOOP_ENTER"
+  | "LOOP_BUSY";
 
 /** A run ended otherwise than by IOU_LOOP_STOP. */
 export class LoopError extends LoopstepError<LoopErrorCode> {
@@ -34,4 +51,6 @@ export class LoopError extends LoopstepError<LoopErrorCode> {
 }
 
 /** The engine cannot be had on this machine, or lacks what was asked for. */
-export class UnsupportedError extends LoopstepError<"ENGINE_UNAVAILABLE" | "FLAG_UNSUPPORTED" | "FEATURE_UNSUPPORTED"> {}
+export class UnsupportedError extends LoopstepError<
+  "ENGINE_UNAVAILABLE" | "FLAG_UNSUPPORTED" | "FEATURE_UNSUPPORTED"
+> {}

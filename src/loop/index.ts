@@ -14,7 +14,14 @@ export {
   type SectionValues,
 } from "./engine.ts";
 export { AttachError, LoopError, UnsupportedError, type AttachErrorCode, type LoopErrorCode } from "./errors.ts";
-export { attachError, ejectSlot, ioUringBpfOps, type OpsMap, type OpsSlot, type Registration } from "./io-uring-bpf-ops.ts";
+export {
+  attachError,
+  ejectSlot,
+  ioUringBpfOps,
+  type OpsMap,
+  type OpsSlot,
+  type Registration,
+} from "./io-uring-bpf-ops.ts";
 export { getRegion, type Region, type Regions } from "./regions.ts";
 export { GLOBAL_BINDINGS, globalBindings, PARAM_BY_PATH } from "./ring-params.ts";
 export { KFUNC_PROTOTYPES, loopTargetBtf } from "./target-btf.ts";

@@ -42,7 +42,8 @@ const verifier_ops = (isBaseHelper: (id: number) => boolean): VerifierOps => ({
     const btf_id = target.findByName(arg, "STRUCT");
     return btf_id === undefined ? undefined : { kind: "btf", btf_id, trusted: true };
   },
-  btf_struct_access: (struct, { off, size }) => struct === "iou_loop_params" && off >= 0 && off + size <= CQ_WAIT_IDX_END,
+  btf_struct_access: (struct, { off, size }) =>
+    struct === "iou_loop_params" && off >= 0 && off + size <= CQ_WAIT_IDX_END,
 });
 
 /** The descriptor. `isBaseHelper` says which helpers are in the kernel's base set (kernel/bpf/helpers.c). */
@@ -89,7 +90,9 @@ export function attachError(errno: number, ops: string, { slot, map }: Registrat
     const polled = slot.flags & (IORING_SETUP_SQPOLL | IORING_SETUP_IOPOLL);
     return new AttachError("ATTACH_EOPNOTSUPP", errno, {
       where,
-      message: polled ? "a ring with SQPOLL or IOPOLL takes no loop" : "the ring lacks DEFER_TASKRUN, which a loop needs",
+      message: polled
+        ? "a ring with SQPOLL or IOPOLL takes no loop"
+        : "the ring lacks DEFER_TASKRUN, which a loop needs",
       found: `setup flags 0x${slot.flags.toString(16)}`,
       expected: "SINGLE_ISSUER and DEFER_TASKRUN, neither SQPOLL nor IOPOLL",
       remedy: "Create the ring with flags SINGLE_ISSUER and DEFER_TASKRUN.",

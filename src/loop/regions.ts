@@ -29,9 +29,13 @@ export function getRegion(regions: Regions, id: number, size: number): number {
 
 function byId({ mem, cq, sq }: Regions, id: number): Region | undefined {
   switch (id) {
-    case IOU_REGION.IOU_REGION_MEM: return mem;
-    case IOU_REGION.IOU_REGION_CQ: return cq;
-    case IOU_REGION.IOU_REGION_SQ: return sq;
-    default: return undefined;
+    case IOU_REGION.IOU_REGION_MEM:
+      return mem;
+    case IOU_REGION.IOU_REGION_CQ:
+      return cq;
+    case IOU_REGION.IOU_REGION_SQ:
+      return sq;
+    default:
+      return undefined;
   }
 }

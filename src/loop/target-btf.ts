@@ -24,11 +24,21 @@ const INTS: Readonly<Record<string, readonly [size: number, signed: boolean]>> =
 
 /** Typedefs: name -> base type. */
 const TYPEDEFS: Readonly<Record<string, string>> = {
-  __u8: "u8", __u16: "u16", __u32: "u32", __u64: "u64", __s32: "s32", __s64: "s64", size_t: "u64",
+  __u8: "u8",
+  __u16: "u16",
+  __u32: "u32",
+  __u64: "u64",
+  __s32: "s32",
+  __s64: "s64",
+  size_t: "u64",
 };
 
 /** Opaque and plain structs besides the ABI's: name, size, members as [name, type, byte offset]. */
-const STRUCTS: readonly (readonly [name: string, size: number, members: readonly (readonly [string, string, number])[]])[] = [
+const STRUCTS: readonly (readonly [
+  name: string,
+  size: number,
+  members: readonly (readonly [string, string, number])[],
+])[] = [
   ["iou_ctx", 0, []],
   ["bpf_iter_num", 8, [["__opaque", "u64", 0]]],
 ];
@@ -36,10 +46,37 @@ const STRUCTS: readonly (readonly [name: string, size: number, members: readonly
 const ABI_STRUCTS: readonly Layout[] = [iou_loop_params, io_uring_sqe, io_uring_cqe, __kernel_timespec];
 
 /** Kfuncs: result, name, parameters, as their C declarations read. */
-export const KFUNC_PROTOTYPES: readonly (readonly [result: string, name: string, params: readonly (readonly [type: string, name: string])[]])[] = [
-  ["u8 *", "bpf_io_uring_get_region", [["struct iou_ctx *", "ctx"], ["u32", "region_id"], ["const size_t", "rdwr_buf_size"]]],
-  ["int", "bpf_io_uring_submit_sqes", [["struct iou_ctx *", "ctx"], ["u32", "nr"]]],
-  ["int", "bpf_iter_num_new", [["struct bpf_iter_num *", "it"], ["int", "start"], ["int", "end"]]],
+export const KFUNC_PROTOTYPES: readonly (readonly [
+  result: string,
+  name: string,
+  params: readonly (readonly [type: string, name: string])[],
+])[] = [
+  [
+    "u8 *",
+    "bpf_io_uring_get_region",
+    [
+      ["struct iou_ctx *", "ctx"],
+      ["u32", "region_id"],
+      ["const size_t", "rdwr_buf_size"],
+    ],
+  ],
+  [
+    "int",
+    "bpf_io_uring_submit_sqes",
+    [
+      ["struct iou_ctx *", "ctx"],
+      ["u32", "nr"],
+    ],
+  ],
+  [
+    "int",
+    "bpf_iter_num_new",
+    [
+      ["struct bpf_iter_num *", "it"],
+      ["int", "start"],
+      ["int", "end"],
+    ],
+  ],
   ["int *", "bpf_iter_num_next", [["struct bpf_iter_num *", "it"]]],
   ["void", "bpf_iter_num_destroy", [["struct bpf_iter_num *", "it"]]],
   ["void", "bpf_rcu_read_lock", []],
@@ -96,7 +133,11 @@ function addOps(builder: BtfBuilder, names: TypeNames): void {
     { name: "ring_fd", type: names.id("__u32"), bit_offset: 64 },
     { name: "priv", type: names.id("void *"), bit_offset: 128 },
   ]);
-  const state = builder.addEnum("bpf_struct_ops_state", 4, ["INIT", "INUSE", "TOBEFREE", "READY"].map((s, val) => ({ name: `BPF_STRUCT_OPS_STATE_${s}`, val })));
+  const state = builder.addEnum(
+    "bpf_struct_ops_state",
+    4,
+    ["INIT", "INUSE", "TOBEFREE", "READY"].map((s, val) => ({ name: `BPF_STRUCT_OPS_STATE_${s}`, val })),
+  );
   const common = builder.addStruct("bpf_struct_ops_common_value", 8, [
     { name: "refcnt", type: names.id("u32"), bit_offset: 0 },
     { name: "state", type: state, bit_offset: 32 },
@@ -111,17 +152,29 @@ function build(): Btf {
   const builder = new BtfBuilder();
   const names = new TypeNames(builder);
   for (const [name, size, members] of STRUCTS) {
-    const id = builder.addStruct(name, size, members.map(([member, type, offset]) => ({ name: member, type: names.id(type), bit_offset: offset * 8 })));
+    const id = builder.addStruct(
+      name,
+      size,
+      members.map(([member, type, offset]) => ({ name: member, type: names.id(type), bit_offset: offset * 8 })),
+    );
     names.define(`struct ${name}`, id);
   }
   for (const layout of ABI_STRUCTS) {
     const members = byField(names, layout);
     names.define(`struct ${layout.name}`, builder.addStruct(layout.name, layout.size, members));
   }
-  for (const values of [IOU_LOOP, IOU_REGION]) builder.addEnum("", 4, Object.entries(values).map(([name, val]) => ({ name, val })));
+  for (const values of [IOU_LOOP, IOU_REGION])
+    builder.addEnum(
+      "",
+      4,
+      Object.entries(values).map(([name, val]) => ({ name, val })),
+    );
   addOps(builder, names);
   for (const [result, name, params] of KFUNC_PROTOTYPES) {
-    const proto = builder.addFuncProto(names.id(result), params.map(([type, param]) => ({ name: param, type: names.id(type) })));
+    const proto = builder.addFuncProto(
+      names.id(result),
+      params.map(([type, param]) => ({ name: param, type: names.id(type) })),
+    );
     builder.addFunc(name, proto);
   }
   return builder.build();

@@ -50,7 +50,13 @@ export interface StepArgs {
 }
 
 /** Runs the loop until it stops, fails, or `control` says so. A VmFault of the program passes through. */
-export function drive(ring: DrivenRing, program: Executable, args: StepArgs, control: Int32Array, maxSteps: number): DriveResult {
+export function drive(
+  ring: DrivenRing,
+  program: Executable,
+  args: StepArgs,
+  control: Int32Array,
+  maxSteps: number,
+): DriveResult {
   const { ctx, cq_wait_idx } = args;
   let steps = 0;
   // zeroed once per enter, not per iteration: what the program wrote stays for its later steps
