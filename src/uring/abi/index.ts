@@ -88,6 +88,8 @@ export {
   io_uring_probe,
   io_uring_probe_op,
   io_uring_region_desc,
+  io_uring_rsrc_update,
+  io_uring_sync_cancel_reg,
   iovec,
   msghdr,
   open_how,

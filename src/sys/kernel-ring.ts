@@ -1,0 +1,263 @@
+// A real ring: its descriptor, what the kernel said of it, and the calls on it. The queues are read and written through the
+// views of uring/ring. Create, enter and close a ring in one thread: SINGLE_ISSUER and DEFER_TASKRUN bind it to its creator.
+//
+// Where SQ_REWIND is emulated, the kernel has an SQ array and ordinary indices, which it reads at submission only. A
+// submission of n points array entries (k+i)&mask at slots i, k being the true head, and shows the kernel tail k+n; then
+// both indices are put back to 0, which is all a program on a SQ_REWIND ring ever sees.
+
+import { setField, viewOf } from "../base/index.ts";
+import {
+  __kernel_timespec, formatKernelVersion, io_uring_getevents_arg, io_uring_mem_region_reg, io_uring_region_desc,
+  io_uring_rsrc_update, io_uring_sync_cancel_reg, IORING_ASYNC_CANCEL, IORING_ENTER, IORING_REGISTER,
+  IORING_REGISTER_FLAGS, IORING_SETUP, IORING_SQ, isAtLeast, type KernelVersion, type RingParams, type SetupRequest,
+} from "../uring/abi/index.ts";
+import { close, io_uring_enter, io_uring_register, madvise } from "./calls.ts";
+import { check, SysError, sysError } from "./errors.ts";
+import { kernelVersion } from "./kernel.ts";
+import { decodeProbe, PROBE_BYTES } from "./probe-ops.ts";
+import { restoreMemory, setupRing, type ForcedWay, type RingParts, type RingPlacement } from "./ring-setup.ts";
+import type { Sys } from "./types.ts";
+
+const { IORING_ENTER_EXT_ARG, IORING_ENTER_GETEVENTS, IORING_ENTER_REGISTERED_RING, IORING_ENTER_SQ_WAKEUP } = IORING_ENTER;
+const MADV_DONTNEED = 4;
+const EINVAL = -22;
+const NS_PER_S = 1_000_000_000;
+const MEM_REGION_SINCE = "6.13";
+
+/** Options of createRing; all for tests and odd systems. */
+export interface CreateRingOptions {
+  /** Forces a fallback even where the kernel has the real thing. */
+  readonly force?: ForcedWay;
+  /** The kernel's version; default: the running one's. Decides which fallbacks are tried, and is named in messages. */
+  readonly kernel?: KernelVersion;
+}
+
+/** What became of a parameter region. `registered` false: the kernel is too old, the region is memory of the process only. */
+export interface MemRegionResult {
+  readonly registered: boolean;
+  readonly why: string;
+}
+
+/**
+ * Creates a ring whose memory is `place` of `buffer` (of a WebAssembly.Memory, or any page-aligned buffer). The areas are
+ * zeroed. Throws SysError with the kernel's errno and the reason.
+ */
+export function createRing(
+  sys: Sys, buffer: ArrayBufferLike, place: RingPlacement, request: SetupRequest, options: CreateRingOptions = {},
+): KernelRing {
+  const bytes = new Uint8Array(buffer);
+  if ([place.rings + place.ringsSize, place.sqes + place.sqesSize].some((end) => !(end <= bytes.length))) {
+    throw new SysError("SYS_PLACEMENT", { message: "the ring's place ends beyond the buffer", expected: `at most ${bytes.length}` });
+  }
+  const base = sys.addressOf(bytes);
+  bytes.fill(0, place.rings, place.rings + place.ringsSize);
+  bytes.fill(0, place.sqes, place.sqes + place.sqesSize);
+  const version = options.kernel ?? kernelVersion();
+  return new KernelRing(sys, buffer, place, setupRing(sys, base, place, request, version, options.force), version);
+}
+
+/** A real ring. See createRing. */
+export class KernelRing implements Disposable {
+  /** The descriptor; with REGISTERED_FD_ONLY the registered index. */
+  readonly fd: number;
+  /** As Linux 7.2 would report, also where something is emulated. */
+  readonly params: RingParams;
+  /** Process address of byte 0 of the buffer: what to add to an offset for `sqe.addr`. */
+  readonly base: number;
+  readonly place: RingPlacement;
+  /** Sentences about what the kernel lacks and is made up for here; for `engine.why`. */
+  readonly emulated: readonly string[];
+  readonly #sys: Sys;
+  readonly #parts: RingParts;
+  readonly #version: KernelVersion;
+  readonly #words: Uint32Array;
+  readonly #bytes: Uint8Array;
+  readonly #enterFlags: number;
+  readonly #registerFlag: number;
+  /** getevents_arg, then the timespec it points at. */
+  readonly #arg: Uint8Array;
+  readonly #argWords: Uint32Array;
+  readonly #argAddress: number;
+  /** Word indices. */
+  readonly #head: number;
+  readonly #tail: number;
+  readonly #sqFlags: number;
+  readonly #array: number;
+  /** The kernel's own head where SQ_REWIND is emulated. */
+  #trueHead = 0;
+  #closed = false;
+
+  constructor(sys: Sys, buffer: ArrayBufferLike, place: RingPlacement, parts: RingParts, version: KernelVersion) {
+    const { sq_off } = parts.real;
+    this.#sys = sys;
+    this.#parts = parts;
+    this.#version = version;
+    this.#words = new Uint32Array(buffer);
+    this.#bytes = new Uint8Array(buffer);
+    this.base = sys.addressOf(this.#bytes);
+    this.fd = parts.fd;
+    this.params = parts.params;
+    this.place = place;
+    this.emulated = parts.emulated;
+    const registered = (parts.params.flags & IORING_SETUP.IORING_SETUP_REGISTERED_FD_ONLY) !== 0;
+    this.#enterFlags = registered ? IORING_ENTER_REGISTERED_RING : 0;
+    this.#registerFlag = registered ? IORING_REGISTER_FLAGS.IORING_REGISTER_USE_REGISTERED_RING : 0;
+    this.#arg = new Uint8Array(io_uring_getevents_arg.size + __kernel_timespec.size);
+    this.#argWords = new Uint32Array(this.#arg.buffer);
+    this.#argAddress = sys.addressOf(this.#arg);
+    setField(io_uring_getevents_arg, viewOf(this.#arg), 0, "ts", this.#argAddress + io_uring_getevents_arg.size);
+    this.#head = (place.rings + sq_off.head) >>> 2;
+    this.#tail = (place.rings + sq_off.tail) >>> 2;
+    this.#sqFlags = (place.rings + sq_off.flags) >>> 2;
+    this.#array = (place.rings + sq_off.array) >>> 2;
+    if (parts.array === "identity") {
+      for (let i = 0; i < parts.real.sq_entries; i++) this.#words[this.#array + i] = i;
+    }
+  }
+
+  /** True where the kernel fetches SQEs itself. */
+  get sqpoll(): boolean {
+    return (this.params.flags & IORING_SETUP.IORING_SETUP_SQPOLL) !== 0;
+  }
+
+  /**
+   * Submits up to `count` queued SQEs (with SQ_REWIND: the first `count` slots): SQEs consumed, or a negative errno. One
+   * system call; with SQPOLL none unless the poll thread sleeps.
+   */
+  submit(count: number): number {
+    if (!this.sqpoll) return this.enter(count, 0, 0);
+    if (!(Atomics.load(this.#words, this.#sqFlags) & IORING_SQ.IORING_SQ_NEED_WAKEUP)) return count;
+    return this.enter(count, 0, IORING_ENTER_SQ_WAKEUP);
+  }
+
+  /**
+   * io_uring_enter(2), without allocating. `timeoutNs` >= 0 limits the wait (needs GETEVENTS in `flags`): -ETIME then.
+   * Returns SQEs consumed or a negative errno, exactly as the kernel.
+   */
+  enter(toSubmit: number, minComplete: number, flags: number, timeoutNs = -1): number {
+    if (this.#parts.array !== "rewind" || toSubmit === 0) return this.#enter(toSubmit, minComplete, flags, timeoutNs);
+    const words = this.#words;
+    const entries = this.#parts.real.sq_entries;
+    const count = Math.min(toSubmit >>> 0, entries);
+    const head = this.#trueHead;
+    for (let i = 0; i < count; i++) words[this.#array + ((head + i) & (entries - 1))] = i;
+    Atomics.store(words, this.#head, head);
+    Atomics.store(words, this.#tail, (head + count) >>> 0);
+    const result = this.#enter(toSubmit, minComplete, flags, timeoutNs);
+    this.#trueHead = Atomics.load(words, this.#head);
+    Atomics.store(words, this.#head, 0);
+    Atomics.store(words, this.#tail, 0);
+    return result;
+  }
+
+  /** Waits until `minComplete` CQEs are there, at most `timeoutNs` (< 0: for ever). 0, -ETIME, -EINTR or another errno. */
+  wait(minComplete: number, timeoutNs = -1): number {
+    return this.#enter(0, minComplete, IORING_ENTER_GETEVENTS, timeoutNs);
+  }
+
+  /** Runs pending task work and flushes overflowed CQEs, without waiting. */
+  getEvents(): number {
+    return this.#enter(0, 0, IORING_ENTER_GETEVENTS, -1);
+  }
+
+  #enter(toSubmit: number, minComplete: number, flags: number, timeoutNs: number): number {
+    const all = flags | this.#enterFlags;
+    if (timeoutNs < 0) return io_uring_enter(this.#sys, this.fd, toSubmit, minComplete, all);
+    const seconds = Math.floor(timeoutNs / NS_PER_S);
+    // the timespec by halves: tv_sec at word 6, tv_nsec at word 8
+    this.#argWords[6] = seconds;
+    this.#argWords[7] = seconds / 0x1_0000_0000;
+    this.#argWords[8] = timeoutNs - seconds * NS_PER_S;
+    return io_uring_enter(
+      this.#sys, this.fd, toSubmit, minComplete, all | IORING_ENTER_EXT_ARG, this.#argAddress, io_uring_getevents_arg.size,
+    );
+  }
+
+  /** io_uring_register(2) with an argument given as bytes, an address, or 0: the result or a negative errno. */
+  register(opcode: number, arg: Uint8Array | number, nr_args: number): number {
+    const address = typeof arg === "number" ? arg : this.#sys.addressOf(arg);
+    return io_uring_register(this.#sys, this.fd, (opcode | this.#registerFlag) >>> 0, address, nr_args);
+  }
+
+  /** Enables a ring made with R_DISABLED; binds it to this thread. Throws SysError. */
+  enable(): void {
+    check(this.register(IORING_REGISTER.IORING_REGISTER_ENABLE_RINGS, 0, 0), "io_uring_register(IORING_REGISTER_ENABLE_RINGS)");
+  }
+
+  /**
+   * Registers `size` bytes at `offset` of the buffer as the parameter region (whole pages). `waitArg`: also as wait
+   * arguments, while R_DISABLED. Throws SysError; a kernel before 6.13 is no error, see MemRegionResult.
+   */
+  registerMemRegion(offset: number, size: number, waitArg = false): MemRegionResult {
+    const bytes = new Uint8Array(io_uring_region_desc.size + io_uring_mem_region_reg.size);
+    const view = viewOf(bytes);
+    const address = this.#sys.addressOf(bytes);
+    setField(io_uring_region_desc, view, 0, "user_addr", this.base + offset);
+    setField(io_uring_region_desc, view, 0, "size", size);
+    setField(io_uring_region_desc, view, 0, "flags", IORING_REGISTER_FLAGS.IORING_MEM_REGION_TYPE_USER);
+    const reg = io_uring_region_desc.size;
+    setField(io_uring_mem_region_reg, view, reg, "region_uptr", address);
+    setField(io_uring_mem_region_reg, view, reg, "flags", waitArg ? IORING_REGISTER_FLAGS.IORING_MEM_REGION_REG_WAIT_ARG : 0);
+    const call = "io_uring_register(IORING_REGISTER_MEM_REGION)";
+    const result = this.register(IORING_REGISTER.IORING_REGISTER_MEM_REGION, bytes.subarray(reg), 1);
+    if (result >= 0) return { registered: true, why: "the parameter region is registered with the kernel" };
+    if (result === EINVAL && !isAtLeast(this.#version, MEM_REGION_SINCE)) {
+      const why = `Linux ${formatKernelVersion(this.#version)} has no parameter regions (since ${MEM_REGION_SINCE}): it is memory of this process only`;
+      return { registered: false, why };
+    }
+    throw sysError(call, result, {
+      message: "the parameter region cannot be registered",
+      where: `${size} bytes at offset ${offset}`,
+      ...(result === EINVAL ? { remedy: `Address and size must be multiples of ${this.#sys.pageSize}, the size not 0` } : {}),
+    });
+  }
+
+  /** The opcodes this kernel supports. Throws SysError. */
+  probeOps(): ReadonlySet<number> {
+    const bytes = new Uint8Array(PROBE_BYTES);
+    check(this.register(IORING_REGISTER.IORING_REGISTER_PROBE, bytes, 256), "io_uring_register(IORING_REGISTER_PROBE)");
+    return decodeProbe(bytes);
+  }
+
+  /** Cancels every request in flight, waiting at most `timeoutMs` for them to end. 0, -ENOENT (none) or a negative errno. */
+  cancelAll(timeoutMs = 100): number {
+    const bytes = new Uint8Array(io_uring_sync_cancel_reg.size);
+    const view = viewOf(bytes);
+    const { IORING_ASYNC_CANCEL_ALL, IORING_ASYNC_CANCEL_ANY } = IORING_ASYNC_CANCEL;
+    setField(io_uring_sync_cancel_reg, view, 0, "fd", -1);
+    setField(io_uring_sync_cancel_reg, view, 0, "flags", IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY);
+    setField(io_uring_sync_cancel_reg, view, 0, "timeout.tv_sec", Math.floor(timeoutMs / 1000));
+    setField(io_uring_sync_cancel_reg, view, 0, "timeout.tv_nsec", (timeoutMs % 1000) * 1_000_000);
+    return this.register(IORING_REGISTER.IORING_REGISTER_SYNC_CANCEL, bytes, 1);
+  }
+
+  /** True once closed. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Closes the ring; a second call does nothing. The ring's memory reads as zero afterwards: the kernel takes a ring down in
+   * its own time and may still post completions, which must not land in memory that is used again.
+   */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { rings, sqes } = this.place;
+    const { ringsSize, sqesSize, mapped } = this.#parts;
+    if (this.#registerFlag) {
+      const bytes = new Uint8Array(io_uring_rsrc_update.size);
+      setField(io_uring_rsrc_update, viewOf(bytes), 0, "offset", this.fd);
+      this.register(IORING_REGISTER.IORING_UNREGISTER_RING_FDS, bytes, 1);
+    } else {
+      close(this.#sys, this.fd);
+    }
+    if (mapped) return restoreMemory(this.#sys, this.base, { rings, ringsSize, sqes, sqesSize });
+    madvise(this.#sys, this.base + rings, ringsSize, MADV_DONTNEED);
+    madvise(this.#sys, this.base + sqes, sqesSize, MADV_DONTNEED);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,189 @@
+// Making a ring whose memory is a piece of a given buffer. Three ways, the first the kernel takes:
+//
+//   as asked, with IORING_SETUP_NO_MMAP (Linux 6.5 and later; before 6.10 only while each area fits a page)
+//   with an SQ array where NO_SQARRAY (6.6) or SQ_REWIND (7.0) is missing; KernelRing then hides the array
+//   mapped over the buffer by mmap(MAP_FIXED) where NO_MMAP is missing (up to 6.3; 6.4 refuses fixed addresses)
+
+import { alignUp, setField, viewOf } from "../base/index.ts";
+import {
+  checkSetup, decodeParams, encodeParams, formatKernelVersion, io_uring_params, IORING_OFF, IORING_SETUP, isAtLeast, MMAP,
+  roundEntries, setupFlagNames, type KernelVersion, type RingParams, type SetupRequest,
+} from "../uring/abi/index.ts";
+import { close, io_uring_setup, mmap } from "./calls.ts";
+import { SysError, sysError } from "./errors.ts";
+import type { Sys } from "./types.ts";
+
+const { IORING_SETUP_NO_MMAP, IORING_SETUP_NO_SQARRAY, IORING_SETUP_SQ_REWIND, IORING_SETUP_SQE128, IORING_SETUP_CQE32 } =
+  IORING_SETUP;
+const EINVAL = 22;
+/** The newest kernel: its rules apply to flags that are emulated. */
+const NEWEST: KernelVersion = [7, 2, 0];
+
+/** Where a ring lies in its buffer: byte offsets and sizes, all multiples of the page size. */
+export interface RingPlacement {
+  readonly rings: number;
+  /** Room for the rings area: `ringsReserve` of ringsLayout. */
+  readonly ringsSize: number;
+  readonly sqes: number;
+  readonly sqesSize: number;
+}
+
+/** Forces one of the fallbacks, for tests: "sqarray" hides an SQ array, "mapped" maps the ring over the buffer. */
+export type ForcedWay = "sqarray" | "mapped";
+
+/** "none": as asked; "identity": entry i is slot i for ever; "rewind": rewritten at each submission. */
+export type ArrayEmulation = "none" | "identity" | "rewind";
+
+/** What setup leaves behind. */
+export interface RingParts {
+  /** The descriptor, or the registered index with REGISTERED_FD_ONLY. */
+  readonly fd: number;
+  /** As the kernel filled it in. */
+  readonly real: RingParams;
+  /** As Linux 7.2 would have for the request. */
+  readonly params: RingParams;
+  readonly array: ArrayEmulation;
+  readonly mapped: boolean;
+  /** The two areas in whole pages, as the kernel has them. */
+  readonly ringsSize: number;
+  readonly sqesSize: number;
+  /** One sentence for each thing the kernel lacks and this code supplies. */
+  readonly emulated: readonly string[];
+}
+
+interface Way {
+  readonly array: ArrayEmulation;
+  readonly mapped: boolean;
+}
+
+/** Creates the ring. Throws SysError. `base`: process address of byte 0 of the buffer. */
+export function setupRing(
+  sys: Sys, base: number, place: RingPlacement, request: SetupRequest, version: KernelVersion, force?: ForcedWay,
+): RingParts {
+  const verdict = checkSetup(request, NEWEST);
+  if (verdict.errno !== 0) throw refusal(request, verdict.errno, verdict.why);
+  checkPlacement(sys, base, place, request);
+  let errno = -EINVAL;
+  let way: Way = { array: "none", mapped: false };
+  for (way of waysFor(request, version, force)) {
+    const bytes = new Uint8Array(io_uring_params.size);
+    encodeParams({ ...request, flags: flagsFor(request, way) }, bytes);
+    if (!way.mapped) {
+      setField(io_uring_params, viewOf(bytes), 0, "cq_off.user_addr", base + place.rings);
+      setField(io_uring_params, viewOf(bytes), 0, "sq_off.user_addr", base + place.sqes);
+    }
+    const fd = io_uring_setup(sys, request.entries, sys.addressOf(bytes));
+    if (fd >= 0) return finish(sys, base, place, request, version, way, fd, decodeParams(bytes));
+    errno = fd;
+    if (errno !== -EINVAL) break;
+  }
+  throw refusal(request, errno, whyRefused(request, way, version, errno));
+}
+
+function waysFor(request: SetupRequest, version: KernelVersion, force: ForcedWay | undefined): Way[] {
+  const emulation: ArrayEmulation =
+    request.flags & IORING_SETUP_SQ_REWIND ? "rewind" : request.flags & IORING_SETUP_NO_SQARRAY ? "identity" : "none";
+  if (force === "sqarray") return [{ array: emulation, mapped: false }];
+  if (force === "mapped") return [{ array: emulation, mapped: true }];
+  const ways: Way[] = [{ array: "none", mapped: false }];
+  if (emulation !== "none") ways.push({ array: emulation, mapped: false });
+  if (!isAtLeast(version, "6.4")) ways.push({ array: emulation, mapped: true });
+  return ways;
+}
+
+function flagsFor(request: SetupRequest, way: Way): number {
+  const asked = way.array === "none" ? request.flags : request.flags & ~(IORING_SETUP_NO_SQARRAY | IORING_SETUP_SQ_REWIND);
+  return way.mapped ? asked & ~IORING_SETUP_NO_MMAP : asked | IORING_SETUP_NO_MMAP;
+}
+
+function finish(
+  sys: Sys, base: number, place: RingPlacement, request: SetupRequest, version: KernelVersion, way: Way, fd: number,
+  real: RingParams,
+): RingParts {
+  const areas = { ...place, ...areaSizes(real.sq_entries, real.cq_entries, real.flags, sys.pageSize) };
+  if (way.mapped) mapOver(sys, base, areas, fd);
+  return {
+    fd,
+    real,
+    ringsSize: areas.ringsSize,
+    sqesSize: areas.sqesSize,
+    params: { ...real, flags: request.flags, sq_off: way.array === "none" ? real.sq_off : { ...real.sq_off, array: 0 } },
+    array: way.array,
+    mapped: way.mapped,
+    emulated: describe(way, version),
+  };
+}
+
+function describe(way: Way, version: KernelVersion): string[] {
+  const kernel = `Linux ${formatKernelVersion(version)}`;
+  const said: string[] = [];
+  if (way.array === "rewind") said.push(`SQ_REWIND is emulated with an SQ array (${kernel}; in the kernel since 7.0)`);
+  if (way.array === "identity") said.push(`NO_SQARRAY is emulated with an SQ array (${kernel}; in the kernel since 6.6)`);
+  if (way.mapped) said.push(`the ring is mapped over its memory, NO_MMAP is missing (${kernel}; in the kernel since 6.5)`);
+  return said;
+}
+
+/** Maps both areas over the buffer; leaves nothing behind when that fails. */
+function mapOver(sys: Sys, base: number, place: RingPlacement, fd: number): void {
+  const areas = [
+    [place.rings, place.ringsSize, IORING_OFF.IORING_OFF_SQ_RING],
+    [place.sqes, place.sqesSize, IORING_OFF.IORING_OFF_SQES],
+  ] as const;
+  const flags = MMAP.MAP_SHARED | MMAP.MAP_FIXED | MMAP.MAP_POPULATE;
+  for (const [offset, size, what] of areas) {
+    const result = mmap(sys, base + offset, size, MMAP.PROT_READ | MMAP.PROT_WRITE, flags, fd, what);
+    if (result >= 0) continue;
+    close(sys, fd);
+    restoreMemory(sys, base, place);
+    throw sysError("mmap", result, {
+      message: "the ring cannot be mapped over the memory of the program",
+      remedy: "Linux 6.4 and later refuse it and 6.5 and later have NO_MMAP instead; use another kernel, or the sim engine",
+    });
+  }
+}
+
+/** Puts ordinary zeroed memory back where a ring was mapped. */
+export function restoreMemory(sys: Sys, base: number, place: RingPlacement): void {
+  const flags = MMAP.MAP_PRIVATE | MMAP.MAP_ANONYMOUS | MMAP.MAP_FIXED;
+  mmap(sys, base + place.rings, place.ringsSize, MMAP.PROT_READ | MMAP.PROT_WRITE, flags, -1, 0);
+  mmap(sys, base + place.sqes, place.sqesSize, MMAP.PROT_READ | MMAP.PROT_WRITE, flags, -1, 0);
+}
+
+/** rings_size() of the kernel. */
+function areaSizes(sq: number, cq: number, flags: number, pageSize: number): { ringsSize: number; sqesSize: number } {
+  const cqesEnd = alignUp(64 + cq * (flags & IORING_SETUP_CQE32 ? 32 : 16), 64);
+  return {
+    ringsSize: alignUp(flags & IORING_SETUP_NO_SQARRAY ? cqesEnd : cqesEnd + sq * 4, pageSize),
+    sqesSize: alignUp(sq * (flags & IORING_SETUP_SQE128 ? 128 : 64), pageSize),
+  };
+}
+
+/** The kernel writes where it is told: a placement that is too small would let it write over something else. */
+function checkPlacement(sys: Sys, base: number, place: RingPlacement, request: SetupRequest): void {
+  const [sq, cq] = roundEntries(request);
+  const needed = areaSizes(sq, cq, request.flags & ~IORING_SETUP_NO_SQARRAY, sys.pageSize);
+  const aligned = [base, place.rings, place.ringsSize, place.sqes, place.sqesSize].every((n) => n % sys.pageSize === 0);
+  if (aligned && place.ringsSize >= needed.ringsSize && place.sqesSize >= needed.sqesSize) return;
+  throw new SysError("SYS_PLACEMENT", {
+    message: "the memory set aside for a ring is too small or not aligned to pages",
+    found: `rings ${place.ringsSize} bytes at ${place.rings}, SQEs ${place.sqesSize} bytes at ${place.sqes}`,
+    expected: `at least ${needed.ringsSize} and ${needed.sqesSize} bytes in pages of ${sys.pageSize}`,
+  });
+}
+
+function refusal(request: SetupRequest, errno: number, why: string): SysError {
+  return sysError("io_uring_setup", errno, {
+    message: `the kernel refuses a ring of ${request.entries} entries with ${setupFlagNames(request.flags).join("|") || "no flags"}`,
+    ...(errno === -EINVAL || errno === -75 ? { found: why, remedy: undefined } : {}),
+  });
+}
+
+function whyRefused(request: SetupRequest, way: Way, version: KernelVersion, errno: number): string {
+  if (errno !== -EINVAL) return "";
+  const verdict = checkSetup({ ...request, flags: flagsFor(request, way) }, version);
+  if (verdict.errno !== 0) return verdict.why;
+  if (isAtLeast(version, "6.5") && !isAtLeast(version, "6.10")) {
+    return `Linux ${formatKernelVersion(version)} takes ring memory of the application only while it fits a page: use at most 64 entries`;
+  }
+  return `Linux ${formatKernelVersion(version)} says EINVAL`;
+}
