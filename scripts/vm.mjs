@@ -1,0 +1,131 @@
+// Runs a command of this project inside a real Linux 7.1 or later, under emulation when there is no usable KVM:
+//   node scripts/vm.mjs [options] COMMAND...
+// Plain JavaScript with types in comments, so that it runs on every supported Node without being compiled.
+
+import { existsSync } from "node:fs";
+import { dirname, isAbsolute, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { findKernel } from "./vm/kernel.mjs";
+import { runJob } from "./vm/machine.mjs";
+import { RigProblem } from "./vm/problem.mjs";
+
+const USAGE = `usage: npm run vm -- [options] COMMAND...
+
+Runs COMMAND inside a real Linux with BPF-controlled io_uring. It sees this machine's files read-only, a /tmp of its own,
+and is root. Its output and exit status come back.
+
+  --kernel VERSION|FILE  a version to look for (7.2, 7.1.13), or a kernel image; default: the newest in the cache
+  --update               look for a newer kernel first
+  --mirror URL           Debian archive to fetch from; default: the one apt uses here
+  --timeout SECONDS      stop after this long (default 300; exit status 124)
+  --memory MIB           memory of the guest (default 1024)
+  --cpus N               processors of the guest (default 2)
+  --icount               one processor whose clock counts instructions: 1 ns each, the same in every run
+  --writable DIR         let the command write to DIR (may be repeated)
+  --env NAME=VALUE       environment variable of the command (may be repeated)
+  --fetch                only make sure that a kernel is there
+  --verbose              what the kernel says, to stderr
+`;
+
+const STATUS = { usage: 2, unsupported: 4, timeout: 124, died: 125 };
+const PROJECT = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** @param {string} text @param {string} option @param {number} most */
+function positive(text, option, most) {
+  const value = Number(text);
+  if (!(value > 0 && value <= most)) throw new TypeError(`--${option} takes a number from 1 to ${most}, not ${text}`);
+  return value;
+}
+
+/** @param {string[]} args */
+function settings(args) {
+  // Options end at the first word that is none: the rest belongs to the command.
+  const { values, positionals } = parseArgs({ args: withSeparator(args), allowPositionals: true, options: OPTIONS });
+  const env = Object.fromEntries(
+    (values.env ?? []).map((item) => {
+      const at = item.indexOf("=");
+      if (at < 1) throw new TypeError(`--env takes NAME=VALUE, not ${item}`);
+      return [item.slice(0, at), item.slice(at + 1)];
+    }),
+  );
+  for (const dir of values.writable ?? []) if (!existsSync(dir)) throw new TypeError(`--writable: no directory ${dir}`);
+  return {
+    ...values,
+    env,
+    command: positionals,
+    timeoutMs: positive(values.timeout, "timeout", 86_400) * 1000,
+    memoryMiB: positive(values.memory, "memory", 65_536),
+    cpus: positive(values.cpus, "cpus", 64),
+  };
+}
+
+const OPTIONS = /** @type {const} */ ({
+  kernel: { type: "string" },
+  mirror: { type: "string" },
+  update: { type: "boolean", default: false },
+  timeout: { type: "string", default: "300" },
+  memory: { type: "string", default: "1024" },
+  cpus: { type: "string", default: "2" },
+  icount: { type: "boolean", default: false },
+  writable: { type: "string", multiple: true },
+  env: { type: "string", multiple: true },
+  fetch: { type: "boolean", default: false },
+  verbose: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+});
+
+/** @param {string[]} args */
+function withSeparator(args) {
+  for (let i = 0; i < args.length; i++) {
+    const word = args[i] ?? "";
+    if (word === "--") return args;
+    if (!word.startsWith("--")) return [...args.slice(0, i), "--", ...args.slice(i)];
+    const option = /** @type {Record<string, {type: string}>} */ (OPTIONS)[word.slice(2)];
+    if (option?.type === "string") i++;
+  }
+  return args;
+}
+
+/** @param {string[]} args @returns {Promise<number>} */
+async function main(args) {
+  let wishes;
+  try {
+    wishes = settings(args);
+  } catch (error) {
+    process.stderr.write(`vm: ${/** @type {Error} */ (error).message}\n${USAGE}`);
+    return STATUS.usage;
+  }
+  if (wishes.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  if (wishes.command.length === 0 && !wishes.fetch) {
+    process.stderr.write(`vm: no command\n${USAGE}`);
+    return STATUS.usage;
+  }
+  const kernel = findKernel({ ...wishes, note: (line) => process.stderr.write(`vm: ${line}\n`) });
+  if (wishes.fetch) {
+    process.stdout.write(`${kernel.version}\n`);
+    return 0;
+  }
+  const cwd = process.env.INIT_CWD ?? process.cwd();
+  const files = wishes.command.map((word) => resolve(cwd, word)).filter((file, i) => existsSync(file) && (i > 0 || isAbsolute(wishes.command[0] ?? "")));
+  const outcome = await runJob({ ...wishes, image: kernel.image, cwd, needed: [PROJECT, ...files], writable: wishes.writable ?? [] });
+  if ("status" in outcome) return outcome.status;
+  const said = outcome.console.trim().split("\n").slice(-25).join("\n");
+  if (outcome.failure === "timeout") {
+    process.stderr.write(`vm: stopped after ${wishes.timeout} seconds (--timeout)\n${said}\n`);
+    return STATUS.timeout;
+  }
+  process.stderr.write(`vm: the machine stopped before the command ended; it said last:\n${said}\n`);
+  return STATUS.died;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof RigProblem)) throw error;
+  process.stderr.write(`vm: ${error.message}\n`);
+  process.exitCode = STATUS.unsupported;
+}
