@@ -8,7 +8,12 @@ export {
   type IntInit,
   type MemberInit,
 } from "./builder.ts";
+export { typesCompatible } from "./core-compat.ts";
+export { CORE_KINDS, type CoreKind } from "./core-spec.ts";
 export { BtfError, type BtfErrorCode } from "./errors.ts";
+export { parseBtfExt, type BtfExt, type CoreRelo, type FuncInfoRecord, type LineInfoRecord } from "./ext-info.ts";
+export { formatDeclaration, formatType } from "./format.ts";
+export { CORE_POISON, patchCore, resolveCoreRelo, type CoreCandidate, type CoreResult } from "./relo-core.ts";
 export { essentialName } from "./strings.ts";
 export type {
   BtfArray,

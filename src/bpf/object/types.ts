@@ -6,6 +6,7 @@ import type { Insn } from "../isa/index.ts";
 
 /** A map an object defines. Data sections (.rodata, .bss, .data) are array maps of one entry, as libbpf makes them. */
 export interface MapSpec {
+  /** As the kernel shows it; that of a data section begins with the object's: `nops.bss`. */
   readonly name: string;
   /** Where it comes from: a .maps definition or a data section. */
   readonly kind: "map" | "rodata" | "data" | "bss";
@@ -23,6 +24,114 @@ export interface MapSpec {
   readonly initial?: Uint8Array;
   /** True for .rodata: the program may only read it, and the verifier knows its contents. */
   readonly frozen: boolean;
+  /** The ELF section: `.maps`, `.bss`, `.rodata.str1.1`. */
+  readonly section?: string;
+  /** Offset of its definition in .maps. */
+  readonly section_offset?: number;
+  /** More of a .maps definition, where given: NUMA node, pinning (1 = by name), map_extra. */
+  readonly numa_node?: number;
+  readonly pinning?: number;
+  readonly map_extra?: bigint;
+  /** Template of the inner maps of a map of maps. */
+  readonly inner?: Omit<MapSpec, "inner">;
+  /** Names of the maps or programs that fill the slots (`.values = {...}`), undefined for empty ones. */
+  readonly values?: readonly (string | undefined)[];
+}
+
+/** A program of an object, before it is resolved. */
+export interface ProgramSpec {
+  readonly name: string;
+  /** ELF section, without a leading `?`. */
+  readonly section: string;
+  /** BPF_PROG_TYPE_*; 0 when the section's name is not known. */
+  readonly type: number;
+  readonly sleepable: boolean;
+  /** False when the section's name begins with `?`: loaded only when something refers to it. */
+  readonly autoload: boolean;
+  /** Number of slots, subprograms not counted. */
+  readonly insn_cnt: number;
+  /** BTF FUNC id in the object's BTF; 0 when unknown. */
+  readonly type_id: number;
+}
+
+/** A struct_ops map: a variable in .struct_ops or .struct_ops.link. */
+export interface StructOpsSpec {
+  /** Name of the variable. */
+  readonly name: string;
+  readonly section: string;
+  /** Name and BTF id (in the object) of the struct: `io_uring_bpf_ops`. */
+  readonly type_name: string;
+  readonly type_id: number;
+  /** The struct's bytes in the object's layout, function pointers zero. */
+  readonly initial: Uint8Array;
+  /** Program by function-pointer member; members not set are absent. */
+  readonly programs: Readonly<Record<string, string>>;
+  /** In .struct_ops.link: attached through a bpf_link. */
+  readonly link: boolean;
+  /** False when the section's name begins with `?`. */
+  readonly autocreate: boolean;
+}
+
+/** A struct_ops map in the layout of the target, as it is given to the kernel or to a host of it. */
+export interface ResolvedStructOps {
+  readonly name: string;
+  readonly type_name: string;
+  /** BTF id of the struct in the target. */
+  readonly type_id: number;
+  /** Members in the target's layout; function pointers zero. */
+  readonly data: Uint8Array;
+  /** Function-pointer members that are set: byte offset and index in the target's struct, and the program. */
+  readonly programs: readonly {
+    readonly member: string;
+    readonly index: number;
+    readonly offset: number;
+    readonly program: string;
+  }[];
+  readonly link: boolean;
+}
+
+/** A function or variable an object expects of the kernel. */
+export interface ExternSpec {
+  readonly name: string;
+  readonly kind: "func" | "var";
+  /** May be missing. */
+  readonly weak: boolean;
+  /** BTF FUNC or VAR in the object. */
+  readonly type_id: number;
+}
+
+/**
+ * What an instruction refers to. `map` and `data`: the map `target`, `offset` into its value; `call` and `func`: the
+ * function at byte `offset` of section `target`; `kfunc`: a call of extern `target`; `ksym`: the address of extern `target`.
+ */
+export interface Relocation {
+  readonly kind: "map" | "data" | "call" | "func" | "kfunc" | "ksym";
+  /** ELF section and index of the slot in it. */
+  readonly section: string;
+  readonly insn: number;
+  readonly symbol: string;
+  readonly target: string;
+  readonly offset: number;
+  /** Index of the map, for `map` and `data`. */
+  readonly map?: number;
+}
+
+/** A global variable. */
+export interface GlobalSpec {
+  readonly name: string;
+  readonly section: string;
+  /** Index of its map. */
+  readonly map: number;
+  /** Offset in the section and size, bytes. */
+  readonly offset: number;
+  readonly size: number;
+  /** Its type in the object's BTF, and the same as C text. */
+  readonly type_id: number;
+  readonly type: string;
+  /** In .rodata: fixed once the object is loaded. */
+  readonly constant: boolean;
+  /** Linkage static: not visible to other objects. */
+  readonly local: boolean;
 }
 
 /** A function of a resolved program, the program's own entry first. */

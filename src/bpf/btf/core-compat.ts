@@ -1,0 +1,193 @@
+// When a type of an object and one of the target count as the same, for CO-RE: three relations of growing strictness, as
+// libbpf defines them (relo_core.c): fields compatible, types compatible, types match. Ids go in, yes or no comes out.
+
+import type { Btf } from "./btf.ts";
+import { BtfError } from "./errors.ts";
+import { essentialName } from "./strings.ts";
+import type { BtfComposite, BtfEnum, BtfKind, BtfType } from "./types.ts";
+
+/** Nesting beyond this is an error, as in libbpf. */
+const DEEPEST = 32;
+
+const isEnum = (kind: BtfKind): boolean => kind === "ENUM" || kind === "ENUM64";
+const isComposite = (kind: BtfKind): boolean => kind === "STRUCT" || kind === "UNION";
+
+/** Same kind, where an enum's width does not count. */
+export function sameKind(a: BtfKind, b: BtfKind): boolean {
+  return a === b || (isEnum(a) && isEnum(b));
+}
+
+const tooDeep = (id: number): BtfError =>
+  new BtfError("BTF_CORE", {
+    message: "types nest too deeply to be compared",
+    expected: `at most ${DEEPEST} levels`,
+    where: `BTF type ${id}`,
+  });
+
+/** Whether a field of type `localId` may be read as one of type `targetId`. */
+export function fieldsCompatible(local: Btf, localId: number, target: Btf, targetId: number): boolean {
+  for (let depth = 0; depth < DEEPEST; depth++) {
+    const [mine, theirs] = [local.resolved(localId), target.resolved(targetId)];
+    if (isComposite(mine.kind) && isComposite(theirs.kind)) return true;
+    if (!sameKind(mine.kind, theirs.kind)) return false;
+    switch (mine.kind) {
+      case "PTR":
+      case "FLOAT":
+        return true;
+      case "FWD":
+      case "ENUM":
+      case "ENUM64": {
+        const [a, b] = [essentialName(mine.name), essentialName(theirs.name)];
+        return a === "" || b === "" || a === b;
+      }
+      case "INT":
+        return mine.offset === 0 && (theirs as typeof mine).offset === 0;
+      case "ARRAY":
+        localId = mine.type;
+        targetId = (theirs as typeof mine).type;
+        break;
+      default:
+        return false;
+    }
+  }
+  throw tooDeep(localId);
+}
+
+/** Whether two types have the same shape, names aside: what a kfunc's prototype must have. */
+export function typesCompatible(
+  local: Btf,
+  localId: number,
+  target: Btf,
+  targetId: number,
+  level: number = DEEPEST,
+): boolean {
+  if (!sameKind(local.kind(localId), target.kind(targetId))) return false;
+  for (let depth = 0; depth < DEEPEST; depth++) {
+    const [mine, theirs] = [local.resolved(localId), target.resolved(targetId)];
+    if (!sameKind(mine.kind, theirs.kind)) return false;
+    switch (mine.kind) {
+      case "VOID":
+      case "STRUCT":
+      case "UNION":
+      case "ENUM":
+      case "ENUM64":
+      case "FWD":
+        return true;
+      case "INT":
+        return mine.offset === 0 && (theirs as typeof mine).offset === 0;
+      case "PTR":
+      case "ARRAY":
+        localId = mine.type;
+        targetId = (theirs as typeof mine).type;
+        break;
+      case "FUNC_PROTO": {
+        const other = theirs as typeof mine;
+        if (mine.params.length !== other.params.length) return false;
+        if (level <= 0) throw tooDeep(localId);
+        const fit = mine.params.every((param, i) =>
+          typesCompatible(
+            local,
+            local.skipModifiers(param.type),
+            target,
+            target.skipModifiers(other.params[i]!.type),
+            level - 1,
+          ),
+        );
+        if (!fit) return false;
+        localId = mine.type;
+        targetId = other.type;
+        break;
+      }
+      default:
+        return false;
+    }
+  }
+  throw tooDeep(localId);
+}
+
+const namesMatch = (mine: string, theirs: string): boolean =>
+  theirs === "" ? mine === "" : essentialName(mine) === essentialName(theirs);
+
+function enumsMatch(mine: BtfEnum, theirs: BtfEnum): boolean {
+  if (mine.size !== theirs.size || mine.values.length > theirs.values.length) return false;
+  return mine.values.every(({ name }) => theirs.values.some((other) => namesMatch(name, other.name)));
+}
+
+/** Whether `union` is the kind of composite that a forward declaration stands for. */
+const fwdStandsFor = (fwd: BtfType & { kind: "FWD" }, kind: BtfKind): boolean =>
+  kind === (fwd.union ? "UNION" : "STRUCT");
+
+function membersMatch(local: Btf, mine: BtfComposite, target: Btf, theirs: BtfComposite, level: number): boolean {
+  if (mine.members.length > theirs.members.length) return false;
+  return mine.members.every((member) =>
+    theirs.members.some(
+      (other) =>
+        namesMatch(member.name, other.name) && typesMatch(local, member.type, target, other.type, false, level - 1),
+    ),
+  );
+}
+
+/** Whether the target's type is what the object thinks it is (bpf_core_type_matches). */
+export function typesMatch(
+  local: Btf,
+  localId: number,
+  target: Btf,
+  targetId: number,
+  behindPointer = false,
+  level: number = DEEPEST,
+): boolean {
+  if (level <= 0) throw tooDeep(localId);
+  for (let depth = 0; depth < DEEPEST; depth++) {
+    const [mine, theirs] = [local.resolved(localId), target.resolved(targetId)];
+    if (!namesMatch(mine.name, theirs.name)) return false;
+    if (isEnum(mine.kind)) return isEnum(theirs.kind) && enumsMatch(mine as BtfEnum, theirs as BtfEnum);
+    if (mine.kind === "FWD") {
+      if (theirs.kind === "FWD") return mine.union === theirs.union;
+      return behindPointer && fwdStandsFor(mine, theirs.kind);
+    }
+    if (mine.kind === "STRUCT" || mine.kind === "UNION") {
+      if (behindPointer && theirs.kind === "FWD") return fwdStandsFor(theirs, mine.kind);
+      if (mine.kind !== theirs.kind) return false;
+      return behindPointer || membersMatch(local, mine, target, theirs as BtfComposite, level);
+    }
+    if (mine.kind !== theirs.kind) return false;
+    switch (mine.kind) {
+      case "VOID":
+        return true;
+      case "INT": {
+        const other = theirs as typeof mine;
+        return mine.size === other.size && mine.signed === other.signed;
+      }
+      case "PTR":
+        behindPointer = true;
+        localId = mine.type;
+        targetId = (theirs as typeof mine).type;
+        break;
+      case "ARRAY": {
+        const other = theirs as typeof mine;
+        if (mine.nelems !== other.nelems) return false;
+        localId = mine.type;
+        targetId = other.type;
+        break;
+      }
+      case "FUNC_PROTO": {
+        const other = theirs as typeof mine;
+        if (mine.params.length !== other.params.length) return false;
+        const behind = behindPointer;
+        if (
+          !mine.params.every((param, i) =>
+            typesMatch(local, param.type, target, other.params[i]!.type, behind, level - 1),
+          )
+        ) {
+          return false;
+        }
+        localId = mine.type;
+        targetId = other.type;
+        break;
+      }
+      default:
+        return false;
+    }
+  }
+  throw tooDeep(localId);
+}

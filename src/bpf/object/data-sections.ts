@@ -1,0 +1,70 @@
+// .data, .rodata and .bss: each becomes an array map of one entry, named as libbpf names it.
+
+import { SHT_NOBITS, type ElfFile, type ElfSection } from "../../elf/index.ts";
+import type { Btf, BtfType } from "../btf/index.ts";
+import { ObjectError } from "./errors.ts";
+import type { MapSpec } from "./types.ts";
+
+const BPF_MAP_TYPE_ARRAY = 2;
+const BPF_F_RDONLY_PROG = 1 << 7;
+const BPF_F_MMAPABLE = 1 << 10;
+/** Of the kernel's names of maps and programs, without the NUL. */
+const LONGEST_NAME = 15;
+/** More data is refused: .bss costs nothing in the file, but memory when opened. */
+const LARGEST = 64 << 20;
+
+type DataKind = "rodata" | "data" | "bss";
+
+/** Which kind of data a section holds, by its name. */
+export function dataKind(name: string): DataKind | undefined {
+  const match = /^\.(rodata|data|bss)(\..*)?$/.exec(name);
+  return match ? (match[1] as DataKind) : undefined;
+}
+
+/** The name of a data section's map: the object's name cut short, and the section's; custom sections keep theirs. */
+export function dataMapName(object: string, section: string): string {
+  const room = section.includes(".", 1) ? 0 : LONGEST_NAME - Math.max(7, Math.min(section.length, LONGEST_NAME));
+  return (object.slice(0, room) + section.slice(0, LONGEST_NAME)).replaceAll(/[^A-Za-z0-9_.]/g, "_");
+}
+
+const hasVisibleVariable = (btf: Btf, id: number | undefined): boolean =>
+  id !== undefined &&
+  (btf.type(id) as BtfType & { kind: "DATASEC" }).vars.some(({ type }) => {
+    const variable = btf.type(type);
+    return variable.kind === "VAR" && variable.linkage !== 0;
+  });
+
+function dataMap(section: ElfSection, kind: DataKind, object: string, btf: Btf): MapSpec {
+  const id = btf.findByName(section.name, "DATASEC");
+  return {
+    name: dataMapName(object, section.name),
+    kind,
+    type: BPF_MAP_TYPE_ARRAY,
+    key_size: 4,
+    value_size: section.size,
+    max_entries: 1,
+    map_flags: (kind === "rodata" ? BPF_F_RDONLY_PROG : 0) | (hasVisibleVariable(btf, id) ? BPF_F_MMAPABLE : 0),
+    btf_key_type_id: 0,
+    btf_value_type_id: id ?? 0,
+    initial: section.type === SHT_NOBITS ? new Uint8Array(section.size) : section.data.slice(),
+    frozen: kind === "rodata",
+    section: section.name,
+  };
+}
+
+/** The maps of all data sections that are not empty, in order of section. Throws ObjectError. */
+export function collectDataMaps(elf: ElfFile, object: string, btf: Btf): MapSpec[] {
+  let total = 0;
+  return elf.sections.flatMap((section) => {
+    const kind = dataKind(section.name);
+    if (kind === undefined || section.size === 0) return [];
+    total += section.size;
+    if (total <= LARGEST) return [dataMap(section, kind, object, btf)];
+    throw new ObjectError("OBJECT_SECTION", {
+      message: "the data sections are too large",
+      found: `${total} bytes`,
+      expected: `at most ${LARGEST} in all`,
+      where: `section ${section.name}`,
+    });
+  });
+}

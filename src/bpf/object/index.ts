@@ -1,0 +1,17 @@
+export { dataMapName } from "./data-sections.ts";
+export { ObjectError, type ObjectErrorCode } from "./errors.ts";
+export { BpfObject, type CoreReport, type OpenOptions, type ResolveOptions } from "./object.ts";
+export { BPF_PROG_TYPE_STRUCT_OPS, PROG_TYPES, sectionKind, type SectionKind } from "./program-types.ts";
+export { KFUNC_POISON } from "./resolve.ts";
+export type {
+  ExternSpec,
+  GlobalSpec,
+  LineInfo,
+  MapSpec,
+  ProgramSpec,
+  Relocation,
+  ResolvedProgram,
+  ResolvedStructOps,
+  StructOpsSpec,
+  Subprog,
+} from "./types.ts";

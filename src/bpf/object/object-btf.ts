@@ -1,0 +1,94 @@
+// The BTF of an object, completed from its symbol table: clang leaves the sizes of DATASECs and the offsets of global
+// variables at zero, and knows nothing of visibility. What a linker has filled in already stays.
+
+import { viewOf } from "../../base/index.ts";
+import { Btf, BTF_STATIC, type BtfKind } from "../btf/index.ts";
+import {
+  STB_LOCAL,
+  STT_FUNC,
+  STT_OBJECT,
+  STV_HIDDEN,
+  STV_INTERNAL,
+  type ElfFile,
+  type ElfSymbol,
+} from "../../elf/index.ts";
+import { ObjectError } from "./errors.ts";
+
+/** Hidden and internal symbols are not for others to see: their BTF says static. */
+export const isHidden = (symbol: ElfSymbol): boolean =>
+  symbol.visibility === STV_HIDDEN || symbol.visibility === STV_INTERNAL;
+
+interface Entry {
+  readonly type: number;
+  offset: number;
+  readonly size: number;
+}
+
+const HEAD = 12;
+
+/** Completes one DATASEC in place; `raw` are its bytes. */
+function completeDatasec(btf: Btf, id: number, elf: ElfFile, globals: ReadonlyMap<string, ElfSymbol>): void {
+  const raw = viewOf(btf.rawType(id));
+  const name = btf.nameOf(id);
+  const section = elf.sections.find((candidate) => candidate.name === name);
+  if (section === undefined || name === ".kconfig" || name === ".ksyms") return;
+  const unplaced = raw.getUint32(8, true) === 0;
+  if (unplaced) raw.setUint32(8, section.size, true);
+  const entries: Entry[] = [];
+  for (let at = HEAD; at + 12 <= raw.byteLength; at += 12) {
+    const entry = {
+      type: raw.getUint32(at, true),
+      offset: raw.getUint32(at + 4, true),
+      size: raw.getUint32(at + 8, true),
+    };
+    entries.push(entry);
+    if (btf.kind(entry.type) !== "VAR") continue;
+    const variable = viewOf(btf.rawType(entry.type));
+    if (variable.getUint32(HEAD, true) !== 1) continue;
+    const symbol = globals.get(btf.nameOf(entry.type));
+    if (symbol === undefined || symbol.shndx !== section.index) continue;
+    if (unplaced) entry.offset = symbol.value;
+    if (isHidden(symbol)) variable.setUint32(HEAD, BTF_STATIC, true);
+  }
+  entries.sort((a, b) => a.offset - b.offset);
+  for (const [i, { type, offset, size }] of entries.entries()) {
+    for (const [j, word] of [type, offset, size].entries()) raw.setUint32(HEAD + i * 12 + j * 4, word, true);
+  }
+}
+
+function hideFunctions(btf: Btf, functions: ReadonlyMap<string, ElfSymbol>): void {
+  for (const id of btf.ofKind("FUNC")) {
+    const symbol = functions.get(btf.nameOf(id));
+    if (symbol === undefined || !isHidden(symbol)) continue;
+    const raw = viewOf(btf.rawType(id));
+    // vlen holds the linkage
+    raw.setUint32(4, (raw.getUint32(4, true) & 0xff000000) >>> 0, true);
+  }
+}
+
+const globalSymbols = (elf: ElfFile, types: readonly number[]): Map<string, ElfSymbol> =>
+  new Map(
+    elf.symbols
+      .filter((symbol) => symbol.bind !== STB_LOCAL && symbol.shndx !== 0 && types.includes(symbol.type))
+      .map((symbol) => [symbol.name, symbol]),
+  );
+
+/** The completed BTF. Throws BtfError, OBJECT_NO_BTF. */
+export function completeBtf(elf: ElfFile): Btf {
+  const section = elf.sections.find((candidate) => candidate.name === ".BTF");
+  if (section === undefined) {
+    throw new ObjectError("OBJECT_NO_BTF", {
+      message: "the object has no BTF",
+      expected: "a section .BTF",
+      where: "ELF sections",
+      remedy: "Compile with -g",
+    });
+  }
+  // a copy: the file's bytes are the caller's
+  const bytes = section.data.slice();
+  const scratch = Btf.parse(bytes);
+  const objects = globalSymbols(elf, [STT_OBJECT, 0]);
+  for (const id of scratch.ofKind("DATASEC" satisfies BtfKind)) completeDatasec(scratch, id, elf, objects);
+  hideFunctions(scratch, globalSymbols(elf, [STT_FUNC]));
+  return Btf.parse(bytes);
+}

@@ -1,0 +1,187 @@
+// An opened BPF object: what is in the file, the same on every machine. Programs are resolved against a target afterwards.
+// Files are read elsewhere: this takes bytes. What libbpf does and this does not: .kconfig, legacy `maps`, arenas, jump
+// tables, USDT.
+
+import { cString, didYouMean } from "../../base/index.ts";
+import { EM_BPF, ET_REL, readElf, SHT_PROGBITS, type ElfFile } from "../../elf/index.ts";
+import { parseBtfExt, resolveCoreRelo, type Btf, type BtfExt, type CoreResult } from "../btf/index.ts";
+import { collectDataMaps } from "./data-sections.ts";
+import { ObjectError } from "./errors.ts";
+import { collectExterns } from "./externs.ts";
+import { codeSections, collectFunctions, programSpec, TEXT, type ObjectFunction } from "./functions.ts";
+import { collectGlobals } from "./globals.ts";
+import { MAPS, parseMapDefs } from "./map-defs.ts";
+import { completeBtf } from "./object-btf.ts";
+import { nearestSection } from "./program-types.ts";
+import { collectRelocations } from "./relocations.ts";
+import { coreRelosOf, linkProgram, type Linkage } from "./resolve.ts";
+import { chooseStructOps, collectStructOps, resolveStructOps } from "./struct-ops.ts";
+import type {
+  ExternSpec,
+  GlobalSpec,
+  MapSpec,
+  ProgramSpec,
+  Relocation,
+  ResolvedProgram,
+  ResolvedStructOps,
+  StructOpsSpec,
+} from "./types.ts";
+
+/** How to open an object. */
+export interface OpenOptions {
+  /** Name of the object, from which the names of its data maps are made; a path is cut down to its stem. */
+  readonly name?: string;
+}
+
+/** What to resolve a program against. */
+export interface ResolveOptions {
+  /** BTF of the system that will run it: vmlinux's, or the one an engine publishes. */
+  readonly target: Btf;
+}
+
+/** One CO-RE relocation of a program and what it comes to in a target. */
+export interface CoreReport extends CoreResult {
+  /** The function that holds it, and the slot in that function. */
+  readonly function: string;
+  readonly insn: number;
+}
+
+/** As libbpf names objects: the last part of the path, up to its first dot, 15 characters. */
+function objectName(name: string): string {
+  return name.split("/").at(-1)!.split(".")[0]!.slice(0, 15);
+}
+
+function checkHeader(elf: ElfFile): void {
+  if (elf.machine !== EM_BPF) {
+    throw new ObjectError("OBJECT_MACHINE", {
+      message: "this ELF file is not for BPF",
+      found: `machine ${elf.machine}`,
+      expected: `${EM_BPF} (EM_BPF)`,
+      where: "ELF header",
+      remedy: "Compile with clang -target bpf",
+    });
+  }
+  if (elf.type !== ET_REL) {
+    throw new ObjectError("OBJECT_TYPE", {
+      message: "this ELF file is not a relocatable object",
+      found: `type ${elf.type}`,
+      expected: `${ET_REL} (ET_REL)`,
+      where: "ELF header",
+      remedy: "Compile with -c",
+    });
+  }
+}
+
+function sectionBytes(elf: ElfFile, name: string): Uint8Array | undefined {
+  return elf.sections.find((section) => section.name === name && section.type === SHT_PROGBITS)?.data;
+}
+
+const NO_EXT: BtfExt = { funcs: new Map(), lines: new Map(), relos: new Map() };
+
+/** An opened object. Everything in it is plain data, and stays as it is in the file but for `initial` of its maps. */
+export class BpfObject {
+  readonly name: string;
+  readonly license: string;
+  readonly btf: Btf;
+  readonly programs: readonly ProgramSpec[];
+  /** Maps of .maps in order of definition, then those of the data sections. References are indices into this list. */
+  readonly maps: readonly MapSpec[];
+  readonly structOps: readonly StructOpsSpec[];
+  readonly externs: readonly ExternSpec[];
+  readonly relocations: readonly Relocation[];
+  readonly globals: readonly GlobalSpec[];
+  readonly #functions: readonly ObjectFunction[];
+  readonly #ext: BtfExt;
+
+  private constructor(bytes: Uint8Array, name: string) {
+    const elf = readElf(bytes);
+    checkHeader(elf);
+    this.name = objectName(name);
+    this.license = cString(sectionBytes(elf, "license") ?? new Uint8Array(1), 0) ?? "";
+    this.btf = completeBtf(elf);
+    const ext = sectionBytes(elf, ".BTF.ext");
+    this.#ext = ext === undefined ? NO_EXT : parseBtfExt(ext, this.btf);
+    this.#functions = collectFunctions(elf, this.btf, this.#ext);
+    this.programs = this.#functions.filter(({ section }) => section.name !== TEXT).map(programSpec);
+    const maps = elf.sections.find((section) => section.name === MAPS && section.size > 0);
+    this.maps = [
+      ...(maps === undefined ? [] : parseMapDefs(this.btf, maps.size)),
+      ...collectDataMaps(elf, this.name, this.btf),
+    ];
+    this.externs = collectExterns(elf, this.btf);
+    const referents = { elf, maps: this.maps, externs: new Map(this.externs.map((extern) => [extern.name, extern])) };
+    this.relocations = codeSections(elf).flatMap((section) => collectRelocations(section, referents));
+    this.structOps = collectStructOps(elf, this.btf, this.#functions);
+    this.globals = collectGlobals(this.maps, this.btf);
+  }
+
+  /**
+   * Opens an object from the bytes of its file, without touching them. Throws ElfError, BtfError, IsaError or ObjectError,
+   * all LoopstepErrors.
+   */
+  static open(bytes: Uint8Array, options: OpenOptions = {}): BpfObject {
+    return new BpfObject(bytes, options.name ?? "object");
+  }
+
+  /** The entry program `name`. Throws OBJECT_NAME, naming the nearest. */
+  program(name: string): ProgramSpec {
+    const names = this.programs.map((program) => program.name);
+    const found = this.programs.find((program) => program.name === name);
+    if (found) return found;
+    throw new ObjectError("OBJECT_NAME", {
+      message: "there is no such program",
+      found: name,
+      expected: names.join(", ") || "none",
+      where: this.name,
+      remedy: didYouMean(name, names),
+    });
+  }
+
+  /** The struct_ops map of that name, or the only one. Throws OBJECT_NAME, OBJECT_NO_STRUCT_OPS, OBJECT_STRUCT_OPS_CHOICE. */
+  chooseStructOps(name?: string): StructOpsSpec {
+    return chooseStructOps(this.structOps, name);
+  }
+
+  /** The program `name` ready to be verified and run on `target`. Throws ObjectError, BtfError. */
+  resolve(name: string, { target }: ResolveOptions): ResolvedProgram {
+    const spec = this.program(name);
+    if (spec.type === 0) {
+      const near = nearestSection(spec.section);
+      throw new ObjectError("OBJECT_PROGRAM", {
+        message: "the section's name does not say what kind of program this is",
+        found: spec.section,
+        expected: "struct_ops/..., struct_ops.s/... or another known one",
+        where: `program ${name}`,
+        remedy: near && `Did you mean "${near}"?`,
+      });
+    }
+    const code = linkProgram(this.#function(name), this.#linkage(), target);
+    const { section, type, sleepable } = spec;
+    return { name, section, type, sleepable, license: this.license, ...code, maps: this.maps, btf: this.btf, target };
+  }
+
+  /** The struct_ops map `name`, or the only one, in the target's layout. Throws ObjectError, BtfError. */
+  resolveStructOps(name: string | undefined, { target }: ResolveOptions): ResolvedStructOps {
+    return resolveStructOps(this.chooseStructOps(name), this.btf, target);
+  }
+
+  /** All CO-RE relocations and what they come to in `target`, function by function. Throws BtfError. */
+  coreReports({ target }: ResolveOptions): CoreReport[] {
+    return this.#functions.flatMap((func) =>
+      coreRelosOf(func, this.#ext).map((relo) => ({
+        ...resolveCoreRelo(relo, this.btf, target),
+        function: func.name,
+        insn: relo.insn_off / 8 - func.start,
+      })),
+    );
+  }
+
+  #function(name: string): ObjectFunction {
+    return this.#functions.find((func) => func.name === name && func.section.name !== TEXT)!;
+  }
+
+  #linkage(): Linkage {
+    const { btf, relocations, maps, externs } = this;
+    return { btf, ext: this.#ext, functions: this.#functions, relocations, maps, externs };
+  }
+}
