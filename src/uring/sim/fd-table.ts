@@ -1,0 +1,56 @@
+// The process's descriptor table, and a ring's table of fixed files.
+
+import { EMFILE, ENFILE } from "./errno.ts";
+import type { Machine, OpenFile, Ring } from "./state.ts";
+
+const NOFILE = 1 << 20;
+
+/** The open file of a descriptor, or null. */
+export function normalFile(machine: Machine, fd: number): OpenFile | null {
+  return fd >= 0 && fd < machine.files.length ? machine.files[fd]! : null;
+}
+
+/** The file in a fixed slot, or null. */
+export function fixedFile(ring: Ring, slot: number): OpenFile | null {
+  return slot >= 0 && slot < ring.files.length ? ring.files[slot]! : null;
+}
+
+/** Installs `file` at the lowest free descriptor; takes over one reference. -EMFILE when full. */
+export function installFile(machine: Machine, file: OpenFile): number {
+  let fd = machine.files.indexOf(null);
+  if (fd < 0) fd = machine.files.length;
+  if (fd >= NOFILE) return -EMFILE;
+  machine.files[fd] = file;
+  return fd;
+}
+
+/** Drops a reference. */
+export function putFile(machine: Machine, file: OpenFile): void {
+  if (--file.refs === 0) file.release(machine);
+}
+
+/** Takes a descriptor out of the table and drops its reference; false when it was not open. */
+export function closeFd(machine: Machine, fd: number): boolean {
+  const file = normalFile(machine, fd);
+  if (file === null) return false;
+  machine.files[fd] = null;
+  while (machine.files.length > 0 && machine.files[machine.files.length - 1] === null) machine.files.pop();
+  putFile(machine, file);
+  return true;
+}
+
+/** Puts `file` into fixed slot `slot`, dropping what was there; takes over one reference. */
+export function setFixedFile(ring: Ring, slot: number, file: OpenFile | null): void {
+  const old = ring.files[slot]!;
+  ring.files[slot] = file;
+  if (old !== null) putFile(ring.machine, old);
+}
+
+/** A free slot in the allocation range, or -ENFILE. */
+export function allocFixedSlot(ring: Ring): number {
+  const { fileAllocStart: start, fileAllocEnd: end } = ring;
+  const hint = Math.min(Math.max(ring.fileAllocHint, start), end);
+  for (let slot = hint; slot < end; slot++) if (ring.files[slot] === null) return slot;
+  for (let slot = start; slot < hint; slot++) if (ring.files[slot] === null) return slot;
+  return -ENFILE;
+}

@@ -1,0 +1,27 @@
+// The table of opcodes: what each one does here, or that it is not simulated. The index is the opcode. A request of an
+// opcode that is not simulated is refused as a kernel built without it does: -EOPNOTSUPP, or -EINVAL for prep checks.
+
+import { OPTABLE } from "../../abi/index.ts";
+import { EOPNOTSUPP } from "../errno.ts";
+import { IOU_COMPLETE, type OpRow } from "../state.ts";
+import { NOP_OPS } from "./nop.ts";
+import { op } from "./op.ts";
+
+const SIMULATED: readonly OpRow[] = [...NOP_OPS];
+
+/** One row per opcode of Linux 7.2. */
+export const SIM_OPTABLE: readonly OpRow[] = OPTABLE.map(
+  ({ number, name }) =>
+    SIMULATED.find(({ opcode }) => opcode === number) ??
+    op(
+      name,
+      "no",
+      () => -EOPNOTSUPP,
+      () => IOU_COMPLETE,
+    ),
+);
+
+/** True when requests of `opcode` do something here. */
+export function isSimulated(opcode: number): boolean {
+  return SIMULATED.some((row) => row.opcode === opcode);
+}

@@ -1,0 +1,91 @@
+// The loop of a ring with a loop_step (io_uring/loop.c and bpf-ops.c at v7.2): step, wait, task work, signal, local work,
+// overflow; and what a step may call: submitting SQEs and finding the regions. Knows nothing of BPF.
+
+import { IORING_SETUP, IOU_LOOP, IOU_REGION } from "../abi/index.ts";
+import { CQ_TAIL, flushOverflow, ringWord } from "./completion.ts";
+import { EBUSY, EFAULT, EINTR, EINVAL, EOPNOTSUPP } from "./errno.ts";
+import { SimError } from "./errors.ts";
+import { SIM_PAGE } from "./memory.ts";
+import { sleep } from "./sleep.ts";
+import type { LoopParams, LoopStep, Ring } from "./state.ts";
+import { localWorkPending, taskWorkPending } from "./task-queue.ts";
+import { runLocalWorkLocked, runTaskWork } from "./task-work.ts";
+
+const { IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_IOPOLL, IORING_SETUP_SQPOLL } = IORING_SETUP;
+
+/** Installs a loop; 0, -EOPNOTSUPP (not DEFER_TASKRUN, or polled) or -EBUSY (there is one). */
+export function attachLoop(ring: Ring, step: LoopStep): number {
+  if ((ring.flags & (IORING_SETUP_SQPOLL | IORING_SETUP_IOPOLL)) !== 0) return -EOPNOTSUPP;
+  if ((ring.flags & IORING_SETUP_DEFER_TASKRUN) === 0) return -EOPNOTSUPP;
+  if (ring.loopStep !== null) return -EBUSY;
+  ring.loopStep = step;
+  return 0;
+}
+
+/** Takes the loop away. A loop that sleeps is not woken; its next iteration returns -EFAULT. */
+export function detachLoop(ring: Ring): void {
+  ring.loopStep = null;
+}
+
+/** Limits of a run, beyond the kernel's: the loop itself has none. */
+export interface LoopLimits {
+  /** Throws SimError SIM_STEPS after so many steps. */
+  readonly maxSteps?: number;
+  /** Called after each step, with its number. */
+  readonly onStep?: (step: number, result: number) => void;
+}
+
+/** io_run_loop(): what io_uring_enter returns for a ring with a loop. */
+export function runLoop(ring: Ring, limits: LoopLimits = {}): number {
+  const { machine } = ring;
+  const params: LoopParams = { cq_wait_idx: 0 };
+  const maxSteps = limits.maxSteps ?? Infinity;
+  for (let step = 1; ; step++) {
+    if (ring.loopStep === null) return -EFAULT;
+    if (step > maxSteps) {
+      throw new SimError("SIM_STEPS", {
+        message: "the loop did not stop",
+        found: `${maxSteps} steps`,
+        where: `ring ${ring.number}, ${machine.clock.now} ns`,
+      });
+    }
+    machine.clock.advance(machine.costs.step);
+    const res = ring.loopStep(ring, params);
+    if (machine.trace !== null) {
+      const wait_idx = params.cq_wait_idx >>> 0;
+      machine.trace({ t: machine.clock.now, ring: ring.number, ev: "step", n: step, res, wait_idx });
+    }
+    limits.onStep?.(step, res);
+    if (res === IOU_LOOP.IOU_LOOP_STOP) return 0;
+    if (res !== IOU_LOOP.IOU_LOOP_CONTINUE) return -EINVAL;
+    const difference = (params.cq_wait_idx - ringWord(ring, CQ_TAIL)) | 0;
+    const nrWait = difference > 0 ? difference : 0;
+    if (nrWait > 0) loopWait(ring, nrWait, params.cq_wait_idx);
+    if (taskWorkPending(machine)) runTaskWork(machine);
+    if (machine.signalPending) return -EINTR;
+    runLocalWorkLocked(ring, nrWait);
+    if (ring.overflowPending) flushOverflow(ring);
+  }
+}
+
+function loopWait(ring: Ring, nrWait: number, index: number): void {
+  const { machine } = ring;
+  if (localWorkPending(ring) || taskWorkPending(machine) || machine.signalPending) return;
+  if (ring.overflowPending || ring.dropped) return;
+  if (((ringWord(ring, CQ_TAIL) - index) | 0) >= 0) return;
+  sleep(machine, { ring, waitNr: nrWait, tail: undefined, timeouts: 0 }, Infinity);
+}
+
+/** bpf_io_uring_get_region: the memory offset of a region, or -1 for NULL. */
+export function getRegion(ring: Ring, id: number, size: number): number {
+  const region =
+    id === IOU_REGION.IOU_REGION_MEM
+      ? ring.memRegion
+      : id === IOU_REGION.IOU_REGION_CQ
+        ? ring.rings
+        : id === IOU_REGION.IOU_REGION_SQ
+          ? ring.sqes
+          : null;
+  if (region === null) return -1;
+  return size > Math.ceil(region.size / SIM_PAGE) * SIM_PAGE ? -1 : region.at;
+}
