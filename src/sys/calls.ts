@@ -11,7 +11,13 @@ export function io_uring_setup(sys: Sys, entries: number, params: number): numbe
 
 /** io_uring_enter(2): SQEs consumed. */
 export function io_uring_enter(
-  sys: Sys, fd: number, to_submit: number, min_complete: number, flags: number, arg = 0, argsz = 0,
+  sys: Sys,
+  fd: number,
+  to_submit: number,
+  min_complete: number,
+  flags: number,
+  arg = 0,
+  argsz = 0,
 ): number {
   return sys.syscall(SYSCALLS[sys.arch].io_uring_enter, fd, to_submit, min_complete, flags, arg, argsz);
 }
@@ -22,7 +28,15 @@ export function io_uring_register(sys: Sys, fd: number, opcode: number, arg: num
 }
 
 /** mmap(2): an address. */
-export function mmap(sys: Sys, addr: number, length: number, prot: number, flags: number, fd: number, offset: number): number {
+export function mmap(
+  sys: Sys,
+  addr: number,
+  length: number,
+  prot: number,
+  flags: number,
+  fd: number,
+  offset: number,
+): number {
   return sys.syscall(SYSCALLS[sys.arch].mmap, addr, length, prot, flags, fd, offset);
 }
 

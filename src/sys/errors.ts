@@ -37,11 +37,18 @@ export interface SysErrorFacts {
 
 /** What usually helps, by call and errno; the first row that fits. */
 const REMEDIES: readonly (readonly [call: RegExp, errno: string, remedy: string])[] = [
-  [/^io_uring/, "EPERM",
+  [
+    /^io_uring/,
+    "EPERM",
     "io_uring is forbidden here: see sysctl kernel.io_uring_disabled; in a container allow it in the seccomp profile " +
-    "(Docker: --security-opt seccomp=PROFILE); the sim engine needs no io_uring"],
+      "(Docker: --security-opt seccomp=PROFILE); the sim engine needs no io_uring",
+  ],
   [/^io_uring/, "EACCES", "The ring has restrictions that refuse this; register fewer of them"],
-  [/^io_uring/, "ENOSYS", "This kernel has no io_uring (gVisor, WSL1 and some containers have none); use the sim engine"],
+  [
+    /^io_uring/,
+    "ENOSYS",
+    "This kernel has no io_uring (gVisor, WSL1 and some containers have none); use the sim engine",
+  ],
   [/^io_uring/, "ENOMEM", "Raise the limit on locked memory (ulimit -l, RLIMIT_MEMLOCK), or use a smaller ring"],
   [/^io_uring_enter/, "EEXIST", "Only the thread that created or enabled the ring may enter it"],
   [/^io_uring_enter/, "EBADFD", "Enable the ring first (IORING_REGISTER_ENABLE_RINGS)"],

@@ -50,7 +50,8 @@ export class FakeSys implements Sys {
 
   viewAt(address: number, length: number): Uint8Array {
     for (const [buffer, base] of this.#buffers) {
-      if (address >= base && address + length <= base + buffer.byteLength) return new Uint8Array(buffer, address - base, length);
+      if (address >= base && address + length <= base + buffer.byteLength)
+        return new Uint8Array(buffer, address - base, length);
     }
     throw new RangeError(`nothing at address ${address}`);
   }

@@ -7,9 +7,23 @@
 
 import { setField, viewOf } from "../base/index.ts";
 import {
-  __kernel_timespec, formatKernelVersion, io_uring_getevents_arg, io_uring_mem_region_reg, io_uring_region_desc,
-  io_uring_rsrc_update, io_uring_sync_cancel_reg, IORING_ASYNC_CANCEL, IORING_ENTER, IORING_REGISTER,
-  IORING_REGISTER_FLAGS, IORING_SETUP, IORING_SQ, isAtLeast, type KernelVersion, type RingParams, type SetupRequest,
+  __kernel_timespec,
+  formatKernelVersion,
+  io_uring_getevents_arg,
+  io_uring_mem_region_reg,
+  io_uring_region_desc,
+  io_uring_rsrc_update,
+  io_uring_sync_cancel_reg,
+  IORING_ASYNC_CANCEL,
+  IORING_ENTER,
+  IORING_REGISTER,
+  IORING_REGISTER_FLAGS,
+  IORING_SETUP,
+  IORING_SQ,
+  isAtLeast,
+  type KernelVersion,
+  type RingParams,
+  type SetupRequest,
 } from "../uring/abi/index.ts";
 import { close, io_uring_enter, io_uring_register, madvise } from "./calls.ts";
 import { check, SysError, sysError } from "./errors.ts";
@@ -18,7 +32,8 @@ import { decodeProbe, PROBE_BYTES } from "./probe-ops.ts";
 import { restoreMemory, setupRing, type ForcedWay, type RingParts, type RingPlacement } from "./ring-setup.ts";
 import type { Sys } from "./types.ts";
 
-const { IORING_ENTER_EXT_ARG, IORING_ENTER_GETEVENTS, IORING_ENTER_REGISTERED_RING, IORING_ENTER_SQ_WAKEUP } = IORING_ENTER;
+const { IORING_ENTER_EXT_ARG, IORING_ENTER_GETEVENTS, IORING_ENTER_REGISTERED_RING, IORING_ENTER_SQ_WAKEUP } =
+  IORING_ENTER;
 const MADV_DONTNEED = 4;
 const EINVAL = -22;
 const NS_PER_S = 1_000_000_000;
@@ -43,11 +58,18 @@ export interface MemRegionResult {
  * zeroed. Throws SysError with the kernel's errno and the reason.
  */
 export function createRing(
-  sys: Sys, buffer: ArrayBufferLike, place: RingPlacement, request: SetupRequest, options: CreateRingOptions = {},
+  sys: Sys,
+  buffer: ArrayBufferLike,
+  place: RingPlacement,
+  request: SetupRequest,
+  options: CreateRingOptions = {},
 ): KernelRing {
   const bytes = new Uint8Array(buffer);
   if ([place.rings + place.ringsSize, place.sqes + place.sqesSize].some((end) => !(end <= bytes.length))) {
-    throw new SysError("SYS_PLACEMENT", { message: "the ring's place ends beyond the buffer", expected: `at most ${bytes.length}` });
+    throw new SysError("SYS_PLACEMENT", {
+      message: "the ring's place ends beyond the buffer",
+      expected: `at most ${bytes.length}`,
+    });
   }
   const base = sys.addressOf(bytes);
   bytes.fill(0, place.rings, place.rings + place.ringsSize);
@@ -169,7 +191,13 @@ export class KernelRing implements Disposable {
     this.#argWords[7] = seconds / 0x1_0000_0000;
     this.#argWords[8] = timeoutNs - seconds * NS_PER_S;
     return io_uring_enter(
-      this.#sys, this.fd, toSubmit, minComplete, all | IORING_ENTER_EXT_ARG, this.#argAddress, io_uring_getevents_arg.size,
+      this.#sys,
+      this.fd,
+      toSubmit,
+      minComplete,
+      all | IORING_ENTER_EXT_ARG,
+      this.#argAddress,
+      io_uring_getevents_arg.size,
     );
   }
 
@@ -181,7 +209,10 @@ export class KernelRing implements Disposable {
 
   /** Enables a ring made with R_DISABLED; binds it to this thread. Throws SysError. */
   enable(): void {
-    check(this.register(IORING_REGISTER.IORING_REGISTER_ENABLE_RINGS, 0, 0), "io_uring_register(IORING_REGISTER_ENABLE_RINGS)");
+    check(
+      this.register(IORING_REGISTER.IORING_REGISTER_ENABLE_RINGS, 0, 0),
+      "io_uring_register(IORING_REGISTER_ENABLE_RINGS)",
+    );
   }
 
   /**
@@ -197,7 +228,13 @@ export class KernelRing implements Disposable {
     setField(io_uring_region_desc, view, 0, "flags", IORING_REGISTER_FLAGS.IORING_MEM_REGION_TYPE_USER);
     const reg = io_uring_region_desc.size;
     setField(io_uring_mem_region_reg, view, reg, "region_uptr", address);
-    setField(io_uring_mem_region_reg, view, reg, "flags", waitArg ? IORING_REGISTER_FLAGS.IORING_MEM_REGION_REG_WAIT_ARG : 0);
+    setField(
+      io_uring_mem_region_reg,
+      view,
+      reg,
+      "flags",
+      waitArg ? IORING_REGISTER_FLAGS.IORING_MEM_REGION_REG_WAIT_ARG : 0,
+    );
     const call = "io_uring_register(IORING_REGISTER_MEM_REGION)";
     const result = this.register(IORING_REGISTER.IORING_REGISTER_MEM_REGION, bytes.subarray(reg), 1);
     if (result >= 0) return { registered: true, why: "the parameter region is registered with the kernel" };
@@ -208,7 +245,9 @@ export class KernelRing implements Disposable {
     throw sysError(call, result, {
       message: "the parameter region cannot be registered",
       where: `${size} bytes at offset ${offset}`,
-      ...(result === EINVAL ? { remedy: `Address and size must be multiples of ${this.#sys.pageSize}, the size not 0` } : {}),
+      ...(result === EINVAL
+        ? { remedy: `Address and size must be multiples of ${this.#sys.pageSize}, the size not 0` }
+        : {}),
     });
   }
 

@@ -16,7 +16,8 @@ interface Koffi {
   view(address: Int, length: number): ArrayBuffer;
 }
 
-const SYSCALL_PROTOTYPE = "int64_t syscall(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5)";
+const SYSCALL_PROTOTYPE =
+  "int64_t syscall(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5)";
 const SC_PAGESIZE = 30;
 
 let opened: Sys | undefined;

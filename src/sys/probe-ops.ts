@@ -14,7 +14,8 @@ export function decodeProbe(bytes: Uint8Array): ReadonlySet<number> {
   for (let i = 0; i < count; i++) {
     const at = io_uring_probe.size + i * io_uring_probe_op.size;
     const flags = Number(getField(io_uring_probe_op, view, at, "flags"));
-    if (flags & IORING_REGISTER_FLAGS.IO_URING_OP_SUPPORTED) ops.add(Number(getField(io_uring_probe_op, view, at, "op")));
+    if (flags & IORING_REGISTER_FLAGS.IO_URING_OP_SUPPORTED)
+      ops.add(Number(getField(io_uring_probe_op, view, at, "op")));
   }
   return ops;
 }

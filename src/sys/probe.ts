@@ -2,8 +2,16 @@
 
 import { describeErrno, errnoName, getField, viewOf } from "../base/index.ts";
 import {
-  encodeParams, formatKernelVersion, io_uring_params, IORING_FEAT, IORING_REGISTER, OPTABLE, parseSetupFlags, SETUP_FLAGS,
-  type OpName, type SetupFlag,
+  encodeParams,
+  formatKernelVersion,
+  io_uring_params,
+  IORING_FEAT,
+  IORING_REGISTER,
+  OPTABLE,
+  parseSetupFlags,
+  SETUP_FLAGS,
+  type OpName,
+  type SetupFlag,
 } from "../uring/abi/index.ts";
 import { close, io_uring_register, io_uring_setup } from "./calls.ts";
 import { remedyOf, SysError } from "./errors.ts";
@@ -59,7 +67,14 @@ export function probeIoUring(sys?: Sys): UringProbe {
     real = sys ?? openSys();
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    return { available: false, kernel, errno: 0, errnoName: error.code, why: error.message, remedy: error.remedy ?? "" };
+    return {
+      available: false,
+      kernel,
+      errno: 0,
+      errnoName: error.code,
+      why: error.message,
+      remedy: error.remedy ?? "",
+    };
   }
   const bytes = new Uint8Array(io_uring_params.size);
   encodeParams({ entries: 2, flags: 0 }, bytes);
@@ -75,7 +90,9 @@ export function probeIoUring(sys?: Sys): UringProbe {
     kernel,
     why: `Linux ${kernel} lets this process use io_uring`,
     features,
-    featureNames: Object.entries(IORING_FEAT).filter(([, bit]) => features & bit).map(([name]) => name),
+    featureNames: Object.entries(IORING_FEAT)
+      .filter(([, bit]) => features & bit)
+      .map(([name]) => name),
     ops: OPTABLE.filter((row) => ops.has(row.number)).map((row) => row.name),
     setupFlags: SETUP_FLAGS.filter((row) => knowsSetupFlag(real, row.name)).map((row) => row.name),
   };
@@ -96,8 +113,10 @@ function unavailable(kernel: string, errno: number): UringUnavailable {
   const disabled = ioUringDisabled();
   const name = errnoName(errno);
   const forbidden: Readonly<Record<number, readonly [why: string, remedy: string]>> = {
-    1: ["sysctl kernel.io_uring_disabled is 1: only CAP_SYS_ADMIN and the group in kernel.io_uring_group may use io_uring",
-      "Join that group, or ask for sysctl kernel.io_uring_disabled=0"],
+    1: [
+      "sysctl kernel.io_uring_disabled is 1: only CAP_SYS_ADMIN and the group in kernel.io_uring_group may use io_uring",
+      "Join that group, or ask for sysctl kernel.io_uring_disabled=0",
+    ],
     2: ["sysctl kernel.io_uring_disabled is 2: nobody may use io_uring", "Ask for sysctl kernel.io_uring_disabled=0"],
   };
   const known = name === "EPERM" && disabled !== undefined ? forbidden[disabled] : undefined;

@@ -6,15 +6,32 @@
 
 import { alignUp, setField, viewOf } from "../base/index.ts";
 import {
-  checkSetup, decodeParams, encodeParams, formatKernelVersion, io_uring_params, IORING_OFF, IORING_SETUP, isAtLeast, MMAP,
-  roundEntries, setupFlagNames, type KernelVersion, type RingParams, type SetupRequest,
+  checkSetup,
+  decodeParams,
+  encodeParams,
+  formatKernelVersion,
+  io_uring_params,
+  IORING_OFF,
+  IORING_SETUP,
+  isAtLeast,
+  MMAP,
+  roundEntries,
+  setupFlagNames,
+  type KernelVersion,
+  type RingParams,
+  type SetupRequest,
 } from "../uring/abi/index.ts";
 import { close, io_uring_setup, mmap } from "./calls.ts";
 import { SysError, sysError } from "./errors.ts";
 import type { Sys } from "./types.ts";
 
-const { IORING_SETUP_NO_MMAP, IORING_SETUP_NO_SQARRAY, IORING_SETUP_SQ_REWIND, IORING_SETUP_SQE128, IORING_SETUP_CQE32 } =
-  IORING_SETUP;
+const {
+  IORING_SETUP_NO_MMAP,
+  IORING_SETUP_NO_SQARRAY,
+  IORING_SETUP_SQ_REWIND,
+  IORING_SETUP_SQE128,
+  IORING_SETUP_CQE32,
+} = IORING_SETUP;
 const EINVAL = 22;
 /** The newest kernel: its rules apply to flags that are emulated. */
 const NEWEST: KernelVersion = [7, 2, 0];
@@ -58,7 +75,12 @@ interface Way {
 
 /** Creates the ring. Throws SysError. `base`: process address of byte 0 of the buffer. */
 export function setupRing(
-  sys: Sys, base: number, place: RingPlacement, request: SetupRequest, version: KernelVersion, force?: ForcedWay,
+  sys: Sys,
+  base: number,
+  place: RingPlacement,
+  request: SetupRequest,
+  version: KernelVersion,
+  force?: ForcedWay,
 ): RingParts {
   const verdict = checkSetup(request, NEWEST);
   if (verdict.errno !== 0) throw refusal(request, verdict.errno, verdict.why);
@@ -92,12 +114,19 @@ function waysFor(request: SetupRequest, version: KernelVersion, force: ForcedWay
 }
 
 function flagsFor(request: SetupRequest, way: Way): number {
-  const asked = way.array === "none" ? request.flags : request.flags & ~(IORING_SETUP_NO_SQARRAY | IORING_SETUP_SQ_REWIND);
+  const asked =
+    way.array === "none" ? request.flags : request.flags & ~(IORING_SETUP_NO_SQARRAY | IORING_SETUP_SQ_REWIND);
   return way.mapped ? asked & ~IORING_SETUP_NO_MMAP : asked | IORING_SETUP_NO_MMAP;
 }
 
 function finish(
-  sys: Sys, base: number, place: RingPlacement, request: SetupRequest, version: KernelVersion, way: Way, fd: number,
+  sys: Sys,
+  base: number,
+  place: RingPlacement,
+  request: SetupRequest,
+  version: KernelVersion,
+  way: Way,
+  fd: number,
   real: RingParams,
 ): RingParts {
   const areas = { ...place, ...areaSizes(real.sq_entries, real.cq_entries, real.flags, sys.pageSize) };
@@ -107,7 +136,11 @@ function finish(
     real,
     ringsSize: areas.ringsSize,
     sqesSize: areas.sqesSize,
-    params: { ...real, flags: request.flags, sq_off: way.array === "none" ? real.sq_off : { ...real.sq_off, array: 0 } },
+    params: {
+      ...real,
+      flags: request.flags,
+      sq_off: way.array === "none" ? real.sq_off : { ...real.sq_off, array: 0 },
+    },
     array: way.array,
     mapped: way.mapped,
     emulated: describe(way, version),
@@ -118,8 +151,10 @@ function describe(way: Way, version: KernelVersion): string[] {
   const kernel = `Linux ${formatKernelVersion(version)}`;
   const said: string[] = [];
   if (way.array === "rewind") said.push(`SQ_REWIND is emulated with an SQ array (${kernel}; in the kernel since 7.0)`);
-  if (way.array === "identity") said.push(`NO_SQARRAY is emulated with an SQ array (${kernel}; in the kernel since 6.6)`);
-  if (way.mapped) said.push(`the ring is mapped over its memory, NO_MMAP is missing (${kernel}; in the kernel since 6.5)`);
+  if (way.array === "identity")
+    said.push(`NO_SQARRAY is emulated with an SQ array (${kernel}; in the kernel since 6.6)`);
+  if (way.mapped)
+    said.push(`the ring is mapped over its memory, NO_MMAP is missing (${kernel}; in the kernel since 6.5)`);
   return said;
 }
 
@@ -137,7 +172,8 @@ function mapOver(sys: Sys, base: number, place: RingPlacement, fd: number): void
     restoreMemory(sys, base, place);
     throw sysError("mmap", result, {
       message: "the ring cannot be mapped over the memory of the program",
-      remedy: "Linux 6.4 and later refuse it and 6.5 and later have NO_MMAP instead; use another kernel, or the sim engine",
+      remedy:
+        "Linux 6.4 and later refuse it and 6.5 and later have NO_MMAP instead; use another kernel, or the sim engine",
     });
   }
 }

@@ -5,17 +5,44 @@ import type { SyscallArch } from "./types.ts";
 
 /** A system call, by name. */
 export type SyscallName =
-  | "read" | "close" | "mmap" | "munmap" | "madvise" | "getpid" | "bpf" | "memfd_create" | "io_uring_setup"
-  | "io_uring_enter" | "io_uring_register";
+  | "read"
+  | "close"
+  | "mmap"
+  | "munmap"
+  | "madvise"
+  | "getpid"
+  | "bpf"
+  | "memfd_create"
+  | "io_uring_setup"
+  | "io_uring_enter"
+  | "io_uring_register";
 
 /** Number by processor and name. */
 export const SYSCALLS: Readonly<Record<SyscallArch, Readonly<Record<SyscallName, number>>>> = {
   x64: {
-    read: 0, close: 3, mmap: 9, munmap: 11, madvise: 28, getpid: 39, memfd_create: 319, bpf: 321,
-    io_uring_setup: 425, io_uring_enter: 426, io_uring_register: 427,
+    read: 0,
+    close: 3,
+    mmap: 9,
+    munmap: 11,
+    madvise: 28,
+    getpid: 39,
+    memfd_create: 319,
+    bpf: 321,
+    io_uring_setup: 425,
+    io_uring_enter: 426,
+    io_uring_register: 427,
   },
   arm64: {
-    close: 57, read: 63, getpid: 172, munmap: 215, mmap: 222, madvise: 233, memfd_create: 279, bpf: 280,
-    io_uring_setup: 425, io_uring_enter: 426, io_uring_register: 427,
+    close: 57,
+    read: 63,
+    getpid: 172,
+    munmap: 215,
+    mmap: 222,
+    madvise: 233,
+    memfd_create: 279,
+    bpf: 280,
+    io_uring_setup: 425,
+    io_uring_enter: 426,
+    io_uring_register: 427,
   },
 };

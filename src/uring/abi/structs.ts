@@ -77,15 +77,16 @@ export const io_uring_probe_op: Layout<"op" | "flags"> = layout("io_uring_probe_
 });
 
 /** The argument of IORING_REGISTER_SYNC_CANCEL. */
-export const io_uring_sync_cancel_reg: Layout<"addr" | "fd" | "flags" | "timeout.tv_sec" | "timeout.tv_nsec" | "opcode"> =
-  layout("io_uring_sync_cancel_reg", 64, {
-    addr: [0, "u64"],
-    fd: [8, "s32"],
-    flags: [12, "u32"],
-    "timeout.tv_sec": [16, "s64"],
-    "timeout.tv_nsec": [24, "s64"],
-    opcode: [32, "u8"],
-  });
+export const io_uring_sync_cancel_reg: Layout<
+  "addr" | "fd" | "flags" | "timeout.tv_sec" | "timeout.tv_nsec" | "opcode"
+> = layout("io_uring_sync_cancel_reg", 64, {
+  addr: [0, "u64"],
+  fd: [8, "s32"],
+  flags: [12, "u32"],
+  "timeout.tv_sec": [16, "s64"],
+  "timeout.tv_nsec": [24, "s64"],
+  opcode: [32, "u8"],
+});
 
 /** One entry of IORING_REGISTER_RING_FDS and IORING_UNREGISTER_RING_FDS. */
 export const io_uring_rsrc_update: Layout<"offset" | "data"> = layout("io_uring_rsrc_update", 16, {

@@ -134,7 +134,7 @@ export function prepFutexWake(
 
 /** Waits for one of `nr` futexes. */
 export function prepFutexWaitv(sqe: SqeTarget, futexv: Address, nr: number): void {
-  prep(sqe, "IORING_OP_FUTEX_WAITV", -1, futexv, nr, 0);
+  prep(sqe, "IORING_OP_FUTEX_WAITV", 0, futexv, nr, 0);
 }
 
 /** Waits for a child process, as waitid(2). */

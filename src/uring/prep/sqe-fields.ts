@@ -34,12 +34,12 @@ export function prep(
   fields?: SqeFields,
 ): void {
   const { view, at, size } = sqe;
-  for (let i = 0; i < size; i += 4) view.setUint32(at + i, 0, true);
-  view.setUint8(at, IORING_OP[op]);
+  view.setUint32(at, IORING_OP[op], true);
   view.setInt32(at + 4, fd, true);
   write(view, at + 8, "u64", off);
   write(view, at + 16, "u64", addr);
   view.setUint32(at + 24, len, true);
+  for (let i = 28; i < size; i += 4) view.setUint32(at + i, 0, true);
   if (fields === undefined) return;
   for (const field in fields) setSqe(sqe, field as SqeField, fields[field as SqeField]!);
 }
