@@ -23,6 +23,17 @@ export {
 } from "./control-block.ts";
 export { lineAt, VmError, VmFault, type VmErrorCode } from "./fault.ts";
 export { buildImage, type ImageSource } from "./image.ts";
+export { BPF_MAX_LOOPS, HELPERS } from "./helpers.ts";
+export {
+  createServices,
+  type HostFunction,
+  type HostServices,
+  type ParamKind,
+  type ResultKind,
+  type VmHost,
+} from "./host.ts";
+export { Interpreter } from "./interpreter.ts";
+export { KFUNCS } from "./kfuncs.ts";
 export { openMap, VmMap } from "./map.ts";
 export {
   BPF_ANY,

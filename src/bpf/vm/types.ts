@@ -29,8 +29,8 @@ export interface Callee {
 
 /** A loaded program. */
 export interface Executable {
-  /** Runs it with r1 = `ctx` (an address); the low 32 bits of r0, signed. Throws VmFault. */
-  run(ctx: number): number;
+  /** Runs it with r1 = `ctx` (an address) and r2 = `arg2` (0 when absent); the low 32 bits of r0, signed. Throws VmFault. */
+  run(ctx: number, arg2?: number): number;
   /** r0 of the last run, 64 bits unsigned. */
   readonly r0: bigint;
 }
@@ -105,6 +105,8 @@ export interface VmImage {
 export interface VmEnv {
   /** Kfuncs by name. Those of the VM itself (iterators, RCU and preemption) need not be given. */
   readonly kfuncs?: Readonly<Record<string, Callee>>;
+  /** Helpers by number that the host implements itself, in place of the VM's. */
+  readonly helpers?: Readonly<Record<number, Callee>>;
   /** Takes each line of bpf_printk, without a final newline. */
   readonly printk?: (text: string) => void;
   /** Seed of bpf_get_prandom_u32; drawn at random when absent. */
