@@ -10,7 +10,12 @@ export type SyscallName =
   | "mmap"
   | "munmap"
   | "madvise"
+  | "mprotect"
+  | "rt_sigaction"
+  | "rt_sigprocmask"
   | "getpid"
+  | "gettid"
+  | "tgkill"
   | "bpf"
   | "memfd_create"
   | "io_uring_setup"
@@ -23,9 +28,14 @@ export const SYSCALLS: Readonly<Record<SyscallArch, Readonly<Record<SyscallName,
     read: 0,
     close: 3,
     mmap: 9,
+    mprotect: 10,
     munmap: 11,
+    rt_sigaction: 13,
+    rt_sigprocmask: 14,
     madvise: 28,
     getpid: 39,
+    gettid: 186,
+    tgkill: 234,
     memfd_create: 319,
     bpf: 321,
     io_uring_setup: 425,
@@ -35,9 +45,14 @@ export const SYSCALLS: Readonly<Record<SyscallArch, Readonly<Record<SyscallName,
   arm64: {
     close: 57,
     read: 63,
+    tgkill: 131,
+    rt_sigaction: 134,
+    rt_sigprocmask: 135,
     getpid: 172,
+    gettid: 178,
     munmap: 215,
     mmap: 222,
+    mprotect: 226,
     madvise: 233,
     memfd_create: 279,
     bpf: 280,
