@@ -19,6 +19,8 @@ export interface ErrorFacts {
 /** Base class of all deliberate errors. `code` is a stable literal such as `ELF_TRUNCATED`. */
 export abstract class LoopstepError<Code extends string = string> extends Error {
   readonly code: Code;
+  /** The bare sentence: `message` without place, details and remedy. */
+  readonly summary: string;
   readonly found: string | undefined;
   readonly expected: string | undefined;
   readonly where: string | undefined;
@@ -27,6 +29,7 @@ export abstract class LoopstepError<Code extends string = string> extends Error 
   constructor(code: Code, facts: ErrorFacts) {
     super(renderFacts(facts), facts.cause === undefined ? undefined : { cause: facts.cause });
     this.code = code;
+    this.summary = facts.message;
     this.found = facts.found;
     this.expected = facts.expected;
     this.where = facts.where;
@@ -39,8 +42,8 @@ export abstract class LoopstepError<Code extends string = string> extends Error 
 
   /** The facts as plain data, for `--json` and for crossing a thread boundary. */
   toJSON(): Record<string, unknown> {
-    const { name, code, message, found, expected, where, remedy } = this;
-    return { name, code, message, found, expected, where, remedy };
+    const { name, code, message, summary, found, expected, where, remedy } = this;
+    return { name, code, message, summary, found, expected, where, remedy };
   }
 }
 

@@ -39,7 +39,7 @@ export class ThreadError extends LoopstepError<string> {
   readonly facts: Record<string, unknown>;
 
   constructor(facts: Record<string, unknown>) {
-    super(String(facts["code"] ?? "THREAD_FAILED"), { message: String(facts["message"]) });
+    super(String(facts["code"] ?? "THREAD_FAILED"), { message: String(facts["message"]), cause: facts });
     this.facts = facts;
   }
 }
@@ -48,6 +48,15 @@ interface Pending {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
+
+/** A limit of a blocking call, in milliseconds from its start. */
+export interface Deadline {
+  readonly ms: number;
+  readonly expire: () => void;
+}
+
+/** A thread that was told to end its run is given this long before it is ended itself. */
+export const GRACE_MS = 400;
 
 /** The caller's side of one ring's thread. */
 export class RingThread implements Disposable {
@@ -92,23 +101,40 @@ export class RingThread implements Disposable {
     });
   }
 
-  /** Asks and blocks this thread until the answer is there. */
-  callSync(name: string, args?: unknown): unknown {
+  /**
+   * Asks and blocks this thread until the answer is there. After `deadline.ms` its `expire` is called, once; a thread that
+   * does not answer within the grace that follows is ended, and THREAD_STUCK thrown.
+   */
+  callSync(name: string, args?: unknown, deadline?: Deadline): unknown {
     const id = this.#post(name, args);
+    let until = deadline ? performance.now() + deadline.ms : Number.POSITIVE_INFINITY;
+    let expired = false;
     for (;;) {
       const seen = Atomics.load(this.control, CONTROL.answers);
       const message = receiveMessageOnPort(this.#port) as { message: Answer } | undefined;
-      if (!message) {
-        Atomics.wait(this.control, CONTROL.answers, seen);
+      if (message) {
+        const answer = message.message;
+        if ("id" in answer && answer.id === id) return valueOf(answer);
+        this.#settle(answer);
         continue;
       }
-      const answer = message.message;
-      if ("id" in answer && answer.id === id) {
-        if ("error" in answer) throw new ThreadError(answer.error);
-        return answer.value;
+      const left = until - performance.now();
+      if (left > 0) {
+        Atomics.wait(this.control, CONTROL.answers, seen, left);
+      } else if (!expired) {
+        expired = true;
+        until = performance.now() + GRACE_MS;
+        deadline!.expire();
+      } else {
+        void this.terminate();
+        throw new ThreadError({ code: "THREAD_STUCK", message: "the ring's thread did not answer and was ended" });
       }
-      this.#settle(answer);
     }
+  }
+
+  /** True once the thread was ended or failed. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** Ends the thread, whatever it is doing; a blocked system call must have been woken before. */
@@ -146,6 +172,11 @@ export class RingThread implements Disposable {
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }
+}
+
+function valueOf(answer: Exclude<Answer, { readonly printk: string }>): unknown {
+  if ("error" in answer) throw new ThreadError(answer.error);
+  return answer.value;
 }
 
 function deferred(): { promise: Promise<unknown>; pending: Pending } {

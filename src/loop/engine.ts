@@ -2,9 +2,9 @@
 // buffers and files of its world, loads objects, and runs a ring's loop. Behaviour is that of Linux 7.2 (io_uring/loop.c,
 // io_uring/bpf-ops.c); what an engine cannot do it says in `why` or by an error, never by silence.
 
-import type { Btf } from "../bpf/btf/index.ts";
-import type { BpfObject } from "../bpf/object/index.ts";
-import type { RingParams } from "../uring/abi/index.ts";
+import type { Btf, BtfValue } from "../bpf/btf/index.ts";
+import type { BpfObject, Globals } from "../bpf/object/index.ts";
+import type { RingGeometry } from "./ring-params.ts";
 
 export type EngineName = "kernel" | "user" | "sim";
 
@@ -89,12 +89,16 @@ export interface RunOptions {
 
 /** A ring that may have a loop attached. */
 export interface Ring extends Disposable {
-  readonly params: RingParams;
+  readonly params: RingGeometry;
   /** IOU_REGION_MEM, shared with the program both ways. */
   readonly mem: Uint8Array | undefined;
   /** The submission queue entries (IOU_REGION_SQ) and the rings (IOU_REGION_CQ), as the program sees them. */
   readonly sqes: Uint8Array;
   readonly rings: Uint8Array;
+  /** Enables a ring made with R_DISABLED. */
+  enable(): void;
+  /** Calls of loop_step so far in the run that is on; undefined where they cannot be seen. */
+  readonly stepsSoFar: number | undefined;
   /** Counters of the last run. */
   readonly stats: RunStats;
   /** io_uring_enter with the loop attached, in the ring's own thread: resolves to 0 or rejects with LoopError or VmFault. */
@@ -113,17 +117,14 @@ export interface LoadedMap {
   entries(): [key: unknown, value: unknown][];
 }
 
-/** Typed values of a data section, by variable name. Reading or writing an unknown name throws, naming the nearest. */
-export type SectionValues = Record<string, unknown>;
-
-/** An object loaded into an engine. */
+/** An object loaded into an engine. `values`, `bss` and the like are the live values, shared with the running program. */
 export interface LoadedObject extends Disposable {
   readonly object: BpfObject;
-  readonly bss: SectionValues;
-  readonly data: SectionValues;
-  readonly rodata: SectionValues;
-  /** Every non-static global by name, whatever its section. */
-  readonly globals: SectionValues;
+  readonly values: Globals;
+  /** Globals of one section as properties. A misspelt name throws; those of .rodata can no longer be set. */
+  readonly bss: Record<string, BtfValue>;
+  readonly data: Record<string, BtfValue>;
+  readonly rodata: Record<string, BtfValue>;
   readonly maps: Readonly<Record<string, LoadedMap>>;
   /** Attaches a struct_ops map (by name; may be left out when there is one only) to a ring. Throws AttachError. */
   attach(ops: string | undefined, ring: Ring): Link;

@@ -34,7 +34,8 @@ export type LoopErrorCode =
   | "LOOP_STEPS"
   | "LOOP_NOT_ATTACHED"
   | "LOOP_ENTER"
-  | "LOOP_BUSY";
+  | "LOOP_BUSY"
+  | "LOOP_CLOSED";
 
 /** A run ended otherwise than by IOU_LOOP_STOP. */
 export class LoopError extends LoopstepError<LoopErrorCode> {

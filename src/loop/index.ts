@@ -11,7 +11,6 @@ export {
   type RingOptions,
   type RunOptions,
   type RunStats,
-  type SectionValues,
 } from "./engine.ts";
 export { AttachError, LoopError, UnsupportedError, type AttachErrorCode, type LoopErrorCode } from "./errors.ts";
 export {
@@ -23,5 +22,5 @@ export {
   type Registration,
 } from "./io-uring-bpf-ops.ts";
 export { getRegion, type Region, type Regions } from "./regions.ts";
-export { GLOBAL_BINDINGS, globalBindings, PARAM_BY_PATH } from "./ring-params.ts";
+export { GLOBAL_BINDINGS, PARAM_BY_PATH, ringGeometry, type RingGeometry } from "./ring-params.ts";
 export { KFUNC_PROTOTYPES, loopTargetBtf } from "./target-btf.ts";

@@ -48,7 +48,13 @@ export const GLOBAL_BINDINGS: Readonly<Record<string, ParamValue>> = {
   cqes_offset: (p) => p.cq_off.cqes,
 };
 
-/** The values of GLOBAL_BINDINGS for one ring: what `object.bind()` takes. */
-export function globalBindings(params: RingParams): Record<string, number> {
-  return Object.fromEntries(Object.entries(GLOBAL_BINDINGS).map(([name, value]) => [name, value(params)]));
+/** A ring's parameters with the values of GLOBAL_BINDINGS for it: what `object.bind()` takes. */
+export interface RingGeometry extends RingParams {
+  readonly globals: Readonly<Record<string, number>>;
+}
+
+/** See RingGeometry. */
+export function ringGeometry(params: RingParams): RingGeometry {
+  const globals = Object.fromEntries(Object.entries(GLOBAL_BINDINGS).map(([name, value]) => [name, value(params)]));
+  return { ...params, globals };
 }

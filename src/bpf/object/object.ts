@@ -2,14 +2,14 @@
 // Files are read elsewhere: this takes bytes. What libbpf does and this does not: .kconfig, legacy `maps`, arenas, jump
 // tables, USDT.
 
-import { cString, didYouMean } from "../../base/index.ts";
+import { cString, didYouMean, viewOf } from "../../base/index.ts";
 import { EM_BPF, ET_REL, readElf, SHT_PROGBITS, type ElfFile } from "../../elf/index.ts";
-import { parseBtfExt, resolveCoreRelo, type Btf, type BtfExt, type CoreResult } from "../btf/index.ts";
+import { parseBtfExt, resolveCoreRelo, type Btf, type BtfExt, type BtfValue, type CoreResult } from "../btf/index.ts";
 import { collectDataMaps } from "./data-sections.ts";
 import { ObjectError } from "./errors.ts";
 import { collectExterns } from "./externs.ts";
 import { codeSections, collectFunctions, programSpec, TEXT, type ObjectFunction } from "./functions.ts";
-import { collectGlobals } from "./globals.ts";
+import { collectGlobals, Globals } from "./globals.ts";
 import { MAPS, parseMapDefs } from "./map-defs.ts";
 import { completeBtf } from "./object-btf.ts";
 import { nearestSection } from "./program-types.ts";
@@ -90,6 +90,8 @@ export class BpfObject {
   readonly externs: readonly ExternSpec[];
   readonly relocations: readonly Relocation[];
   readonly globals: readonly GlobalSpec[];
+  /** Values of the globals in `initial` of this object's maps: what they will be when it is loaded. */
+  readonly values: Globals;
   readonly #functions: readonly ObjectFunction[];
   readonly #ext: BtfExt;
 
@@ -113,6 +115,7 @@ export class BpfObject {
     this.relocations = codeSections(elf).flatMap((section) => collectRelocations(section, referents));
     this.structOps = collectStructOps(elf, this.btf, this.#functions);
     this.globals = collectGlobals(this.maps, this.btf);
+    this.values = new Globals(this.globals, this.btf, (map) => viewOf(this.maps[map]!.initial!));
   }
 
   /**
@@ -121,6 +124,16 @@ export class BpfObject {
    */
   static open(bytes: Uint8Array, options: OpenOptions = {}): BpfObject {
     return new BpfObject(bytes, options.name ?? "object");
+  }
+
+  /**
+   * Sets every global whose name `source.globals` has (`ring.params` is such a source: cqes_offset, sq_entries ...), leaving
+   * the others alone. Returns the names that were set.
+   */
+  bind(source: { readonly globals: Readonly<Record<string, number | bigint>> }): string[] {
+    const bound = this.globals.filter(({ name }) => Object.hasOwn(source.globals, name)).map(({ name }) => name);
+    for (const name of bound) this.values.set(name, source.globals[name]!);
+    return bound;
   }
 
   /** The entry program `name`. Throws OBJECT_NAME, naming the nearest. */
@@ -140,6 +153,17 @@ export class BpfObject {
   /** The struct_ops map of that name, or the only one. Throws OBJECT_NAME, OBJECT_NO_STRUCT_OPS, OBJECT_STRUCT_OPS_CHOICE. */
   chooseStructOps(name?: string): StructOpsSpec {
     return chooseStructOps(this.structOps, name);
+  }
+
+  /** Globals of .bss, .data and .rodata as properties: `object.bss.count = 3`. A misspelt name throws OBJECT_NAME. */
+  get bss(): Record<string, BtfValue> {
+    return this.values.section(".bss");
+  }
+  get data(): Record<string, BtfValue> {
+    return this.values.section(".data");
+  }
+  get rodata(): Record<string, BtfValue> {
+    return this.values.section(".rodata");
   }
 
   /** The program `name` ready to be verified and run on `target`. Throws ObjectError, BtfError. */

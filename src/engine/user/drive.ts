@@ -61,18 +61,23 @@ export function drive(
   let steps = 0;
   // zeroed once per enter, not per iteration: what the program wrote stays for its later steps
   cq_wait_idx[0] = 0;
-  for (;;) {
-    if (steps === maxSteps) return { result: -EINTR, steps, ended: "steps" };
-    steps++;
-    const verdict = program.run(ctx);
-    if (verdict === IOU_LOOP.IOU_LOOP_STOP) return { result: 0, steps };
-    if (verdict !== IOU_LOOP.IOU_LOOP_CONTINUE) return { result: -EINVAL, steps };
-    if ((steps & PROGRESS_EVERY) === 0) Atomics.store(control, CONTROL.steps, steps | 0);
+  try {
+    for (;;) {
+      if (steps === maxSteps) return { result: -EINTR, steps, ended: "steps" };
+      steps++;
+      const verdict = program.run(ctx);
+      if (verdict === IOU_LOOP.IOU_LOOP_STOP) return { result: 0, steps };
+      if (verdict !== IOU_LOOP.IOU_LOOP_CONTINUE) return { result: -EINVAL, steps };
+      if ((steps & PROGRESS_EVERY) === 0) Atomics.store(control, CONTROL.steps, steps | 0);
 
-    const error = waitOnce(ring, cq_wait_idx[0]!, control);
-    const abort = Atomics.load(control, CONTROL.abort);
-    if (abort !== ABORT.no) return endedBy(abort, steps);
-    if (error < 0) return { result: error, steps };
+      const error = waitOnce(ring, cq_wait_idx[0]!, control);
+      const abort = Atomics.load(control, CONTROL.abort);
+      if (abort !== ABORT.no) return endedBy(abort, steps);
+      if (error < 0) return { result: error, steps };
+    }
+  } finally {
+    // also after a fault, so that it can be said in which step
+    Atomics.store(control, CONTROL.steps, steps | 0);
   }
 }
 

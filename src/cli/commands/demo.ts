@@ -1,0 +1,114 @@
+// loopstep demo: the main job, end to end: copies a file of 64 MiB with the loop `cp`, checks it by SHA-256, and runs a
+// million requests through the loop `nops`. What `npm start` runs.
+
+import { createHash, randomFillSync } from "node:crypto";
+import { createReadStream, mkdtempSync, openSync, closeSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { openObject } from "../../engine/index.ts";
+import { DEFAULT_SETUP_FLAGS } from "../../loop/index.ts";
+import { findProgram } from "../../programs/index.ts";
+import type { Command } from "../command.ts";
+import { EXIT } from "../exit-status.ts";
+import { duration, grouped } from "../report-text.ts";
+import { runObject, type RunPlan, type RunReport } from "../session.ts";
+import { parseSetting } from "../settings.ts";
+import { openProgress } from "../progress.ts";
+
+const FILE_BYTES = 64 << 20;
+const CHUNK = 1 << 20;
+const NOPS = 1_000_000;
+const BUFFER_SIZE = 256 << 10;
+const NR_BUFFERS = 8;
+
+export const demoCommand: Command = {
+  name: "demo",
+  usage: "loopstep demo",
+  summary: "Copies a file of 64 MiB and runs a million requests, to see that it works here",
+  words: [0, 0],
+  options: {},
+  async run() {
+    const dir = mkdtempSync(path.join(tmpdir(), "loopstep-demo-"));
+    try {
+      const same = await copy(dir);
+      await nops();
+      return same ? EXIT.ok : EXIT.failed;
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  },
+};
+
+async function copy(dir: string): Promise<boolean> {
+  const from = path.join(dir, "from");
+  const to = path.join(dir, "to");
+  writeRandomFile(from);
+  const settings = [
+    `in_fd=@open:${from}`,
+    `out_fd=@create:${to}`,
+    `buffers=@buffer:${NR_BUFFERS * BUFFER_SIZE}`,
+    `buffer_size=${BUFFER_SIZE}`,
+    `nr_buffers=${NR_BUFFERS}`,
+  ];
+  const report = await runProgram("cp", NR_BUFFERS, settings);
+  const [before, after] = [await sha256(from), await sha256(to)];
+  print(`cp    ${FILE_BYTES >> 20} MiB, ${NR_BUFFERS} buffers of ${BUFFER_SIZE >> 10} KiB`, report);
+  process.stdout.write(
+    `      SHA-256 ${before.slice(0, 16)}... ${before === after ? "identical" : `differs: ${after.slice(0, 16)}...`}\n`,
+  );
+  return before === after;
+}
+
+async function nops(): Promise<void> {
+  const depth = 32;
+  const report = await runProgram("nops", depth, [`reqs_to_run=${NOPS}`, `queue_depth=${depth}`]);
+  print(`nops  ${grouped(NOPS)} requests, ${depth} in flight`, report);
+  process.stdout.write(`      ${duration(report.wallNs / NOPS)} a request\n`);
+}
+
+async function runProgram(name: string, entries: number, settings: readonly string[]): Promise<RunReport> {
+  const object = await openObject(findProgram(name)!.object);
+  const plan: RunPlan = {
+    engine: "auto",
+    engineOptions: {},
+    ring: { entries, cq_entries: entries, flags: DEFAULT_SETUP_FLAGS },
+    ops: undefined,
+    bind: true,
+    settings: settings.map(parseSetting),
+    memIn: undefined,
+    memOut: undefined,
+    run: {},
+  };
+  using progress = openProgress(process.stderr, false);
+  progress.update(`running ${name}`);
+  const { report, error } = await runObject(object, plan, () => ({ [Symbol.dispose]() {} }));
+  if (error) throw error;
+  return report;
+}
+
+function print(title: string, { engine, why, steps, submitted, completed, enters, wallNs }: RunReport): void {
+  process.stdout.write(
+    `${title}\n` +
+      `      engine ${engine}: ${why}\n` +
+      `      steps ${steps === undefined ? "not visible" : grouped(steps)}, requests ${grouped(submitted ?? completed)}, system calls ${grouped(enters)}, time ${duration(wallNs)}\n`,
+  );
+}
+
+function writeRandomFile(file: string): void {
+  const chunk = randomFillSync(Buffer.alloc(CHUNK));
+  const fd = openSync(file, "w");
+  try {
+    for (let written = 0; written < FILE_BYTES; written += CHUNK) {
+      chunk.writeUInt32LE(written, 0);
+      writeSync(fd, chunk);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function sha256(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}

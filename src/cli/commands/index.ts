@@ -1,0 +1,8 @@
+// All commands, in the order of the overview.
+
+import type { Command } from "../command.ts";
+import { demoCommand } from "./demo.ts";
+import { inspectCommand } from "./inspect.ts";
+import { runCommand } from "./run.ts";
+
+export const COMMANDS: readonly Command[] = [runCommand, inspectCommand, demoCommand];

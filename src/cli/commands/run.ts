@@ -1,0 +1,138 @@
+// loopstep run FILE: opens, sets, loads, attaches, runs, prints.
+
+import { DEFAULT_SETUP_FLAGS, type Engine, type EngineName, type Ring } from "../../loop/index.ts";
+import { ENGINE_CHOICES } from "../../engine/index.ts";
+import type { Command, ParsedOptions } from "../command.ts";
+import { UsageError } from "../errors.ts";
+import { EXIT } from "../exit-status.ts";
+import { toJson } from "../json.ts";
+import { openFileOrProgram } from "../locate.ts";
+import { openProgress } from "../progress.ts";
+import { formatReport } from "../report-text.ts";
+import { runObject, type RunPlan } from "../session.ts";
+import { parseNumber, parseSetting } from "../settings.ts";
+import { statusOf } from "../status-of.ts";
+
+const MAX_ENTRIES = 32768;
+const MAX_INT = 2 ** 31 - 1;
+const PROGRESS_MS = 200;
+
+export const runCommand: Command = {
+  name: "run",
+  usage: "loopstep run FILE|PROGRAM [OPTION...]",
+  summary: "Runs a loop: a BPF object, or a ready-made program by name",
+  words: [1, 1],
+  options: {
+    engine: { value: "NAME", help: `${ENGINE_CHOICES.join(", ")} (default auto)` },
+    ops: { value: "NAME", help: "the struct_ops map to attach, when there are several" },
+    entries: { value: "N", help: "submission queue entries (default 8)" },
+    "cq-entries": { value: "N", help: "completion queue entries (default as many)" },
+    setup: { value: "FLAG,FLAG", help: `setup flags (default ${DEFAULT_SETUP_FLAGS.join(",")})` },
+    set: {
+      value: "NAME=VALUE",
+      many: true,
+      help: "a global: a number, @open:PATH, @create:PATH, @buffer:BYTES, @cq_off.head and the like",
+    },
+    "no-bind": { help: "leave globals named like ring parameters alone" },
+    mem: { value: "BYTES[:FILE]", help: "register IOU_REGION_MEM, filled from FILE" },
+    "mem-out": { value: "FILE", help: "write the region out after the run" },
+    steps: { value: "N", help: "stop after N steps (an error)" },
+    timeout: { value: "MS", help: "stop after so many milliseconds (an error)" },
+    seed: { value: "N", help: "seed of bpf_get_prandom_u32 (default 1)" },
+    interpret: { help: "interpret instead of compiling to WebAssembly" },
+    json: { help: "print one JSON object on stdout" },
+    quiet: { help: "print nothing but errors" },
+  },
+  async run(options) {
+    const plan = planOf(options);
+    const object = await openFileOrProgram(options.positionals[0]!);
+    const quiet = options.flag("quiet");
+    const { report, error } = await runObject(object, plan, (engine, ring) =>
+      watch(engine, ring, quiet || options.flag("json")),
+    );
+    if (options.flag("json")) process.stdout.write(`${toJson(report)}\n`);
+    else if (!quiet) process.stdout.write(formatReport(report));
+    if (!error) return EXIT.ok;
+    process.stderr.write(`loopstep: ${error.message}\n`);
+    return statusOf(error);
+  },
+};
+
+function planOf(options: ParsedOptions): RunPlan {
+  const engine = options.text("engine") ?? "auto";
+  if (!(ENGINE_CHOICES as readonly string[]).includes(engine)) {
+    throw new UsageError("USAGE_VALUE", {
+      where: `--engine ${engine}`,
+      message: "there is no such engine",
+      expected: ENGINE_CHOICES.join(", "),
+    });
+  }
+  const entries = options.integer("entries", 1, MAX_ENTRIES) ?? 8;
+  const cqEntries = options.integer("cq-entries", 1, 2 * MAX_ENTRIES);
+  const flags =
+    options
+      .text("setup")
+      ?.split(",")
+      .filter((flag) => flag !== "") ?? DEFAULT_SETUP_FLAGS;
+  const { bytes, file } = memOf(options.text("mem"));
+  const seed = options.integer("seed", 0, Number.MAX_SAFE_INTEGER);
+  const maxSteps = options.integer("steps", 1, MAX_INT);
+  const timeoutMs = options.integer("timeout", 1, MAX_INT);
+  const quiet = options.flag("quiet");
+  return {
+    engine: engine as EngineName | "auto",
+    engineOptions: {
+      interpret: options.flag("interpret"),
+      onPrintk: (line) => void (quiet || process.stderr.write(`${line}\n`)),
+      ...(seed === undefined ? {} : { seed }),
+    },
+    ring: {
+      entries,
+      flags,
+      // CQSIZE without a size would be refused; the queue of the loop's default is as long as the other
+      ...(flags.includes("CQSIZE") || cqEntries !== undefined ? { cq_entries: cqEntries ?? entries } : {}),
+      ...(bytes === undefined ? {} : { mem: bytes }),
+    },
+    ops: options.text("ops"),
+    bind: !options.flag("no-bind"),
+    settings: options.list("set").map(parseSetting),
+    memIn: file,
+    memOut: options.text("mem-out"),
+    run: {
+      signal: interruption(),
+      ...(maxSteps === undefined ? {} : { maxSteps }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    },
+  };
+}
+
+function memOf(text: string | undefined): { bytes: number | undefined; file: string | undefined } {
+  if (text === undefined) return { bytes: undefined, file: undefined };
+  const [size = "", ...file] = text.split(":");
+  return { bytes: Number(parseNumber(size, `--mem ${text}`)), file: file.length > 0 ? file.join(":") : undefined };
+}
+
+/** Ctrl-C and a polite kill end the loop like a signal in the kernel would; a second one ends the process. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => controller.abort());
+  return controller.signal;
+}
+
+function watch(engine: Engine, ring: Ring, silent: boolean): Disposable {
+  const progress = openProgress(process.stderr, silent);
+  const started = performance.now();
+  const timer = setInterval(() => {
+    const steps = ring.stepsSoFar;
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    progress.update(
+      `${engine.name}: ${seconds} s${steps === undefined ? "" : `, ${steps.toLocaleString("en")} steps`}`,
+    );
+  }, PROGRESS_MS);
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer);
+      progress[Symbol.dispose]();
+    },
+  };
+}

@@ -1,0 +1,167 @@
+// One run, from an opened object to its result: engine, ring, settings, load, attach, run, and what is left behind.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { errnoName, LoopstepError } from "../base/index.ts";
+import type { BpfObject } from "../bpf/object/index.ts";
+import { openEngine } from "../engine/index.ts";
+import {
+  LoopError,
+  PARAM_BY_PATH,
+  type Engine,
+  type EngineName,
+  type EngineOptions,
+  type LoadedObject,
+  type Ring,
+  type RingOptions,
+  type RunOptions,
+} from "../loop/index.ts";
+import { UsageError } from "./errors.ts";
+import type { Setting } from "./settings.ts";
+
+/** What `loopstep run` was asked to do. */
+export interface RunPlan {
+  readonly engine: EngineName | "auto";
+  readonly engineOptions: EngineOptions;
+  readonly ring: RingOptions;
+  readonly ops: string | undefined;
+  readonly bind: boolean;
+  readonly settings: readonly Setting[];
+  /** File whose contents fill the parameter region, and file it is written to after the run. */
+  readonly memIn: string | undefined;
+  readonly memOut: string | undefined;
+  readonly run: RunOptions;
+}
+
+/** The result, in the form of `--json` (schema 1). */
+export interface RunReport {
+  readonly schemaVersion: 1;
+  readonly engine: EngineName;
+  readonly why: string;
+  /** What io_uring_enter returns: 0 or a negative errno; its name in `errno`. */
+  readonly result: number;
+  readonly errno: string | undefined;
+  readonly steps: number | undefined;
+  readonly submitted: number | undefined;
+  readonly completed: number;
+  readonly enters: number;
+  readonly wallNs: number;
+  readonly globals: Readonly<Record<string, unknown>>;
+  readonly maps: Readonly<Record<string, { readonly entries: readonly (readonly [unknown, unknown])[] }>>;
+  /** Why it failed, when it did. */
+  readonly error?: Record<string, unknown>;
+}
+
+/** A finished run: the report, and the error it ended with. */
+export interface Finished {
+  readonly report: RunReport;
+  readonly error: LoopstepError | undefined;
+}
+
+const EFAULT = 14;
+
+/** Runs `object` as `plan` says. `watch` is told how to see the progress. Throws what went wrong before the loop began. */
+export async function runObject(
+  object: BpfObject,
+  plan: RunPlan,
+  watch: (engine: Engine, ring: Ring) => Disposable,
+): Promise<Finished> {
+  using engine = await openEngine(plan.engine, plan.engineOptions);
+  // a wrong name, and a missing or ambiguous choice of ops, should be told before anything is made
+  object.chooseStructOps(plan.ops);
+  for (const { name } of plan.settings) object.values.spec(name);
+  using ring = engine.createRing(plan.ring);
+  if (plan.bind) object.bind(ring.params);
+  const files: number[] = [];
+  try {
+    for (const setting of plan.settings) object.values.set(setting.name, valueOf(setting, engine, ring, files));
+    fillMem(ring, plan.memIn);
+    using loaded = await engine.load(object);
+    using _link = loaded.attach(plan.ops, ring);
+    const error = await runRing(ring, plan.run, watch(engine, ring));
+    if (plan.memOut !== undefined && ring.mem) writeFileSync(plan.memOut, ring.mem);
+    return { report: report(engine, ring, loaded, error), error };
+  } finally {
+    for (const fd of files) engine.closeFile(fd);
+  }
+}
+
+async function runRing(ring: Ring, options: RunOptions, watching: Disposable): Promise<LoopstepError | undefined> {
+  using _ = watching;
+  try {
+    await ring.run(options);
+    return undefined;
+  } catch (error) {
+    if (error instanceof LoopstepError) return error;
+    throw error;
+  }
+}
+
+function valueOf({ name, value }: Setting, engine: Engine, ring: Ring, files: number[]): bigint {
+  switch (value.kind) {
+    case "number":
+      return value.value;
+    case "param":
+      return BigInt(PARAM_BY_PATH[value.path]!(ring.params));
+    case "buffer":
+      return engine.buffer(value.bytes).address;
+    case "open":
+    case "create": {
+      const fd = openFile(engine, name, value.path, value.kind === "open" ? "read" : "create");
+      files.push(fd);
+      return BigInt(fd);
+    }
+  }
+}
+
+function openFile(engine: Engine, name: string, path: string, mode: "read" | "create"): number {
+  try {
+    return engine.openFile(path, mode);
+  } catch (cause) {
+    throw new UsageError("USAGE_FILE", {
+      where: `--set ${name}`,
+      message: `${path} cannot be ${mode === "read" ? "opened" : "created"}`,
+      found: (cause as NodeJS.ErrnoException).code,
+      cause,
+    });
+  }
+}
+
+function fillMem({ mem }: Ring, file: string | undefined): void {
+  if (!mem || file === undefined) return;
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(file);
+  } catch (cause) {
+    throw new UsageError("USAGE_FILE", {
+      where: `--mem ${file}`,
+      message: "the file cannot be read",
+      found: (cause as NodeJS.ErrnoException).code,
+      cause,
+    });
+  }
+  if (bytes.length > mem.length) {
+    throw new UsageError("USAGE_FILE", {
+      where: `--mem ${file}`,
+      message: "the file is larger than the region",
+      found: `${bytes.length} bytes`,
+      expected: `at most ${mem.length}`,
+    });
+  }
+  mem.set(bytes);
+}
+
+function report(engine: Engine, ring: Ring, loaded: LoadedObject, error: LoopstepError | undefined): RunReport {
+  const result = error === undefined ? 0 : error instanceof LoopError ? error.errno : -EFAULT;
+  const visible = loaded.object.globals.filter(({ local }) => !local);
+  return {
+    schemaVersion: 1,
+    engine: engine.name,
+    why: engine.why,
+    result,
+    errno: result === 0 ? undefined : errnoName(-result),
+    ...ring.stats,
+    globals: Object.fromEntries(visible.map(({ name }) => [name, loaded.values.get(name)])),
+    maps: Object.fromEntries(Object.values(loaded.maps).map((map) => [map.name, { entries: map.entries() }])),
+    ...(error ? { error: error.toJSON() } : {}),
+  };
+}

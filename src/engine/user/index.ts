@@ -1,0 +1,1 @@
+export { openUserEngine } from "./user-engine.ts";

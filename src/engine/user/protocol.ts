@@ -1,0 +1,57 @@
+// What the `user` engine and the thread of one of its rings say to each other: requests by name, all plain data.
+
+import type { FaultFacts, VmImage } from "../../bpf/vm/index.ts";
+import type { Regions } from "../../loop/index.ts";
+import type { RingPlacement } from "../../sys/index.ts";
+import type { RingParams, SetupRequest } from "../../uring/abi/index.ts";
+
+/** What the thread is started with. */
+export interface ThreadData {
+  readonly memory: WebAssembly.Memory;
+}
+
+/** "create": makes the ring. */
+export interface CreateRequest {
+  readonly place: RingPlacement;
+  readonly request: SetupRequest;
+  /** The parameter region, an offset into the memory. */
+  readonly mem: { readonly address: number; readonly size: number } | undefined;
+}
+
+export interface CreateReply {
+  readonly fd: number;
+  readonly params: RingParams;
+  /** Sentences on what the kernel lacks. */
+  readonly notes: readonly string[];
+}
+
+/** "attach": takes over the loop. */
+export interface AttachRequest {
+  readonly image: VmImage;
+  readonly regions: Regions;
+  /** Addresses of the u64[2] context, of struct iou_loop_params, and the value that stands for struct iou_ctx. */
+  readonly ctx: number;
+  readonly params: number;
+  readonly iouCtx: number;
+  readonly interpret: boolean;
+  /** Check every access: the program was not verified. */
+  readonly checked: boolean;
+  readonly seed: number;
+}
+
+/** "run": one io_uring_enter. */
+export interface RunRequest {
+  /** -1: no limit. */
+  readonly maxSteps: number;
+}
+
+export interface RunReply {
+  readonly result: number;
+  readonly ended: "signal" | "timeout" | "eject" | "steps" | undefined;
+  readonly fault: FaultFacts | undefined;
+  readonly steps: number;
+  readonly submitted: number;
+  readonly completed: number;
+  readonly enters: number;
+  readonly wallNs: number;
+}

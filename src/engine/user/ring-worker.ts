@@ -1,0 +1,162 @@
+// The thread of one ring of the `user` engine: makes the ring, holds the compiled program, drives the loop. Started by
+// RingThread; speaks protocol.ts.
+
+import {
+  Interpreter,
+  VmFault,
+  VmMemory,
+  type Callee,
+  type Executable,
+  type FaultFacts,
+  type VmEnv,
+} from "../../bpf/vm/index.ts";
+import { getRegion } from "../../loop/index.ts";
+import { createRing, openSys, type KernelRing } from "../../sys/index.ts";
+import { IORING_SETUP } from "../../uring/abi/index.ts";
+import { CONTROL } from "../ring-thread.ts";
+import { serve, type Handlers, type ServerContext } from "../ring-server.ts";
+import { drive, type DriveResult, type StepArgs } from "./drive.ts";
+import { LoopRing } from "./loop-ring.ts";
+import type { AttachRequest, CreateReply, CreateRequest, RunReply, RunRequest, ThreadData } from "./protocol.ts";
+
+const EFAULT = 14;
+const EBADFD = 77;
+
+/** A program attached to this ring. */
+interface Attached {
+  readonly executable: Executable;
+  readonly args: StepArgs;
+}
+
+/** The state of the thread: at most one ring and one program. */
+class RingWorker {
+  readonly #context: ServerContext;
+  readonly #memory: VmMemory;
+  #ring: KernelRing | undefined;
+  #loopRing: LoopRing | undefined;
+  #attached: Attached | undefined;
+  #disabled = false;
+
+  constructor(context: ServerContext, { memory }: ThreadData) {
+    this.#context = context;
+    this.#memory = VmMemory.attach(memory);
+  }
+
+  create({ place, request, mem }: CreateRequest): CreateReply {
+    const {
+      IORING_SETUP_DEFER_TASKRUN,
+      IORING_SETUP_TASKRUN_FLAG,
+      IORING_SETUP_SQE128,
+      IORING_SETUP_SQ_REWIND,
+      IORING_SETUP_R_DISABLED,
+    } = IORING_SETUP;
+    // the ring must announce its task work, or every iteration would need a system call to find out
+    const flags =
+      request.flags & IORING_SETUP_DEFER_TASKRUN ? request.flags | IORING_SETUP_TASKRUN_FLAG : request.flags;
+    const ring = createRing(openSys(), this.#memory.memory.buffer, place, { ...request, flags });
+    this.#ring = ring;
+    this.#disabled = (flags & IORING_SETUP_R_DISABLED) !== 0;
+    const params = { ...ring.params, flags: request.flags };
+    const notes = [...ring.emulated];
+    if (mem) {
+      const { registered, why } = ring.registerMemRegion(mem.address, mem.size);
+      if (!registered) notes.push(why);
+    }
+    this.#loopRing = new LoopRing(ring, this.#memory.memory.buffer, {
+      sqes: place.sqes,
+      sqeSize: flags & IORING_SETUP_SQE128 ? 128 : 64,
+      sqMask: params.sq_entries - 1,
+      rewind: (flags & IORING_SETUP_SQ_REWIND) !== 0,
+      array: params.sq_off.array === 0 ? 0 : place.rings + params.sq_off.array,
+    });
+    return { fd: ring.fd, params, notes };
+  }
+
+  attach(request: AttachRequest): void {
+    const { image, ctx, params, seed } = request;
+    const env: VmEnv = { kfuncs: this.#kfuncs(request), printk: (line) => this.#context.printk(line), seed };
+    const executable = new Interpreter(image, this.#memory, env);
+    this.#attached = { executable, args: { ctx, cq_wait_idx: new Uint32Array(this.#memory.memory.buffer, params, 1) } };
+  }
+
+  detach(): void {
+    this.#attached = undefined;
+  }
+
+  enable(): void {
+    this.#ring!.enable();
+    this.#disabled = false;
+  }
+
+  run({ maxSteps }: RunRequest): RunReply {
+    const ring = this.#loopRing!;
+    const { control } = this.#context;
+    ring.begin();
+    const tail = ring.cqTail();
+    const started = performance.now();
+    let outcome: DriveResult;
+    let fault: FaultFacts | undefined;
+    try {
+      outcome = this.#enter(ring, maxSteps);
+    } catch (error) {
+      if (!(error instanceof VmFault)) throw error;
+      fault = error.facts;
+      outcome = { result: -EFAULT, steps: Atomics.load(control, CONTROL.steps) >>> 0 };
+    }
+    const wallNs = Math.round((performance.now() - started) * 1e6);
+    return {
+      result: outcome.result,
+      ended: outcome.ended,
+      fault,
+      steps: outcome.steps,
+      submitted: ring.submittedThisRun,
+      completed: (ring.cqTail() - tail) >>> 0,
+      enters: ring.enters,
+      wallNs,
+    };
+  }
+
+  /** io_uring_enter(fd, 0, 0, GETEVENTS): the loop where one is attached, the ordinary call where none is. */
+  #enter(ring: LoopRing, maxSteps: number): DriveResult {
+    if (this.#disabled) return { result: -EBADFD, steps: 0 };
+    if (!this.#attached) return { result: Math.min(ring.getEvents(0), 0), steps: 0 };
+    return drive(ring, this.#attached.executable, this.#attached.args, this.#context.control, maxSteps);
+  }
+
+  close(): void {
+    this.#attached = undefined;
+    this.#ring?.close();
+    this.#ring = undefined;
+  }
+
+  #kfuncs({ regions, iouCtx }: AttachRequest): Record<string, Callee> {
+    const ring = this.#loopRing!;
+    return {
+      bpf_io_uring_get_region: {
+        name: "bpf_io_uring_get_region",
+        params: ["i32", "i32", "i32"],
+        result: "i32",
+        call: (ctx: number, id: number, size: number) => (ctx === iouCtx ? getRegion(regions, id, size) : 0),
+      },
+      bpf_io_uring_submit_sqes: {
+        name: "bpf_io_uring_submit_sqes",
+        params: ["i32", "i32"],
+        result: "i32",
+        signed: true,
+        call: (ctx: number, nr: number) => (ctx === iouCtx ? ring.submit(nr) : -EFAULT),
+      },
+    };
+  }
+}
+
+serve((context, data): Handlers => {
+  const worker = new RingWorker(context, data as unknown as ThreadData);
+  return {
+    create: (args: CreateRequest) => worker.create(args),
+    attach: (args: AttachRequest) => worker.attach(args),
+    detach: () => worker.detach(),
+    enable: () => worker.enable(),
+    run: (args: RunRequest) => worker.run(args),
+    close: () => worker.close(),
+  };
+});

@@ -1,0 +1,114 @@
+// The `user` engine: the loop runs in this process, BPF in a VM, on a real ring whose memory lies inside the VM's. One
+// memory for all rings and objects of an engine; one thread for each ring.
+
+import { closeSync, ftruncateSync, openSync } from "node:fs";
+import type { Btf } from "../../bpf/btf/index.ts";
+import type { BpfObject } from "../../bpf/object/index.ts";
+import { VmMemory } from "../../bpf/vm/index.ts";
+import {
+  loopTargetBtf,
+  UnsupportedError,
+  type Engine,
+  type EngineOptions,
+  type IoBuffer,
+  type LoadedObject,
+  type Ring,
+  type RingOptions,
+} from "../../loop/index.ts";
+import { openSys, probeIoUring, type Sys } from "../../sys/index.ts";
+import { RingThread } from "../ring-thread.ts";
+import { workerUrl } from "../worker-url.ts";
+import { UserObject, type RunMode } from "./user-object.ts";
+import { UserRing } from "./user-ring.ts";
+
+const PAGE = 4096;
+/** Reserved address space, not memory: it becomes memory as it is used. */
+const MAX_MEMORY = 1 << 30;
+
+/** Opens the engine; throws UnsupportedError with the reason and the remedy where io_uring cannot be used. */
+export function openUserEngine(options: EngineOptions = {}): Engine {
+  const probe = probeIoUring();
+  if (!probe.available) {
+    throw new UnsupportedError("ENGINE_UNAVAILABLE", {
+      where: "engine user",
+      message: probe.why,
+      remedy: probe.remedy,
+    });
+  }
+  return new UserEngine(openSys(), probe.why, options);
+}
+
+class UserEngine implements Engine {
+  readonly name = "user";
+  readonly target: Btf = loopTargetBtf();
+  readonly #sys: Sys;
+  readonly #memory: VmMemory = VmMemory.create({ maximum: MAX_MEMORY });
+  readonly #mode: RunMode;
+  readonly #onPrintk: (line: string) => void;
+  readonly #available: string;
+  readonly #notes = new Set<string>();
+  readonly #rings = new Set<UserRing>();
+  readonly #objects = new Set<UserObject>();
+  /** Started early, so that the first ring need not wait for it. */
+  #spare: RingThread | undefined;
+
+  constructor(
+    sys: Sys,
+    available: string,
+    { interpret = false, verify = true, seed = 1, onPrintk = () => {} }: EngineOptions,
+  ) {
+    this.#sys = sys;
+    this.#available = available;
+    this.#mode = { interpret, checked: !verify, seed };
+    this.#onPrintk = onPrintk;
+    this.#spare = this.#startThread();
+  }
+
+  get why(): string {
+    return [this.#available, ...this.#notes].join("; ");
+  }
+
+  createRing(options: RingOptions): Ring {
+    const thread = this.#spare ?? this.#startThread();
+    this.#spare = undefined;
+    const ring = new UserRing(this.#memory, thread, options);
+    for (const note of ring.notes) this.#notes.add(note);
+    this.#rings.add(ring);
+    return ring;
+  }
+
+  load(object: BpfObject): Promise<LoadedObject> {
+    const loaded = new UserObject(object, this.#memory, this.#mode);
+    this.#objects.add(loaded);
+    return Promise.resolve(loaded);
+  }
+
+  openFile(path: string, mode: "read" | "create"): number {
+    if (mode === "read") return openSync(path, "r");
+    const fd = openSync(path, "w+");
+    ftruncateSync(fd, 0);
+    return fd;
+  }
+
+  closeFile(fd: number): void {
+    closeSync(fd);
+  }
+
+  buffer(bytes: number): IoBuffer {
+    const memory = this.#memory;
+    const start = memory.allocate("I/O buffer", bytes, { align: PAGE, visible: false });
+    const view = memory.u8.subarray(start, start + bytes);
+    return { address: BigInt(this.#sys.addressOf(view)), bytes: view, [Symbol.dispose]() {} };
+  }
+
+  [Symbol.dispose](): void {
+    for (const loaded of this.#objects) loaded[Symbol.dispose]();
+    for (const ring of this.#rings) ring[Symbol.dispose]();
+    this.#spare?.[Symbol.dispose]();
+    this.#spare = undefined;
+  }
+
+  #startThread(): RingThread {
+    return new RingThread(workerUrl("user/ring-worker"), { memory: this.#memory.memory }, this.#onPrintk);
+  }
+}

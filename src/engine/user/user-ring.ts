@@ -1,0 +1,243 @@
+// A ring of the `user` engine, on the caller's side: its memory, its thread, and running its loop.
+
+import { VmFault, type VmImage, type VmMemory } from "../../bpf/vm/index.ts";
+import {
+  ejectSlot,
+  LoopError,
+  ringGeometry,
+  type RingGeometry,
+  type OpsSlot,
+  type Region,
+  type Regions,
+  type Ring,
+  type RingOptions,
+  type RunOptions,
+  type RunStats,
+  UnsupportedError,
+} from "../../loop/index.ts";
+import type { RingPlacement } from "../../sys/index.ts";
+import { parseSetupFlags } from "../../uring/abi/index.ts";
+import { ringsLayout } from "../../uring/ring/index.ts";
+import { ABORT, CONTROL, GRACE_MS, ThreadError, type RingThread } from "../ring-thread.ts";
+import { reviveSysError } from "../revive.ts";
+import { loopError } from "../run-outcome.ts";
+import type { AttachRequest, CreateReply, CreateRequest, RunReply } from "./protocol.ts";
+
+const PAGE = 4096;
+
+/** What stands for struct iou_ctx: a value in the page no program may touch, so that it can be passed on but not read. */
+const IOU_CTX = 0x40;
+
+const EINTR = 4;
+const EBADF = 9;
+const EBUSY = 16;
+
+const NO_STATS: RunStats = { steps: 0, submitted: 0, completed: 0, enters: 0, wallNs: 0 };
+
+/** The program a ring's loop runs, and how. */
+export interface StepProgram {
+  readonly image: VmImage;
+  readonly interpret: boolean;
+  readonly checked: boolean;
+  readonly seed: number;
+}
+
+export class UserRing implements Ring {
+  readonly params: RingGeometry;
+  readonly mem: Uint8Array | undefined;
+  readonly sqes: Uint8Array;
+  readonly rings: Uint8Array;
+  readonly slot: OpsSlot;
+  /** Sentences on what the kernel lacks and is made up for. */
+  readonly notes: readonly string[];
+  stats: RunStats = NO_STATS;
+  readonly #memory: VmMemory;
+  readonly #thread: RingThread;
+  readonly #regions: Regions;
+  readonly #ctx: number;
+  readonly #loopParams: number;
+  readonly #allocated: readonly number[];
+  #image: VmImage | undefined;
+  #running = false;
+  #closed = false;
+
+  constructor(memory: VmMemory, thread: RingThread, options: RingOptions) {
+    const { entries, cq_entries, mem } = options;
+    const flags = parseSetupFlags(options.flags);
+    const request = { entries, flags, ...(cq_entries === undefined ? {} : { cq_entries }) };
+    checkMemSize(mem);
+    const layout = ringsLayout(request);
+    const place: RingPlacement = {
+      rings: memory.allocate("ring", layout.ringsReserve, { align: PAGE, visible: false }),
+      ringsSize: layout.ringsReserve,
+      sqes: memory.allocate("SQEs", layout.sqesSize, { align: PAGE, visible: false }),
+      sqesSize: layout.sqesSize,
+    };
+    const region: Region | undefined =
+      mem === undefined ? undefined : { address: memory.allocate("IOU_REGION_MEM", mem, { align: PAGE }), size: mem };
+    this.#ctx = memory.allocate("the context", 16, { writable: false });
+    this.#loopParams = memory.allocate("struct iou_loop_params", 4);
+    this.#allocated = [place.rings, place.sqes, this.#ctx, this.#loopParams, ...(region ? [region.address] : [])];
+    this.#memory = memory;
+    this.#thread = thread;
+    const create: CreateRequest = { place, request, mem: region };
+    const { params, notes } = this.#ask("create", create) as CreateReply;
+    this.params = ringGeometry(params);
+    this.notes = notes;
+    memory.addSegment({
+      name: "IOU_REGION_CQ",
+      start: place.rings,
+      end: place.rings + layout.ringsSize,
+      writable: true,
+    });
+    memory.addSegment({ name: "IOU_REGION_SQ", start: place.sqes, end: place.sqes + layout.sqesSize, writable: true });
+    memory.view.setBigUint64(this.#ctx, BigInt(IOU_CTX), true);
+    memory.view.setBigUint64(this.#ctx + 8, BigInt(this.#loopParams), true);
+    this.#regions = {
+      mem: region,
+      cq: { address: place.rings, size: layout.ringsSize },
+      sq: { address: place.sqes, size: layout.sqesSize },
+    };
+    this.slot = { flags, ops: undefined };
+    const { u8 } = memory;
+    this.mem = region && u8.subarray(region.address, region.address + region.size);
+    this.sqes = u8.subarray(place.sqes, place.sqes + layout.sqesSize);
+    this.rings = u8.subarray(place.rings, place.rings + layout.ringsSize);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Hands the program to the ring's thread. */
+  attach({ image, interpret, checked, seed }: StepProgram): void {
+    const request: AttachRequest = {
+      image,
+      regions: this.#regions,
+      ctx: this.#ctx,
+      params: this.#loopParams,
+      iouCtx: IOU_CTX,
+      interpret,
+      checked,
+      seed,
+    };
+    this.#ask("attach", request);
+    this.#image = image;
+  }
+
+  /** Takes the program away; a run that is on ends with -EFAULT at its next iteration, and is not woken. */
+  detach(): void {
+    this.#image = undefined;
+    if (this.#running) Atomics.compareExchange(this.#thread.control, CONTROL.abort, ABORT.no, ABORT.eject);
+    else if (!this.#closed) this.#ask("detach");
+  }
+
+  async run(options: RunOptions = {}): Promise<0> {
+    const { signal, timeoutMs, maxSteps = -1 } = options;
+    const image = this.#begin();
+    let grace: NodeJS.Timeout | undefined;
+    const abort = (reason: number): void => {
+      this.#end(reason);
+      grace ??= setTimeout(() => void this.#thread.terminate(), GRACE_MS);
+    };
+    const onAbort = (): void => abort(ABORT.signal);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal?.aborted) abort(ABORT.signal);
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => abort(ABORT.timeout), timeoutMs);
+    try {
+      return this.#finish((await this.#thread.call("run", { maxSteps })) as RunReply, image);
+    } catch (error) {
+      throw this.#outcomeOf(error);
+    } finally {
+      clearTimeout(timer);
+      clearTimeout(grace);
+      signal?.removeEventListener("abort", onAbort);
+      this.#running = false;
+    }
+  }
+
+  runSync({ maxSteps = -1, timeoutMs }: Omit<RunOptions, "signal"> = {}): 0 {
+    const image = this.#begin();
+    const deadline = timeoutMs === undefined ? undefined : { ms: timeoutMs, expire: () => this.#end(ABORT.timeout) };
+    try {
+      return this.#finish(this.#thread.callSync("run", { maxSteps }, deadline) as RunReply, image);
+    } catch (error) {
+      throw this.#outcomeOf(error);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  enable(): void {
+    this.#ask("enable");
+  }
+
+  /** Steps so far of the run that is on. */
+  get stepsSoFar(): number {
+    return Atomics.load(this.#thread.control, CONTROL.steps) >>> 0;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    ejectSlot(this.slot);
+    if (this.#running) this.#end(ABORT.signal);
+    if (!this.#thread.ended) this.#thread.callSync("close");
+    this.#thread[Symbol.dispose]();
+    for (const start of this.#allocated) this.#memory.removeSegment(start);
+  }
+
+  #ask(name: string, args?: unknown): unknown {
+    try {
+      return this.#thread.callSync(name, args);
+    } catch (error) {
+      throw reviveSysError(error);
+    }
+  }
+
+  #begin(): VmImage | undefined {
+    if (this.#closed) throw new LoopError("LOOP_CLOSED", -EBADF, undefined, { message: "the ring is closed" });
+    if (this.#running)
+      throw new LoopError("LOOP_BUSY", -EBUSY, undefined, {
+        message: "a run of this ring is on already",
+        remedy: "Await it first.",
+      });
+    const { control } = this.#thread;
+    Atomics.store(control, CONTROL.abort, ABORT.no);
+    Atomics.store(control, CONTROL.steps, 0);
+    this.#running = true;
+    return this.#image;
+  }
+
+  #end(reason: number): void {
+    Atomics.compareExchange(this.#thread.control, CONTROL.abort, ABORT.no, reason);
+  }
+
+  #finish(reply: RunReply, image: VmImage | undefined): 0 {
+    const { steps, submitted, completed, enters, wallNs } = reply;
+    this.stats = { steps, submitted, completed, enters, wallNs };
+    if (reply.fault && image) throw new VmFault(reply.fault, image);
+    if (reply.result < 0) throw loopError(reply);
+    return 0;
+  }
+
+  /** A thread that had to be ended was ended for the reason in the control block; its ring is closed with it. */
+  #outcomeOf(error: unknown): unknown {
+    if (!(error instanceof ThreadError) || !this.#thread.ended) return reviveSysError(error);
+    this[Symbol.dispose]();
+    const reason = Atomics.load(this.#thread.control, CONTROL.abort);
+    const steps = this.stepsSoFar;
+    this.stats = { ...NO_STATS, steps };
+    if (reason === ABORT.no) return error;
+    return loopError({ result: -EINTR, ended: reason === ABORT.timeout ? "timeout" : "signal", steps });
+  }
+}
+
+function checkMemSize(mem: number | undefined): void {
+  if (mem === undefined || (Number.isInteger(mem) && mem > 0 && mem % PAGE === 0)) return;
+  throw new UnsupportedError("FEATURE_UNSUPPORTED", {
+    message: "the parameter region must be whole pages",
+    found: `${mem} bytes`,
+    expected: `a multiple of ${PAGE}, not 0`,
+  });
+}
