@@ -50,8 +50,14 @@ function around(btf: Btf, id: number, text: Text, depth: number): Text {
     }
     case "CONST":
     case "VOLATILE":
-    case "RESTRICT":
-      return around(btf, type.type, { left: glue(type.kind.toLowerCase(), text.left), right: text.right }, depth + 1);
+    case "RESTRICT": {
+      const { words, base } = qualifiers(btf, id);
+      // those of a pointer stand behind its star, all others before the type
+      if (btf.kind(base) === "PTR")
+        return around(btf, base, { left: glue(words, text.left), right: text.right }, depth + 1);
+      const { left, right } = around(btf, base, text, depth + 1);
+      return { left: `${words} ${left}`, right };
+    }
     case "TYPE_TAG":
     case "DECL_TAG":
     case "VAR":
@@ -82,6 +88,18 @@ function pointee(btf: Btf, id: number): number {
     id = type.type;
   }
   return id;
+}
+
+/** The qualifiers from `id` on, sorted as usual, and the type they qualify. */
+function qualifiers(btf: Btf, id: number): { words: string; base: number } {
+  const words = new Set<string>();
+  for (let steps = 0; steps < DEEPEST; steps++) {
+    const type = btf.type(id);
+    if (type.kind !== "CONST" && type.kind !== "VOLATILE" && type.kind !== "RESTRICT") break;
+    words.add(type.kind.toLowerCase());
+    id = type.type;
+  }
+  return { words: ["const", "volatile", "restrict"].filter((word) => words.has(word)).join(" "), base: id };
 }
 
 function formatDeep(btf: Btf, id: number, depth: number): string {

@@ -35,3 +35,4 @@ export type {
   BtfVar,
   BtfVarSecinfo,
 } from "./types.ts";
+export { readValue, writeValue, type BtfValue, type BtfWritable } from "./value.ts";

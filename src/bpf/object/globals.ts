@@ -1,7 +1,15 @@
 // The global variables of an object, as BTF describes them: VARs in the DATASECs of .data, .rodata and .bss.
 
 import { didYouMean, someOf } from "../../base/index.ts";
-import { formatType, readValue, writeValue, type Btf, type BtfType, type BtfValue, type BtfWritable } from "../btf/index.ts";
+import {
+  formatType,
+  readValue,
+  writeValue,
+  type Btf,
+  type BtfType,
+  type BtfValue,
+  type BtfWritable,
+} from "../btf/index.ts";
 import { ObjectError } from "./errors.ts";
 import type { GlobalSpec, MapSpec } from "./types.ts";
 
@@ -88,7 +96,11 @@ export class Globals {
   set(name: string, value: BtfWritable, section?: string): void {
     const { map, offset, type_id, constant, name: path } = this.spec(name, section);
     if (constant && this.#frozen !== undefined) {
-      throw new ObjectError("OBJECT_VALUE", { message: this.#frozen, where: `global ${name}`, remedy: "Set it before loading the object" });
+      throw new ObjectError("OBJECT_VALUE", {
+        message: this.#frozen,
+        where: `global ${name}`,
+        remedy: "Set it before loading the object",
+      });
     }
     writeValue(this.#btf, type_id, this.#viewOf(map), value, offset, path);
   }
@@ -111,7 +123,8 @@ export class Globals {
     // a misspelt name is an error rather than undefined or a property that nobody reads
     return new Proxy(Object.defineProperties({} as Record<string, BtfValue>, properties), {
       get: (target, name, receiver) => {
-        if (typeof name === "string" && !(name in target) && name !== "then" && name !== "toJSON") this.spec(name, section);
+        if (typeof name === "string" && !(name in target) && name !== "then" && name !== "toJSON")
+          this.spec(name, section);
         return Reflect.get(target, name, receiver) as unknown;
       },
       set: (target, name, value, receiver) => {
