@@ -80,8 +80,6 @@ export function createRing(
 
 /** A real ring. See createRing. */
 export class KernelRing implements Disposable {
-  /** The descriptor; with REGISTERED_FD_ONLY the registered index. */
-  readonly fd: number;
   /** As Linux 7.2 would report, also where something is emulated. */
   readonly params: RingParams;
   /** Process address of byte 0 of the buffer: what to add to an offset for `sqe.addr`. */
@@ -90,6 +88,7 @@ export class KernelRing implements Disposable {
   /** Sentences about what the kernel lacks and is made up for here; for `engine.why`. */
   readonly emulated: readonly string[];
   readonly #sys: Sys;
+  #fd: number;
   readonly #parts: RingParts;
   readonly #version: KernelVersion;
   readonly #words: Uint32Array;
@@ -107,7 +106,6 @@ export class KernelRing implements Disposable {
   readonly #array: number;
   /** The kernel's own head where SQ_REWIND is emulated. */
   #trueHead = 0;
-  #closed = false;
 
   constructor(sys: Sys, buffer: ArrayBufferLike, place: RingPlacement, parts: RingParts, version: KernelVersion) {
     const { sq_off } = parts.real;
@@ -117,7 +115,7 @@ export class KernelRing implements Disposable {
     this.#words = new Uint32Array(buffer);
     this.#bytes = new Uint8Array(buffer);
     this.base = sys.addressOf(this.#bytes);
-    this.fd = parts.fd;
+    this.#fd = parts.fd;
     this.params = parts.params;
     this.place = place;
     this.emulated = parts.emulated;
@@ -137,6 +135,11 @@ export class KernelRing implements Disposable {
     }
   }
 
+  /** The descriptor; with REGISTERED_FD_ONLY the registered index; -1 once closed. */
+  get fd(): number {
+    return this.#fd;
+  }
+
   /** True where the kernel fetches SQEs itself. */
   get sqpoll(): boolean {
     return (this.params.flags & IORING_SETUP.IORING_SETUP_SQPOLL) !== 0;
@@ -147,7 +150,7 @@ export class KernelRing implements Disposable {
    * system call; with SQPOLL none unless the poll thread sleeps.
    */
   submit(count: number): number {
-    if (!this.sqpoll) return this.enter(count, 0, 0);
+    if (!this.sqpoll || this.#fd < 0) return this.enter(count, 0, 0);
     if (!(Atomics.load(this.#words, this.#sqFlags) & IORING_SQ.IORING_SQ_NEED_WAKEUP)) return count;
     return this.enter(count, 0, IORING_ENTER_SQ_WAKEUP);
   }
@@ -184,7 +187,7 @@ export class KernelRing implements Disposable {
 
   #enter(toSubmit: number, minComplete: number, flags: number, timeoutNs: number): number {
     const all = flags | this.#enterFlags;
-    if (timeoutNs < 0) return io_uring_enter(this.#sys, this.fd, toSubmit, minComplete, all);
+    if (timeoutNs < 0) return io_uring_enter(this.#sys, this.#fd, toSubmit, minComplete, all);
     const seconds = Math.floor(timeoutNs / NS_PER_S);
     // the timespec by halves: tv_sec at word 6, tv_nsec at word 8
     this.#argWords[6] = seconds;
@@ -192,7 +195,7 @@ export class KernelRing implements Disposable {
     this.#argWords[8] = timeoutNs - seconds * NS_PER_S;
     return io_uring_enter(
       this.#sys,
-      this.fd,
+      this.#fd,
       toSubmit,
       minComplete,
       all | IORING_ENTER_EXT_ARG,
@@ -204,7 +207,7 @@ export class KernelRing implements Disposable {
   /** io_uring_register(2) with an argument given as bytes, an address, or 0: the result or a negative errno. */
   register(opcode: number, arg: Uint8Array | number, nr_args: number): number {
     const address = typeof arg === "number" ? arg : this.#sys.addressOf(arg);
-    return io_uring_register(this.#sys, this.fd, (opcode | this.#registerFlag) >>> 0, address, nr_args);
+    return io_uring_register(this.#sys, this.#fd, (opcode | this.#registerFlag) >>> 0, address, nr_args);
   }
 
   /** Enables a ring made with R_DISABLED; binds it to this thread. Throws SysError. */
@@ -272,7 +275,7 @@ export class KernelRing implements Disposable {
 
   /** True once closed. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#fd < 0;
   }
 
   /**
@@ -280,17 +283,18 @@ export class KernelRing implements Disposable {
    * its own time and may still post completions, which must not land in memory that is used again.
    */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#fd < 0) return;
     const { rings, sqes } = this.place;
     const { ringsSize, sqesSize, mapped } = this.#parts;
     if (this.#registerFlag) {
       const bytes = new Uint8Array(io_uring_rsrc_update.size);
-      setField(io_uring_rsrc_update, viewOf(bytes), 0, "offset", this.fd);
+      setField(io_uring_rsrc_update, viewOf(bytes), 0, "offset", this.#fd);
       this.register(IORING_REGISTER.IORING_UNREGISTER_RING_FDS, bytes, 1);
     } else {
-      close(this.#sys, this.fd);
+      close(this.#sys, this.#fd);
     }
+    // the number may soon name another file
+    this.#fd = -1;
     if (mapped) return restoreMemory(this.#sys, this.base, { rings, ringsSize, sqes, sqesSize });
     madvise(this.#sys, this.base + rings, ringsSize, MADV_DONTNEED);
     madvise(this.#sys, this.base + sqes, sqesSize, MADV_DONTNEED);

@@ -4,7 +4,7 @@
 //   with an SQ array where NO_SQARRAY (6.6) or SQ_REWIND (7.0) is missing; KernelRing then hides the array
 //   mapped over the buffer by mmap(MAP_FIXED) where NO_MMAP is missing (up to 6.3; 6.4 refuses fixed addresses)
 
-import { alignUp, setField, viewOf } from "../base/index.ts";
+import { setField, viewOf } from "../base/index.ts";
 import {
   checkSetup,
   decodeParams,
@@ -15,6 +15,7 @@ import {
   IORING_SETUP,
   isAtLeast,
   MMAP,
+  ringAreas,
   roundEntries,
   setupFlagNames,
   type KernelVersion,
@@ -25,13 +26,7 @@ import { close, io_uring_setup, mmap } from "./calls.ts";
 import { SysError, sysError } from "./errors.ts";
 import type { Sys } from "./types.ts";
 
-const {
-  IORING_SETUP_NO_MMAP,
-  IORING_SETUP_NO_SQARRAY,
-  IORING_SETUP_SQ_REWIND,
-  IORING_SETUP_SQE128,
-  IORING_SETUP_CQE32,
-} = IORING_SETUP;
+const { IORING_SETUP_NO_MMAP, IORING_SETUP_NO_SQARRAY, IORING_SETUP_SQ_REWIND } = IORING_SETUP;
 const EINVAL = 22;
 /** The newest kernel: its rules apply to flags that are emulated. */
 const NEWEST: KernelVersion = [7, 2, 0];
@@ -129,7 +124,7 @@ function finish(
   fd: number,
   real: RingParams,
 ): RingParts {
-  const areas = { ...place, ...areaSizes(real.sq_entries, real.cq_entries, real.flags, sys.pageSize) };
+  const areas = { ...place, ...ringAreas(real.sq_entries, real.cq_entries, real.flags, sys.pageSize) };
   if (way.mapped) mapOver(sys, base, areas, fd);
   return {
     fd,
@@ -185,19 +180,10 @@ export function restoreMemory(sys: Sys, base: number, place: RingPlacement): voi
   mmap(sys, base + place.sqes, place.sqesSize, MMAP.PROT_READ | MMAP.PROT_WRITE, flags, -1, 0);
 }
 
-/** rings_size() of the kernel. */
-function areaSizes(sq: number, cq: number, flags: number, pageSize: number): { ringsSize: number; sqesSize: number } {
-  const cqesEnd = alignUp(64 + cq * (flags & IORING_SETUP_CQE32 ? 32 : 16), 64);
-  return {
-    ringsSize: alignUp(flags & IORING_SETUP_NO_SQARRAY ? cqesEnd : cqesEnd + sq * 4, pageSize),
-    sqesSize: alignUp(sq * (flags & IORING_SETUP_SQE128 ? 128 : 64), pageSize),
-  };
-}
-
 /** The kernel writes where it is told: a placement that is too small would let it write over something else. */
 function checkPlacement(sys: Sys, base: number, place: RingPlacement, request: SetupRequest): void {
   const [sq, cq] = roundEntries(request);
-  const needed = areaSizes(sq, cq, request.flags & ~IORING_SETUP_NO_SQARRAY, sys.pageSize);
+  const needed = ringAreas(sq, cq, request.flags & ~IORING_SETUP_NO_SQARRAY, sys.pageSize);
   const aligned = [base, place.rings, place.ringsSize, place.sqes, place.sqesSize].every((n) => n % sys.pageSize === 0);
   if (aligned && place.ringsSize >= needed.ringsSize && place.sqesSize >= needed.sqesSize) return;
   throw new SysError("SYS_PLACEMENT", {

@@ -62,6 +62,7 @@ export {
   type SetupRequest,
   type SqOffsets,
 } from "./params.ts";
+export { CQES_OFFSET, ringAreas, type RingAreas } from "./ring-areas.ts";
 export {
   checkSetup,
   IORING_MAX_CQ_ENTRIES,

@@ -4,10 +4,11 @@
 //   0 sq.head  4 sq.tail  8 cq.head  12 cq.tail  16 sq mask  20 cq mask  24 sq entries  28 cq entries
 //   32 sq dropped  36 sq flags  40 cq flags  44 cq overflow  64 CQEs ... (64-aligned) SQ array
 
-import { alignUp } from "../../base/index.ts";
 import {
+  CQES_OFFSET,
   IORING_FEAT,
   IORING_SETUP,
+  ringAreas,
   roundEntries,
   type CqOffsets,
   type RingParams,
@@ -15,10 +16,16 @@ import {
   type SqOffsets,
 } from "../abi/index.ts";
 
-const CACHE_LINE = 64;
-
 const SQ_OFF: SqOffsets = { head: 0, tail: 4, ring_mask: 16, ring_entries: 24, flags: 36, dropped: 32, array: 0 };
-const CQ_OFF: CqOffsets = { head: 8, tail: 12, ring_mask: 20, ring_entries: 28, overflow: 44, cqes: 64, flags: 40 };
+const CQ_OFF: CqOffsets = {
+  head: 8,
+  tail: 12,
+  ring_mask: 20,
+  ring_entries: 28,
+  overflow: 44,
+  cqes: CQES_OFFSET,
+  flags: 40,
+};
 
 /** Every feature bit of Linux 7.2. */
 export const FEATURES_7_2: number = Object.values(IORING_FEAT).reduce((all, bit) => all | bit, 0);
@@ -42,24 +49,14 @@ export interface RingsLayout {
 export function ringsLayout(request: SetupRequest, pageSize = 4096, features: number = FEATURES_7_2): RingsLayout {
   const { flags } = request;
   const [sq_entries, cq_entries] = roundEntries(request);
-  const cqeSize = flags & IORING_SETUP.IORING_SETUP_CQE32 ? 32 : 16;
-  const sqeSize = flags & IORING_SETUP.IORING_SETUP_SQE128 ? 128 : 64;
-  const arrayAt = alignUp(CQ_OFF.cqes + cq_entries * cqeSize, CACHE_LINE);
-  const withArray = alignUp(arrayAt + sq_entries * 4, pageSize);
-  const hasArray = !(flags & IORING_SETUP.IORING_SETUP_NO_SQARRAY);
+  const { arrayOffset, ringsSize, sqesSize } = ringAreas(sq_entries, cq_entries, flags, pageSize);
+  const withArray = ringAreas(sq_entries, cq_entries, flags & ~IORING_SETUP.IORING_SETUP_NO_SQARRAY, pageSize);
   return {
-    params: {
-      sq_entries,
-      cq_entries,
-      flags,
-      features,
-      sq_off: hasArray ? { ...SQ_OFF, array: arrayAt } : SQ_OFF,
-      cq_off: CQ_OFF,
-    },
-    sqeSize,
-    cqeSize,
-    ringsSize: hasArray ? withArray : alignUp(arrayAt, pageSize),
-    sqesSize: alignUp(sq_entries * sqeSize, pageSize),
-    ringsReserve: withArray,
+    params: { sq_entries, cq_entries, flags, features, sq_off: { ...SQ_OFF, array: arrayOffset }, cq_off: CQ_OFF },
+    sqeSize: flags & IORING_SETUP.IORING_SETUP_SQE128 ? 128 : 64,
+    cqeSize: flags & IORING_SETUP.IORING_SETUP_CQE32 ? 32 : 16,
+    ringsSize,
+    sqesSize,
+    ringsReserve: withArray.ringsSize,
   };
 }
