@@ -32,7 +32,7 @@ struct absent {
 } CORE;
 
 enum level { LOW = 1, HIGH = 2, NEVER = 3 };
-enum wide : u64 { WIDE = 0x100000000ull };
+enum wide { WIDE = 0x100000000ull };
 
 #define EXISTS(field) __builtin_preserve_field_info(field, 2)
 
