@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { fromHex } from "../src/base/index.ts";
 import { decode, IsaError, validate, type Insn } from "../src/bpf/isa/index.ts";
+import { compile, instantiate } from "../src/bpf/jit/index.ts";
 import { buildImage, Interpreter, VmError, VmMemory, type Executable, type VmImage } from "../src/bpf/vm/index.ts";
 
 interface Case {
@@ -19,7 +20,14 @@ interface Case {
 
 const ENGINES: readonly (readonly [string, (image: VmImage, memory: VmMemory) => Executable])[] = [
   ["interpreter", (image, memory) => new Interpreter(image, memory)],
+  ["jit", (image, memory) => compiled(image, memory, false)],
+  ["jit, every access checked", (image, memory) => compiled(image, memory, true)],
 ];
+
+function compiled(image: VmImage, memory: VmMemory, checked: boolean): Executable {
+  const program = compile(image, { checked });
+  return instantiate(program, new WebAssembly.Module(program.bytes), image, memory);
+}
 
 const FILE = fileURLToPath(new URL("../../shared/conformance/cases.json", import.meta.url));
 const present = existsSync(FILE);

@@ -1,14 +1,14 @@
 // Global section (core spec 5.5.9): mutable integers that start at zero, which is all a compiler of BPF needs.
 
 import { ByteWriter } from "./byte-writer.ts";
-import { I32, OP, type WasmType } from "./opcodes.ts";
+import { I32, OP, type I64 } from "./opcodes.ts";
 
 /** Mutable globals by index. */
 export class GlobalSection {
-  readonly #types: WasmType[] = [];
+  readonly #types: (typeof I32 | typeof I64)[] = [];
 
   /** Adds one and gives its index. */
-  add(type: WasmType): number {
+  add(type: typeof I32 | typeof I64): number {
     return this.#types.push(type) - 1;
   }
 

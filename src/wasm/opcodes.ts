@@ -111,6 +111,7 @@ export const OP = {
   "i32.wrap_i64": 0xa7,
   "i64.extend_i32_s": 0xac,
   "i64.extend_i32_u": 0xad,
+  "f64.convert_i64_u": 0xba,
   "i32.extend8_s": 0xc0,
   "i32.extend16_s": 0xc1,
   "i64.extend8_s": 0xc2,
@@ -171,13 +172,21 @@ export const ATOMIC = {
 /** Value types in binary form, and the empty block type. */
 export const I32 = 0x7f;
 export const I64 = 0x7e;
+export const F64 = 0x7c;
 export const FUNCREF = 0x70;
 export const VOID = 0x40;
 
 /** A number type of this writer. */
-export type WasmType = typeof I32 | typeof I64;
+export type WasmType = typeof I32 | typeof I64 | typeof F64;
 
-/** `i32` or `i64`, for text. */
+const TYPE_NAMES = new Map<number, string>([
+  [I32, "i32"],
+  [I64, "i64"],
+  [F64, "f64"],
+  [FUNCREF, "funcref"],
+]);
+
+/** `i32`, `i64` and the like, for text. */
 export function typeName(type: number): string {
-  return type === I32 ? "i32" : type === I64 ? "i64" : type === FUNCREF ? "funcref" : `0x${type.toString(16)}`;
+  return TYPE_NAMES.get(type) ?? `0x${type.toString(16)}`;
 }

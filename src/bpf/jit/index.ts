@@ -1,0 +1,8 @@
+// BPF to WebAssembly.
+//
+//     const program = compile(image, { checked: false });           // pure; structured-cloneable
+//     const module = new WebAssembly.Module(program.bytes);         // structured-cloneable too
+//     instantiate(program, module, image, memory, env).run(ctx);    // throws VmFault, as the interpreter does
+export { compile, type CompileOptions, type JitImport, type JitProgram } from "./compile.ts";
+export { instantiate } from "./instantiate.ts";
+export { slotAt, type SourceMap } from "./source-map.ts";

@@ -1,0 +1,52 @@
+// Backward liveness of r0-r9 over a unit's nodes. Each node's set only grows and holds ten bits, so a work list settles
+// after a small multiple of the number of edges, whatever the nesting.
+
+import type { Effects } from "./effects.ts";
+import { slotsOf } from "./effects.ts";
+import { predecessors, type Graph } from "./graph.ts";
+import { NODE_CODE, NODE_LEAVE, type Unit } from "./unit.ts";
+
+const REGISTERS = 0x3ff;
+
+/** Masks of registers live at the start of each node; `leaving` gives those a NODE_LEAVE hands on. */
+export function liveness(
+  unit: Unit,
+  graph: Graph,
+  { rows, reads, writes }: Effects,
+  leaving: (node: number) => number,
+): Uint16Array {
+  const count = unit.kind.length;
+  const uses = new Uint16Array(count);
+  const kills = new Uint16Array(count);
+  for (let node = 0; node < count; node++) {
+    if (unit.kind[node] === NODE_LEAVE) uses[node] = leaving(node);
+    if (unit.kind[node] !== NODE_CODE) continue;
+    let use = 0;
+    let kill = 0;
+    for (let slot = unit.first[node]!; slot < unit.end[node]!; slot += slotsOf(rows[slot])) {
+      use |= reads[slot]! & ~kill;
+      kill |= writes[slot]!;
+    }
+    uses[node] = use & REGISTERS;
+    kills[node] = kill;
+  }
+  const preds = predecessors(graph);
+  const live = uses.slice();
+  const queued = new Uint8Array(count).fill(1);
+  const work = Array.from({ length: count }, (_, node) => node);
+  while (work.length > 0) {
+    const node = work.pop()!;
+    queued[node] = 0;
+    for (let p = preds.start[node]!; p < preds.start[node + 1]!; p++) {
+      const from = preds.node[p]!;
+      const grown = live[from]! | (live[node]! & ~kills[from]!);
+      if (grown === live[from]) continue;
+      live[from] = grown;
+      if (!queued[from]) {
+        queued[from] = 1;
+        work.push(from);
+      }
+    }
+  }
+  return live;
+}

@@ -1,0 +1,36 @@
+// A unit is what becomes one WebAssembly function: nodes with their edges. Most nodes are blocks of BPF instructions; the
+// rest carry control where WebAssembly needs help: dispatchers in graphs that are not reducible, and the doors between the
+// pieces of a BPF function that is too big for one WebAssembly function.
+
+/** Instructions first[n] .. end[n], then by their last instruction. */
+export const NODE_CODE = 0;
+/** Goes to the successor whose place equals the state local. */
+export const NODE_SWITCH = 1;
+/** Leaves the function for the block `first[n]` of another piece. */
+export const NODE_LEAVE = 2;
+/** Control ran to slot `first[n]`, which does not exist: a `code` fault. */
+export const NODE_OUTSIDE = 3;
+
+/** Nodes by number, the entry first. An edge with a case >= 0 sets the state local to it on its way to a dispatcher. */
+export interface Unit {
+  readonly kind: number[];
+  readonly first: number[];
+  readonly end: number[];
+  readonly succ: number[][];
+  readonly cases: number[][];
+}
+
+/** A unit without nodes. */
+export function emptyUnit(): Unit {
+  return { kind: [], first: [], end: [], succ: [], cases: [] };
+}
+
+/** Adds a node and gives its number. */
+export function addNode(unit: Unit, kind: number, first: number, end: number, succ: number[]): number {
+  unit.kind.push(kind);
+  unit.first.push(first);
+  unit.end.push(end);
+  unit.succ.push(succ);
+  unit.cases.push(succ.map(() => -1));
+  return unit.kind.length - 1;
+}

@@ -1,0 +1,150 @@
+// One unit to the code of one WebAssembly function: structure says where each node goes, this says what a node is.
+
+import { I32, I64, OP } from "../../wasm/index.ts";
+import { emitAlu } from "./emit-alu.ts";
+import { emitCall, type CallPlan } from "./emit-call.ts";
+import { emitCondition } from "./emit-jump.ts";
+import { emitConstant, emitMemory } from "./emit-memory.ts";
+import { FAULT_CODE, type FunctionContext, type Site } from "./context.ts";
+import { FLOW_COND, FLOW_EXIT, FLOW_FAULT, FLOW_GOTO, slotsOf, type Effects } from "./effects.ts";
+import { structureOf, writeStructured, type NodeWriter } from "./structure.ts";
+import { R0_I32, type Typing } from "./typing.ts";
+import { NODE_CODE, NODE_LEAVE, NODE_OUTSIDE, type Unit } from "./unit.ts";
+
+/** How a unit is entered and left: a whole function with parameters and a result, or a piece between which globals carry r0-r9. */
+export interface Boundary {
+  /** Pieces: globals of r0-r9. */
+  readonly registers?: readonly number[];
+  /** Pieces: local that holds the place of the entry, as a parameter. */
+  readonly state?: number;
+}
+
+/** What a unit's code is made from. */
+export interface UnitSource {
+  readonly unit: Unit;
+  readonly effects: Effects;
+  readonly typing: Typing;
+  readonly boundary: Boundary;
+  readonly callPlan: (slot: number) => CallPlan;
+  /** The turns may_goto has left, for functions that have it. */
+  readonly budget: { get(): void; set(): void } | undefined;
+}
+
+/** Writes the unit; gives false when dispatchers were needed, which only speed depends on. */
+export function writeUnit(context: FunctionContext, source: UnitSource): void {
+  const { unit, effects, typing, boundary, callPlan } = source;
+  const { expr } = context;
+  const { insns, rows, flow } = effects;
+  const structure = structureOf(unit);
+  let state = boundary.state;
+  const stateLocal = (): number => (state ??= context.temp(I32, "state"));
+
+  const siteAt = (slot: number): Site => ({ slot, insn: insns[slot]!, row: rows[slot]!, bits: typing.bits[slot]! });
+
+  const exit = (slot: number): void => {
+    context.get64(0, (typing.bits[slot]! & R0_I32) !== 0);
+    if (boundary.registers) {
+      expr.globalSet(boundary.registers[0]!);
+      expr.i32(-1);
+    }
+    expr.op(OP.return);
+  };
+  const leave = (node: number): void => {
+    const narrow = typing.leave.get(node) ?? 0;
+    const live = typing.liveAt(node);
+    for (let reg = 0; reg < 10; reg++) {
+      if (!(live & (1 << reg))) continue;
+      context.get64(reg, (narrow & (1 << reg)) !== 0);
+      expr.globalSet(boundary.registers![reg]!);
+    }
+    expr.i32(unit.first[node]!);
+    expr.op(OP.return);
+  };
+  const fault = (slot: number): void => {
+    expr.i32(FAULT_CODE);
+    expr.i32(slot);
+    expr.i32(0);
+    context.mark(slot);
+    expr.call(context.runtime.fault);
+    expr.op(OP.unreachable);
+  };
+  const instruction = (slot: number): void => {
+    const site = siteAt(slot);
+    switch (site.row.class) {
+      case "alu":
+      case "alu64":
+        return emitAlu(context, site);
+      case "ldx":
+      case "st":
+      case "stx":
+        return emitMemory(context, site);
+      case "ld":
+        return emitConstant(context, site, insns[slot + 1]?.imm ?? 0);
+      default:
+        return emitCall(context, site, callPlan(slot));
+    }
+  };
+
+  const writer: NodeWriter = {
+    body(node) {
+      if (unit.kind[node] === NODE_LEAVE) return leave(node);
+      if (unit.kind[node] === NODE_OUTSIDE) return fault(unit.first[node]!);
+      if (unit.kind[node] !== NODE_CODE) return undefined;
+      for (let slot = unit.first[node]!; slot < unit.end[node]!; slot += slotsOf(rows[slot])) {
+        context.note(slot);
+        const kind = flow[slot]!;
+        if (kind === FLOW_EXIT) exit(slot);
+        else if (kind === FLOW_FAULT) fault(slot);
+        else if (kind !== FLOW_GOTO && kind !== FLOW_COND) instruction(slot);
+      }
+      return undefined;
+    },
+    condition(node, negate) {
+      const site = siteAt(unit.end[node]! - 1);
+      if (site.row.op !== "may_goto") return emitCondition(context, site, negate);
+      const budget = source.budget!;
+      // Taken when nothing is left; else one turn less.
+      budget.get();
+      if (!negate) expr.op(OP["i32.eqz"]);
+      budget.get();
+      budget.get();
+      expr.i32(0);
+      expr.op(OP["i32.ne"]);
+      expr.op(OP["i32.sub"]);
+      budget.set();
+      return undefined;
+    },
+    backEdge(node, target) {
+      if (!context.checked) return;
+      const slot = Math.max(0, unit.end[node]! - 1);
+      expr.i32(slot);
+      // The instructions of one turn, by their places: exact for the loops compilers lay out in one piece.
+      expr.i32(Math.max(1, slot + 1 - unit.first[target]!));
+      context.mark(slot);
+      expr.call(context.runtime.poll);
+    },
+    setState(value) {
+      expr.i32(value);
+      expr.set(stateLocal());
+    },
+    getState() {
+      expr.get(stateLocal());
+    },
+  };
+  writeStructured(structure, expr, writer);
+  expr.op(OP.unreachable);
+}
+
+/** Loads the registers live at a piece's entry from their globals. */
+export function enterPiece(context: FunctionContext, typing: Typing, registers: readonly number[]): void {
+  for (let reg = 0; reg < 10; reg++) {
+    if (!(typing.live & (1 << reg))) continue;
+    context.expr.globalGet(registers[reg]!);
+    context.set64(reg, (typing.entry & (1 << reg)) !== 0);
+  }
+}
+
+/** WebAssembly type of a register at a function's entry. */
+export function entryType(typing: Typing, reg: number): typeof I32 | typeof I64 {
+  return typing.entry & (1 << reg) ? I32 : I64;
+}
