@@ -56,7 +56,7 @@ export const msghdr: Layout<
   "msg_name" | "msg_namelen" | "msg_iov" | "msg_iovlen" | "msg_control" | "msg_controllen" | "msg_flags"
 > = layout("msghdr", 56, {
   msg_name: [0, "u64"],
-  msg_namelen: [8, "u32"],
+  msg_namelen: [8, "s32"],
   msg_iov: [16, "u64"],
   msg_iovlen: [24, "u64"],
   msg_control: [32, "u64"],
