@@ -4,12 +4,13 @@ import { LoopstepError } from "../base/index.ts";
 import { UnsupportedError, type Engine, type EngineName, type EngineOptions } from "../loop/index.ts";
 
 /** What --engine takes. */
-export const ENGINE_CHOICES: readonly (EngineName | "auto")[] = ["auto", "user"];
+export const ENGINE_CHOICES: readonly (EngineName | "auto")[] = ["auto", "kernel", "user"];
 
 type Opener = (options: EngineOptions) => Engine | Promise<Engine>;
 
 /** In order of preference of `auto`. */
 const OPENERS: Readonly<Partial<Record<EngineName, () => Promise<Opener>>>> = {
+  kernel: async () => (await import("./kernel/index.ts")).openKernelEngine,
   user: async () => (await import("./user/index.ts")).openUserEngine,
 };
 

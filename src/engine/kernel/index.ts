@@ -1,0 +1,1 @@
+export { openKernelEngine } from "./kernel-engine.ts";

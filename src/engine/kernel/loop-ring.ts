@@ -1,0 +1,246 @@
+// A ring of the `kernel` engine, on the caller's side: its memory, its thread, and entering it. A run is one
+// io_uring_enter, which the kernel's loop keeps until the program stops; to end it from outside the thread is interrupted.
+
+import { readFileSync } from "node:fs";
+import {
+  LoopError,
+  UnsupportedError,
+  ejectSlot,
+  type OpsSlot,
+  ringGeometry,
+  type Ring,
+  type RingGeometry,
+  type RingOptions,
+  type RunOptions,
+  type RunStats,
+} from "../../loop/index.ts";
+import type { RingPlacement, Sys } from "../../sys/index.ts";
+import { parseSetupFlags } from "../../uring/abi/index.ts";
+import { ringsLayout } from "../../uring/ring/index.ts";
+import { reviveSysError } from "../revive.ts";
+import { ABORT, CONTROL, type RingThread } from "../ring-thread.ts";
+import { loopError, type EndedBy } from "../run-outcome.ts";
+import type { PageMemory } from "./page-memory.ts";
+import { EJECT, OWN, type CreateReply, type CreateRequest, type RunReply } from "./protocol.ts";
+import { wake } from "./wake.ts";
+
+const PAGE = 4096;
+const EBADF = 9;
+const EBUSY = 16;
+const EFAULT = 14;
+const EINTR = 4;
+/** Between two wake-ups of a thread that has not answered the last. */
+const WAKE_EVERY_MS = 2;
+const NO_STATS: RunStats = { steps: undefined, submitted: undefined, completed: 0, enters: 0, wallNs: 0 };
+
+const ENDED: Readonly<Record<number, EndedBy>> = {
+  [ABORT.signal]: "signal",
+  [ABORT.timeout]: "timeout",
+  [EJECT]: "eject",
+};
+
+/** See the head of the file. */
+export class LoopRing implements Ring {
+  readonly fd: number;
+  readonly params: RingGeometry;
+  readonly mem: Uint8Array | undefined;
+  readonly sqes: Uint8Array;
+  readonly rings: Uint8Array;
+  readonly slot: OpsSlot;
+  stats: RunStats = NO_STATS;
+  /** Ends the attachment; set while there is one. */
+  onClose: (() => void) | undefined;
+  readonly #sys: Sys;
+  readonly #memory: PageMemory;
+  readonly #thread: RingThread;
+  readonly #tid: number;
+  readonly #pages: (readonly [start: number, size: number])[] = [];
+  #running = false;
+  #closed = false;
+
+  constructor(sys: Sys, memory: PageMemory, thread: RingThread, { entries, cq_entries, flags, mem }: RingOptions) {
+    checkMemSize(mem);
+    const request = { entries, flags: parseSetupFlags(flags), ...(cq_entries === undefined ? {} : { cq_entries }) };
+    const layout = ringsLayout(request);
+    this.#sys = sys;
+    this.#memory = memory;
+    this.#thread = thread;
+    const place: RingPlacement = {
+      rings: this.#allocate(layout.ringsReserve),
+      ringsSize: layout.ringsReserve,
+      sqes: this.#allocate(layout.sqesSize),
+      sqesSize: layout.sqesSize,
+    };
+    const region = mem === undefined ? undefined : { address: this.#allocate(mem), size: mem };
+    const create: CreateRequest = { place, request, mem: region };
+    try {
+      const { fd, params, tid } = this.#ask("create", create) as CreateReply;
+      this.fd = fd;
+      this.params = ringGeometry(params);
+      this.#tid = tid;
+    } catch (error) {
+      this.#free();
+      throw error;
+    }
+    const { bytes } = memory;
+    this.slot = { flags: request.flags, ops: undefined };
+    this.mem = region && bytes.subarray(region.address, region.address + region.size);
+    this.sqes = bytes.subarray(place.sqes, place.sqes + layout.sqesSize);
+    this.rings = bytes.subarray(place.rings, place.rings + layout.ringsSize);
+  }
+
+  /** The kernel does not tell. */
+  readonly stepsSoFar: undefined = undefined;
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  async run(options: RunOptions = {}): Promise<0> {
+    const { signal, timeoutMs } = options;
+    this.#begin(options);
+    let waking: NodeJS.Timeout | undefined;
+    const abort = (reason: number): void => {
+      this.#mark(reason);
+      this.#wake();
+      waking ??= setInterval(() => this.#wake(), WAKE_EVERY_MS);
+    };
+    const onAbort = (): void => abort(ABORT.signal);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal?.aborted) onAbort();
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => abort(ABORT.timeout), timeoutMs);
+    try {
+      return this.#finish((await this.#thread.call("run")) as RunReply);
+    } catch (error) {
+      throw reviveSysError(error);
+    } finally {
+      clearTimeout(timer);
+      clearInterval(waking);
+      signal?.removeEventListener("abort", onAbort);
+      this.#running = false;
+    }
+  }
+
+  runSync(options: Omit<RunOptions, "signal"> = {}): 0 {
+    const { timeoutMs } = options;
+    this.#begin(options);
+    const deadline =
+      timeoutMs === undefined ? undefined : { ms: timeoutMs, expire: () => this.interrupt(ABORT.timeout) };
+    try {
+      return this.#finish(this.#thread.callSync("run", undefined, deadline) as RunReply);
+    } catch (error) {
+      throw reviveSysError(error);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  enable(): void {
+    this.#ask("enable");
+  }
+
+  /**
+   * Makes it safe to take the loop away. A loop that sleeps may lose its ops where it is; one that spins holds the ring,
+   * and whoever detaches waits for it without end, as does every other attaching and detaching in the system. So that one
+   * is interrupted first.
+   */
+  beforeDetach(): void {
+    if (this.#running && !isAsleep(this.#tid)) this.interrupt(EJECT);
+  }
+
+  /** Ends a run that is on, for `reason` of ABORT, and waits until the thread has left the kernel. */
+  interrupt(reason: number): void {
+    if (!this.#running) return;
+    this.#mark(reason);
+    const { control } = this.#thread;
+    while (Atomics.load(control, OWN.inside) === 1) {
+      this.#wake();
+      Atomics.wait(control, OWN.inside, 1, WAKE_EVERY_MS);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.interrupt(ABORT.signal);
+    this.onClose?.();
+    ejectSlot(this.slot);
+    if (!this.#thread.ended) this.#thread.callSync("close");
+    this.#thread[Symbol.dispose]();
+    this.#free();
+  }
+
+  #allocate(size: number): number {
+    const start = this.#memory.allocate(size);
+    this.#pages.push([start, size]);
+    return start;
+  }
+
+  #free(): void {
+    for (const [start, size] of this.#pages) this.#memory.release(start, size);
+    this.#pages.length = 0;
+  }
+
+  #ask(name: string, args?: unknown): unknown {
+    try {
+      return this.#thread.callSync(name, args);
+    } catch (error) {
+      throw reviveSysError(error);
+    }
+  }
+
+  #begin({ maxSteps }: RunOptions): void {
+    if (this.#closed) throw new LoopError("LOOP_CLOSED", -EBADF, undefined, { message: "the ring is closed" });
+    if (this.#running) {
+      throw new LoopError("LOOP_BUSY", -EBUSY, undefined, {
+        message: "a run of this ring is on already",
+        remedy: "Await it first.",
+      });
+    }
+    if (maxSteps !== undefined) {
+      throw new UnsupportedError("FEATURE_UNSUPPORTED", {
+        message: "the kernel does not count the steps of a loop",
+        where: "engine kernel",
+        remedy: "Use a time limit, or the user or sim engine.",
+      });
+    }
+    const { control } = this.#thread;
+    Atomics.store(control, CONTROL.abort, ABORT.no);
+    this.#running = true;
+  }
+
+  #mark(reason: number): void {
+    Atomics.compareExchange(this.#thread.control, CONTROL.abort, ABORT.no, reason);
+  }
+
+  #wake(): void {
+    if (Atomics.load(this.#thread.control, OWN.inside) === 1) wake(this.#sys, this.#tid);
+  }
+
+  #finish({ result, completed, wallNs }: RunReply): 0 {
+    this.stats = { steps: undefined, submitted: undefined, completed, enters: 1, wallNs };
+    // without a loop attached it was an ordinary io_uring_enter
+    if (result >= 0) return 0;
+    const reason = ENDED[Atomics.load(this.#thread.control, CONTROL.abort)];
+    if (result === -EFAULT || (result === -EINTR && reason === "eject")) {
+      throw loopError({ result: -EFAULT, ended: "eject", steps: undefined });
+    }
+    throw loopError({ result, ended: result === -EINTR ? (reason ?? "signal") : undefined, steps: undefined });
+  }
+}
+
+/** Whether a thread of this process sleeps where signals can reach it. */
+function isAsleep(tid: number): boolean {
+  const stat = readFileSync(`/proc/self/task/${tid}/stat`, "latin1");
+  // the name before it is in brackets and may contain anything
+  return stat.charAt(stat.lastIndexOf(")") + 2) === "S";
+}
+
+function checkMemSize(mem: number | undefined): void {
+  if (mem === undefined || (Number.isInteger(mem) && mem > 0 && mem % PAGE === 0)) return;
+  throw new UnsupportedError("FEATURE_UNSUPPORTED", {
+    message: "the parameter region must be whole pages",
+    found: `${mem} bytes`,
+    expected: `a multiple of ${PAGE}, not 0`,
+  });
+}
