@@ -1,13 +1,12 @@
 // The public instruction-set conformance cases (../shared/conformance, see its README), on every engine that executes BPF.
-// Adding an engine is adding a row to ENGINES.
 
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { fromHex } from "../src/base/index.ts";
 import { decode, IsaError, validate, type Insn } from "../src/bpf/isa/index.ts";
-import { compile, instantiate } from "../src/bpf/jit/index.ts";
-import { buildImage, Interpreter, VmError, VmMemory, type Executable, type VmImage } from "../src/bpf/vm/index.ts";
+import { buildImage, VmError, VmMemory, type VmImage } from "../src/bpf/vm/index.ts";
+import { ENGINES } from "./bpf-engines.ts";
 
 interface Case {
   readonly suite: string;
@@ -16,17 +15,6 @@ interface Case {
   readonly memory: string;
   readonly result: string | null;
   readonly mustReject: boolean;
-}
-
-const ENGINES: readonly (readonly [string, (image: VmImage, memory: VmMemory) => Executable])[] = [
-  ["interpreter", (image, memory) => new Interpreter(image, memory)],
-  ["jit", (image, memory) => compiled(image, memory, false)],
-  ["jit, every access checked", (image, memory) => compiled(image, memory, true)],
-];
-
-function compiled(image: VmImage, memory: VmMemory, checked: boolean): Executable {
-  const program = compile(image, { checked });
-  return instantiate(program, new WebAssembly.Module(program.bytes), image, memory);
 }
 
 const FILE = fileURLToPath(new URL("../../shared/conformance/cases.json", import.meta.url));

@@ -8,7 +8,8 @@
 //    76           generation: raised whenever the segment table changes
 //    80           abort flag: non-zero ends the running program at its next back-edge
 //    84           bytes used of the name heap
-//    88           number of changes under way (a lock word for the allocator)
+//    88           lock word of the allocator and the table
+//    92           size of the memory in bytes, as of the last growth (asking the WebAssembly.Memory is dear)
 //  1024 .. 33791  segment table, sorted by start: {u32 start, u32 end, u32 flags (1: writable), u32 name}
 //                 name: offset into the name heap << 8 | length in bytes
 // 33792 .. 65535  name heap, UTF-8 without terminators
@@ -22,6 +23,7 @@ export const CONTROL_GENERATION = 76;
 export const CONTROL_ABORT = 80;
 export const CONTROL_NAME_BYTES = 84;
 export const CONTROL_LOCK = 88;
+export const CONTROL_BYTES = 92;
 
 /** Address and row format of the segment table. */
 export const SEGMENT_TABLE = 1024;

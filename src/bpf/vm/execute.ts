@@ -32,8 +32,8 @@ export interface Machine {
   callHelper(id: number, pc: number): void;
   callKfunc(id: number, pc: number): void;
   /** Checks the access of slot `pc` against all segments, or faults; returns a view that reaches it. */
-  locate(pc: number, depth: number): DataView;
-  atomic(pc: number, depth: number): void;
+  locate(pc: number): DataView;
+  atomic(pc: number): void;
   illegal(pc: number): never;
 }
 
@@ -43,7 +43,7 @@ function swap32(word: number): number {
 
 /** Runs from slot `pc` in frame `entry` until that frame exits. */
 export function execute(machine: Machine, start: number, entry: number): void {
-  const { op, dst, src, off, extra } = machine.program;
+  const { code, off, extra } = machine.program;
   const { regs, firsts, lasts, returns, loops } = machine;
   let view = machine.memory.view;
   let left = machine.left;
@@ -52,9 +52,12 @@ export function execute(machine: Machine, start: number, entry: number): void {
   if (left < 0) left = machine.poll(pc, left);
   for (;;) {
     left--;
-    switch (op[pc]) {
-      case 1: {
-        // exit
+    // opOf, dstOf and srcOf of predecode.ts, spelled out.
+    const word = code[pc];
+    const d = (word >>> 7) & 31;
+    const s = word >>> 12;
+    switch (word & 127) {
+      case 1: // exit
         if (depth === entry) {
           machine.left = left;
           return;
@@ -62,76 +65,54 @@ export function execute(machine: Machine, start: number, entry: number): void {
         depth = machine.leave();
         pc = returns[depth];
         continue;
-      }
-      case 2: {
-        // ja
+      case 2: // ja
         if (off[pc] <= pc && left < 0) left = machine.poll(pc, left);
         pc = off[pc];
         continue;
-      }
-      case 3: {
-        // may_goto
+      case 3: // may_goto
         if (loops[depth] === 0) {
           pc = off[pc];
           continue;
         }
         loops[depth]--;
         break;
-      }
-      case 4: {
-        // call_helper
+      case 4: // call_helper
         machine.left = left;
         machine.pc = pc;
         machine.callHelper(extra[pc], pc);
         left = machine.left;
         view = machine.memory.view;
         break;
-      }
-      case 5: {
-        // call_pc
+      case 5: // call_pc
         if (left < 0) left = machine.poll(pc, left);
         depth = machine.enter(pc, depth);
         returns[depth - 1] = pc + 1;
         pc = off[pc];
         continue;
-      }
-      case 6: {
-        // call_kfunc
+      case 6: // call_kfunc
         machine.left = left;
         machine.pc = pc;
         machine.callKfunc(extra[pc], pc);
         left = machine.left;
         view = machine.memory.view;
         break;
-      }
-      case 7: {
-        // callx
+      case 7: // callx
         machine.left = left;
         machine.pc = pc;
-        machine.callHelper(regs[dst[pc]], pc);
+        machine.callHelper(regs[d], pc);
         left = machine.left;
         view = machine.memory.view;
         break;
-      }
-      case 8: {
-        // mov64
-        const d = dst[pc];
-        const s = src[pc];
+      case 8: // mov64
         regs[d] = regs[s];
         regs[d + 1] = regs[s + 1];
         break;
-      }
-      case 9: {
-        // mov32
-        const d = dst[pc];
-        regs[d] = regs[src[pc]];
+      case 9: // mov32
+        regs[d] = regs[s];
         regs[d + 1] = 0;
         break;
-      }
       case 10: {
         // add64
-        const d = dst[pc];
-        const s = src[pc];
         const a = regs[d];
         const low = (a + regs[s]) | 0;
         regs[d + 1] = regs[d + 1] + regs[s + 1] + (low >>> 0 < a >>> 0 ? 1 : 0);
@@ -140,59 +121,37 @@ export function execute(machine: Machine, start: number, entry: number): void {
       }
       case 11: {
         // sub64
-        const d = dst[pc];
-        const s = src[pc];
         const a = regs[d];
         const b = regs[s];
         regs[d + 1] = regs[d + 1] - regs[s + 1] - (a >>> 0 < b >>> 0 ? 1 : 0);
         regs[d] = a - b;
         break;
       }
-      case 12: {
-        // mul64
-        mul64(regs, dst[pc], src[pc]);
+      case 12: // mul64
+        mul64(regs, d, s);
         break;
-      }
-      case 13: {
-        // div64
-        divmod64(regs, dst[pc], src[pc], false);
+      case 13: // div64
+        divmod64(regs, d, s, false);
         break;
-      }
-      case 14: {
-        // sdiv64
-        sdivmod64(regs, dst[pc], src[pc], false);
+      case 14: // sdiv64
+        sdivmod64(regs, d, s, false);
         break;
-      }
-      case 15: {
-        // mod64
-        divmod64(regs, dst[pc], src[pc], true);
+      case 15: // mod64
+        divmod64(regs, d, s, true);
         break;
-      }
-      case 16: {
-        // smod64
-        sdivmod64(regs, dst[pc], src[pc], true);
+      case 16: // smod64
+        sdivmod64(regs, d, s, true);
         break;
-      }
-      case 17: {
-        // or64
-        const d = dst[pc];
-        const s = src[pc];
+      case 17: // or64
         regs[d] |= regs[s];
         regs[d + 1] |= regs[s + 1];
         break;
-      }
-      case 18: {
-        // and64
-        const d = dst[pc];
-        const s = src[pc];
+      case 18: // and64
         regs[d] &= regs[s];
         regs[d + 1] &= regs[s + 1];
         break;
-      }
       case 19: {
         // xor64
-        const d = dst[pc];
-        const s = src[pc];
         const low = regs[d] ^ regs[s];
         regs[d + 1] = regs[d + 1] ^ regs[s + 1];
         regs[d] = low;
@@ -200,8 +159,7 @@ export function execute(machine: Machine, start: number, entry: number): void {
       }
       case 20: {
         // lsh64
-        const d = dst[pc];
-        const n = regs[src[pc]] & 63;
+        const n = regs[s] & 63;
         const low = regs[d];
         if (n >= 32) {
           regs[d + 1] = low << (n - 32);
@@ -214,8 +172,7 @@ export function execute(machine: Machine, start: number, entry: number): void {
       }
       case 21: {
         // rsh64
-        const d = dst[pc];
-        const n = regs[src[pc]] & 63;
+        const n = regs[s] & 63;
         const high = regs[d + 1];
         if (n >= 32) {
           regs[d] = high >>> (n - 32);
@@ -228,8 +185,7 @@ export function execute(machine: Machine, start: number, entry: number): void {
       }
       case 22: {
         // arsh64
-        const d = dst[pc];
-        const n = regs[src[pc]] & 63;
+        const n = regs[s] & 63;
         const high = regs[d + 1];
         if (n >= 32) {
           regs[d] = high >> (n - 32);
@@ -242,217 +198,148 @@ export function execute(machine: Machine, start: number, entry: number): void {
       }
       case 23: {
         // neg64
-        const d = dst[pc];
         const low = -regs[d] | 0;
         regs[d + 1] = -regs[d + 1] - (low !== 0 ? 1 : 0);
         regs[d] = low;
         break;
       }
-      case 24: {
-        // add32
-        const d = dst[pc];
-        regs[d] = regs[d] + regs[src[pc]];
+      case 24: // add32
+        regs[d] = regs[d] + regs[s];
         regs[d + 1] = 0;
         break;
-      }
-      case 25: {
-        // sub32
-        const d = dst[pc];
-        regs[d] = regs[d] - regs[src[pc]];
+      case 25: // sub32
+        regs[d] = regs[d] - regs[s];
         regs[d + 1] = 0;
         break;
-      }
-      case 26: {
-        // mul32
-        const d = dst[pc];
-        regs[d] = Math.imul(regs[d], regs[src[pc]]);
+      case 26: // mul32
+        regs[d] = Math.imul(regs[d], regs[s]);
         regs[d + 1] = 0;
         break;
-      }
       case 27: {
         // div32
-        const d = dst[pc];
-        const b = regs[src[pc]] >>> 0;
+        const b = regs[s] >>> 0;
         regs[d] = b === 0 ? 0 : (regs[d] >>> 0) / b;
         regs[d + 1] = 0;
         break;
       }
       case 28: {
         // sdiv32
-        const d = dst[pc];
-        const b = regs[src[pc]];
+        const b = regs[s];
         regs[d] = b === 0 ? 0 : regs[d] / b;
         regs[d + 1] = 0;
         break;
       }
       case 29: {
         // mod32
-        const d = dst[pc];
-        const b = regs[src[pc]] >>> 0;
+        const b = regs[s] >>> 0;
         if (b !== 0) regs[d] = (regs[d] >>> 0) % b;
         regs[d + 1] = 0;
         break;
       }
       case 30: {
         // smod32
-        const d = dst[pc];
-        const b = regs[src[pc]];
+        const b = regs[s];
         if (b !== 0) regs[d] = regs[d] % b;
         regs[d + 1] = 0;
         break;
       }
-      case 31: {
-        // or32
-        const d = dst[pc];
-        regs[d] = regs[d] | regs[src[pc]];
+      case 31: // or32
+        regs[d] = regs[d] | regs[s];
         regs[d + 1] = 0;
         break;
-      }
-      case 32: {
-        // and32
-        const d = dst[pc];
-        regs[d] = regs[d] & regs[src[pc]];
+      case 32: // and32
+        regs[d] = regs[d] & regs[s];
         regs[d + 1] = 0;
         break;
-      }
-      case 33: {
-        // xor32
-        const d = dst[pc];
-        regs[d] = regs[d] ^ regs[src[pc]];
+      case 33: // xor32
+        regs[d] = regs[d] ^ regs[s];
         regs[d + 1] = 0;
         break;
-      }
-      case 34: {
-        // lsh32
-        const d = dst[pc];
-        regs[d] = regs[d] << regs[src[pc]];
+      case 34: // lsh32
+        regs[d] = regs[d] << regs[s];
         regs[d + 1] = 0;
         break;
-      }
-      case 35: {
-        // rsh32
-        const d = dst[pc];
-        regs[d] = regs[d] >>> regs[src[pc]];
+      case 35: // rsh32
+        regs[d] = regs[d] >>> regs[s];
         regs[d + 1] = 0;
         break;
-      }
-      case 36: {
-        // arsh32
-        const d = dst[pc];
-        regs[d] = regs[d] >> regs[src[pc]];
+      case 36: // arsh32
+        regs[d] = regs[d] >> regs[s];
         regs[d + 1] = 0;
         break;
-      }
-      case 37: {
-        // neg32
-        const d = dst[pc];
+      case 37: // neg32
         regs[d] = -regs[d];
         regs[d + 1] = 0;
         break;
-      }
       case 38: {
         // movsx64_8
-        const d = dst[pc];
-        const low = (regs[src[pc]] << 24) >> 24;
+        const low = (regs[s] << 24) >> 24;
         regs[d] = low;
         regs[d + 1] = low >> 31;
         break;
       }
       case 39: {
         // movsx64_16
-        const d = dst[pc];
-        const low = (regs[src[pc]] << 16) >> 16;
+        const low = (regs[s] << 16) >> 16;
         regs[d] = low;
         regs[d + 1] = low >> 31;
         break;
       }
       case 40: {
         // movsx64_32
-        const d = dst[pc];
-        const low = regs[src[pc]];
+        const low = regs[s];
         regs[d] = low;
         regs[d + 1] = low >> 31;
         break;
       }
-      case 41: {
-        // movsx32_8
-        const d = dst[pc];
-        regs[d] = (regs[src[pc]] << 24) >> 24;
+      case 41: // movsx32_8
+        regs[d] = (regs[s] << 24) >> 24;
         regs[d + 1] = 0;
         break;
-      }
-      case 42: {
-        // movsx32_16
-        const d = dst[pc];
-        regs[d] = (regs[src[pc]] << 16) >> 16;
+      case 42: // movsx32_16
+        regs[d] = (regs[s] << 16) >> 16;
         regs[d + 1] = 0;
         break;
-      }
-      case 43: {
-        // to_le16
-        const d = dst[pc];
+      case 43: // to_le16
         regs[d] = regs[d] & 0xffff;
         regs[d + 1] = 0;
         break;
-      }
-      case 44: {
-        // to_le32
-        regs[dst[pc] + 1] = 0;
+      case 44: // to_le32
+        regs[d + 1] = 0;
         break;
-      }
-      case 45: {
-        // to_le64
-
+      case 45: // to_le64
         break;
-      }
-      case 46: {
-        // swap16
-        const d = dst[pc];
+      case 46: // swap16
         regs[d] = ((regs[d] & 0xff) << 8) | ((regs[d] >>> 8) & 0xff);
         regs[d + 1] = 0;
         break;
-      }
-      case 47: {
-        // swap32
-        const d = dst[pc];
+      case 47: // swap32
         regs[d] = swap32(regs[d]);
         regs[d + 1] = 0;
         break;
-      }
       case 48: {
         // swap64
-        const d = dst[pc];
         const low = swap32(regs[d + 1]);
         regs[d + 1] = swap32(regs[d]);
         regs[d] = low;
         break;
       }
-      case 49: {
-        // jeq64
-        const d = dst[pc];
-        const s = src[pc];
+      case 49: // jeq64
         if (regs[d] === regs[s] && regs[d + 1] === regs[s + 1]) {
           if (off[pc] <= pc && left < 0) left = machine.poll(pc, left);
           pc = off[pc];
           continue;
         }
         break;
-      }
-      case 50: {
-        // jne64
-        const d = dst[pc];
-        const s = src[pc];
+      case 50: // jne64
         if (regs[d] !== regs[s] || regs[d + 1] !== regs[s + 1]) {
           if (off[pc] <= pc && left < 0) left = machine.poll(pc, left);
           pc = off[pc];
           continue;
         }
         break;
-      }
       case 51: {
         // jgt64
-        const d = dst[pc];
-        const s = src[pc];
         const a = regs[d + 1];
         const b = regs[s + 1];
         if (a === b ? regs[d] >>> 0 > regs[s] >>> 0 : a >>> 0 > b >>> 0) {
@@ -464,8 +351,6 @@ export function execute(machine: Machine, start: number, entry: number): void {
       }
       case 52: {
         // jge64
-        const d = dst[pc];
-        const s = src[pc];
         const a = regs[d + 1];
         const b = regs[s + 1];
         if (a === b ? regs[d] >>> 0 >= regs[s] >>> 0 : a >>> 0 >= b >>> 0) {
@@ -477,8 +362,6 @@ export function execute(machine: Machine, start: number, entry: number): void {
       }
       case 53: {
         // jlt64
-        const d = dst[pc];
-        const s = src[pc];
         const a = regs[d + 1];
         const b = regs[s + 1];
         if (a === b ? regs[d] >>> 0 < regs[s] >>> 0 : a >>> 0 < b >>> 0) {
@@ -490,8 +373,6 @@ export function execute(machine: Machine, start: number, entry: number): void {
       }
       case 54: {
         // jle64
-        const d = dst[pc];
-        const s = src[pc];
         const a = regs[d + 1];
         const b = regs[s + 1];
         if (a === b ? regs[d] >>> 0 <= regs[s] >>> 0 : a >>> 0 <= b >>> 0) {
@@ -501,21 +382,15 @@ export function execute(machine: Machine, start: number, entry: number): void {
         }
         break;
       }
-      case 55: {
-        // jset64
-        const d = dst[pc];
-        const s = src[pc];
+      case 55: // jset64
         if (((regs[d] & regs[s]) | (regs[d + 1] & regs[s + 1])) !== 0) {
           if (off[pc] <= pc && left < 0) left = machine.poll(pc, left);
           pc = off[pc];
           continue;
         }
         break;
-      }
       case 56: {
         // jsgt64
-        const d = dst[pc];
-        const s = src[pc];
         const a = regs[d + 1];
         const b = regs[s + 1];
         if (a === b ? regs[d] >>> 0 > regs[s] >>> 0 : a > b) {
@@ -527,8 +402,6 @@ export function execute(machine: Machine, start: number, entry: number): void {
       }
       case 57: {
         // jsge64
-        const d = dst[pc];
-        const s = src[pc];
         const a = regs[d + 1];
         const b = regs[s + 1];
         if (a === b ? regs[d] >>> 0 >= regs[s] >>> 0 : a >= b) {
@@ -540,8 +413,6 @@ export function execute(machine: Machine, start: number, entry: number): void {
       }
       case 58: {
         // jslt64
-        const d = dst[pc];
-        const s = src[pc];
         const a = regs[d + 1];
         const b = regs[s + 1];
         if (a === b ? regs[d] >>> 0 < regs[s] >>> 0 : a < b) {
@@ -553,8 +424,6 @@ export function execute(machine: Machine, start: number, entry: number): void {
       }
       case 59: {
         // jsle64
-        const d = dst[pc];
-        const s = src[pc];
         const a = regs[d + 1];
         const b = regs[s + 1];
         if (a === b ? regs[d] >>> 0 <= regs[s] >>> 0 : a <= b) {
@@ -564,146 +433,119 @@ export function execute(machine: Machine, start: number, entry: number): void {
         }
         break;
       }
-      case 60: {
-        // jeq32
-        if (regs[dst[pc]] === regs[src[pc]]) {
+      case 60: // jeq32
+        if (regs[d] === regs[s]) {
           if (off[pc] <= pc && left < 0) left = machine.poll(pc, left);
           pc = off[pc];
           continue;
         }
         break;
-      }
-      case 61: {
-        // jne32
-        if (regs[dst[pc]] !== regs[src[pc]]) {
+      case 61: // jne32
+        if (regs[d] !== regs[s]) {
           if (off[pc] <= pc && left < 0) left = machine.poll(pc, left);
           pc = off[pc];
           continue;
         }
         break;
-      }
-      case 62: {
-        // jgt32
-        if (regs[dst[pc]] >>> 0 > regs[src[pc]] >>> 0) {
+      case 62: // jgt32
+        if (regs[d] >>> 0 > regs[s] >>> 0) {
           if (off[pc] <= pc && left < 0) left = machine.poll(pc, left);
           pc = off[pc];
           continue;
         }
         break;
-      }
-      case 63: {
-        // jge32
-        if (regs[dst[pc]] >>> 0 >= regs[src[pc]] >>> 0) {
+      case 63: // jge32
+        if (regs[d] >>> 0 >= regs[s] >>> 0) {
           if (off[pc] <= pc && left < 0) left = machine.poll(pc, left);
           pc = off[pc];
           continue;
         }
         break;
-      }
-      case 64: {
-        // jlt32
-        if (regs[dst[pc]] >>> 0 < regs[src[pc]] >>> 0) {
+      case 64: // jlt32
+        if (regs[d] >>> 0 < regs[s] >>> 0) {
           if (off[pc] <= pc && left < 0) left = machine.poll(pc, left);
           pc = off[pc];
           continue;
         }
         break;
-      }
-      case 65: {
-        // jle32
-        if (regs[dst[pc]] >>> 0 <= regs[src[pc]] >>> 0) {
+      case 65: // jle32
+        if (regs[d] >>> 0 <= regs[s] >>> 0) {
           if (off[pc] <= pc && left < 0) left = machine.poll(pc, left);
           pc = off[pc];
           continue;
         }
         break;
-      }
-      case 66: {
-        // jset32
-        if ((regs[dst[pc]] & regs[src[pc]]) !== 0) {
+      case 66: // jset32
+        if ((regs[d] & regs[s]) !== 0) {
           if (off[pc] <= pc && left < 0) left = machine.poll(pc, left);
           pc = off[pc];
           continue;
         }
         break;
-      }
-      case 67: {
-        // jsgt32
-        if (regs[dst[pc]] > regs[src[pc]]) {
+      case 67: // jsgt32
+        if (regs[d] > regs[s]) {
           if (off[pc] <= pc && left < 0) left = machine.poll(pc, left);
           pc = off[pc];
           continue;
         }
         break;
-      }
-      case 68: {
-        // jsge32
-        if (regs[dst[pc]] >= regs[src[pc]]) {
+      case 68: // jsge32
+        if (regs[d] >= regs[s]) {
           if (off[pc] <= pc && left < 0) left = machine.poll(pc, left);
           pc = off[pc];
           continue;
         }
         break;
-      }
-      case 69: {
-        // jslt32
-        if (regs[dst[pc]] < regs[src[pc]]) {
+      case 69: // jslt32
+        if (regs[d] < regs[s]) {
           if (off[pc] <= pc && left < 0) left = machine.poll(pc, left);
           pc = off[pc];
           continue;
         }
         break;
-      }
-      case 70: {
-        // jsle32
-        if (regs[dst[pc]] <= regs[src[pc]]) {
+      case 70: // jsle32
+        if (regs[d] <= regs[s]) {
           if (off[pc] <= pc && left < 0) left = machine.poll(pc, left);
           pc = off[pc];
           continue;
         }
         break;
-      }
       case 71: {
         // ldx8
-        const at = (regs[src[pc]] + off[pc]) | 0;
-        if (regs[src[pc] + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc, depth);
-        const d = dst[pc];
+        const at = (regs[s] + off[pc]) | 0;
+        if (regs[s + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc);
         regs[d] = view.getUint8(at);
         regs[d + 1] = 0;
         break;
       }
       case 72: {
         // ldx16
-        const at = (regs[src[pc]] + off[pc]) | 0;
-        if (regs[src[pc] + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc, depth);
-        const d = dst[pc];
+        const at = (regs[s] + off[pc]) | 0;
+        if (regs[s + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc);
         regs[d] = view.getUint16(at, true);
         regs[d + 1] = 0;
         break;
       }
       case 73: {
         // ldx32
-        const at = (regs[src[pc]] + off[pc]) | 0;
-        if (regs[src[pc] + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc, depth);
-        const d = dst[pc];
+        const at = (regs[s] + off[pc]) | 0;
+        if (regs[s + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc);
         regs[d] = view.getInt32(at, true);
         regs[d + 1] = 0;
         break;
       }
       case 74: {
         // ldx64
-        const at = (regs[src[pc]] + off[pc]) | 0;
-        if (regs[src[pc] + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc, depth);
-        const d = dst[pc];
+        const at = (regs[s] + off[pc]) | 0;
+        if (regs[s + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc);
         regs[d] = view.getInt32(at, true);
         regs[d + 1] = view.getInt32(at + 4, true);
         break;
       }
       case 75: {
         // ldsx8
-        const at = (regs[src[pc]] + off[pc]) | 0;
-        if (regs[src[pc] + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc, depth);
-        const d = dst[pc];
+        const at = (regs[s] + off[pc]) | 0;
+        if (regs[s + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc);
         const low = view.getInt8(at);
         regs[d] = low;
         regs[d + 1] = low >> 31;
@@ -711,9 +553,8 @@ export function execute(machine: Machine, start: number, entry: number): void {
       }
       case 76: {
         // ldsx16
-        const at = (regs[src[pc]] + off[pc]) | 0;
-        if (regs[src[pc] + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc, depth);
-        const d = dst[pc];
+        const at = (regs[s] + off[pc]) | 0;
+        if (regs[s + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc);
         const low = view.getInt16(at, true);
         regs[d] = low;
         regs[d + 1] = low >> 31;
@@ -721,9 +562,8 @@ export function execute(machine: Machine, start: number, entry: number): void {
       }
       case 77: {
         // ldsx32
-        const at = (regs[src[pc]] + off[pc]) | 0;
-        if (regs[src[pc] + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc, depth);
-        const d = dst[pc];
+        const at = (regs[s] + off[pc]) | 0;
+        if (regs[s + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc);
         const low = view.getInt32(at, true);
         regs[d] = low;
         regs[d + 1] = low >> 31;
@@ -731,37 +571,36 @@ export function execute(machine: Machine, start: number, entry: number): void {
       }
       case 78: {
         // stx8
-        const at = (regs[dst[pc]] + off[pc]) | 0;
-        if (regs[dst[pc] + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc, depth);
-        view.setInt8(at, regs[src[pc]]);
+        const at = (regs[d] + off[pc]) | 0;
+        if (regs[d + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc);
+        view.setInt8(at, regs[s]);
         break;
       }
       case 79: {
         // stx16
-        const at = (regs[dst[pc]] + off[pc]) | 0;
-        if (regs[dst[pc] + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc, depth);
-        view.setInt16(at, regs[src[pc]], true);
+        const at = (regs[d] + off[pc]) | 0;
+        if (regs[d + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc);
+        view.setInt16(at, regs[s], true);
         break;
       }
       case 80: {
         // stx32
-        const at = (regs[dst[pc]] + off[pc]) | 0;
-        if (regs[dst[pc] + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc, depth);
-        view.setInt32(at, regs[src[pc]], true);
+        const at = (regs[d] + off[pc]) | 0;
+        if (regs[d + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc);
+        view.setInt32(at, regs[s], true);
         break;
       }
       case 81: {
         // stx64
-        const at = (regs[dst[pc]] + off[pc]) | 0;
-        if (regs[dst[pc] + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc, depth);
-        view.setInt32(at, regs[src[pc]], true);
-        view.setInt32(at + 4, regs[src[pc] + 1], true);
+        const at = (regs[d] + off[pc]) | 0;
+        if (regs[d + 1] !== 0 || at < firsts[pc] || at > lasts[pc]) view = machine.locate(pc);
+        view.setInt32(at, regs[s], true);
+        view.setInt32(at + 4, regs[s + 1], true);
         break;
       }
       case 82: {
         // stack_ldx8
         const at = regs[20] + off[pc];
-        const d = dst[pc];
         regs[d] = view.getUint8(at);
         regs[d + 1] = 0;
         break;
@@ -769,7 +608,6 @@ export function execute(machine: Machine, start: number, entry: number): void {
       case 83: {
         // stack_ldx16
         const at = regs[20] + off[pc];
-        const d = dst[pc];
         regs[d] = view.getUint16(at, true);
         regs[d + 1] = 0;
         break;
@@ -777,7 +615,6 @@ export function execute(machine: Machine, start: number, entry: number): void {
       case 84: {
         // stack_ldx32
         const at = regs[20] + off[pc];
-        const d = dst[pc];
         regs[d] = view.getInt32(at, true);
         regs[d + 1] = 0;
         break;
@@ -785,7 +622,6 @@ export function execute(machine: Machine, start: number, entry: number): void {
       case 85: {
         // stack_ldx64
         const at = regs[20] + off[pc];
-        const d = dst[pc];
         regs[d] = view.getInt32(at, true);
         regs[d + 1] = view.getInt32(at + 4, true);
         break;
@@ -793,42 +629,36 @@ export function execute(machine: Machine, start: number, entry: number): void {
       case 86: {
         // stack_stx8
         const at = regs[20] + off[pc];
-        view.setInt8(at, regs[src[pc]]);
+        view.setInt8(at, regs[s]);
         break;
       }
       case 87: {
         // stack_stx16
         const at = regs[20] + off[pc];
-        view.setInt16(at, regs[src[pc]], true);
+        view.setInt16(at, regs[s], true);
         break;
       }
       case 88: {
         // stack_stx32
         const at = regs[20] + off[pc];
-        view.setInt32(at, regs[src[pc]], true);
+        view.setInt32(at, regs[s], true);
         break;
       }
       case 89: {
         // stack_stx64
         const at = regs[20] + off[pc];
-        view.setInt32(at, regs[src[pc]], true);
-        view.setInt32(at + 4, regs[src[pc] + 1], true);
+        view.setInt32(at, regs[s], true);
+        view.setInt32(at + 4, regs[s + 1], true);
         break;
       }
-      case 90: {
-        // atomic
-        machine.atomic(pc, depth);
-        break;
-      }
-      case 91: {
-        // ld_imm64
-        const d = dst[pc];
-        const s = src[pc];
+      case 91: // ld_imm64
         regs[d] = regs[s];
         regs[d + 1] = regs[s + 1];
         pc++;
         break;
-      }
+      case 90: // atomic
+        machine.atomic(pc);
+        break;
       default:
         machine.illegal(pc);
     }

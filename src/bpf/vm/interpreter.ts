@@ -11,7 +11,7 @@ import { createServices, type HostFunction, type HostServices, type ParamKind, t
 import { fromBigInt, toBigInt, toNumber } from "./int64.ts";
 import { KFUNCS } from "./kfuncs.ts";
 import type { VmMemory } from "./memory.ts";
-import { ATOMIC_OPS, CONSTANTS, MICRO_OPS, predecode, type MicroProgram } from "./predecode.ts";
+import { ATOMIC_OPS, CONSTANTS, dstOf, MICRO_OPS, opOf, predecode, srcOf, type MicroProgram } from "./predecode.ts";
 import type { Callee, Executable, FaultFacts, VmEnv, VmImage } from "./types.ts";
 
 /** Instructions between two looks at the abort flag. */
@@ -79,7 +79,6 @@ class InterpreterMachine implements Machine, VmHost {
   readonly #kfuncs: ReadonlyMap<number, HostFunction>;
   readonly #saved = new Int32Array(MAX_CALL_FRAMES * SAVED);
   readonly #maxInsns: number;
-  #words64: BigInt64Array;
   #depth = 0;
   #chunk = 0;
   #budget = 0;
@@ -94,7 +93,6 @@ class InterpreterMachine implements Machine, VmHost {
     this.firsts = new Int32Array(image.insns.length);
     this.lasts = new Int32Array(image.insns.length);
     this.#maxInsns = env.maxInsns ?? Number.POSITIVE_INFINITY;
-    this.#words64 = new BigInt64Array(memory.memory.buffer);
     const services = createServices(image, memory, env);
     this.ktimeNs = services.ktimeNs;
     this.bootNs = services.bootNs;
@@ -147,8 +145,10 @@ class InterpreterMachine implements Machine, VmHost {
     if (next >= MAX_CALL_FRAMES) {
       this.#fault({ kind: "call-depth", insn: pc, detail: `the call stack of ${next + 1} frames is too deep` });
     }
-    this.#saved.set(this.regs.subarray(SAVED_FROM, SAVED_FROM + SAVED), depth * SAVED);
-    this.regs[R10] = this.image.stack.end - next * MAX_BPF_STACK;
+    const { regs } = this;
+    const saved = this.#saved;
+    for (let i = 0; i < SAVED; i++) saved[depth * SAVED + i] = regs[SAVED_FROM + i];
+    regs[R10] = this.image.stack.end - next * MAX_BPF_STACK;
     this.loops[next] = BPF_MAX_LOOPS;
     this.#depth = next;
     return next;
@@ -156,8 +156,10 @@ class InterpreterMachine implements Machine, VmHost {
 
   leave(): number {
     const depth = this.#depth - 1;
-    this.regs.set(this.#saved.subarray(depth * SAVED, (depth + 1) * SAVED), SAVED_FROM);
-    this.regs[R10] = this.image.stack.end - depth * MAX_BPF_STACK;
+    const { regs } = this;
+    const saved = this.#saved;
+    for (let i = 0; i < SAVED; i++) regs[SAVED_FROM + i] = saved[depth * SAVED + i];
+    regs[R10] = this.image.stack.end - depth * MAX_BPF_STACK;
     this.#depth = depth;
     return depth;
   }
@@ -314,21 +316,23 @@ class InterpreterMachine implements Machine, VmHost {
   #place(pc: number, register: number, size: number, write: boolean): number {
     const { regs } = this;
     const address = (regs[register] + this.program.off[pc]) | 0;
-    const whole = toBigInt(regs, register) + BigInt(this.program.off[pc]);
-    if (regs[register + 1] !== 0 || address < 0) this.#memoryFault(pc, whole, size, write);
-    const stack = this.#onStack(address, size);
-    if (stack > 0) return address;
-    const row = stack < 0 ? -1 : this.memory.find(address, size, write);
-    if (row < 0) this.#memoryFault(pc, whole, size, write);
-    const [start, end] = this.memory.bounds(row);
-    this.firsts[pc] = start;
-    this.lasts[pc] = end - size;
-    return address;
+    if (regs[register + 1] === 0 && address >= 0) {
+      const stack = this.#onStack(address, size);
+      if (stack > 0) return address;
+      const row = stack < 0 ? -1 : this.memory.find(address, size, write);
+      if (row >= 0) {
+        this.firsts[pc] = this.memory.start(row);
+        this.lasts[pc] = this.memory.end(row) - size;
+        return address;
+      }
+    }
+    return this.#memoryFault(pc, toBigInt(regs, register) + BigInt(this.program.off[pc]), size, write);
   }
 
   locate(pc: number): DataView {
-    const write = STORES.has(this.program.op[pc]);
-    this.#place(pc, write ? this.program.dst[pc] : this.program.src[pc], this.program.size[pc], write);
+    const write = STORES.has(opOf(this.program.code[pc]));
+    const register = write ? dstOf(this.program.code[pc]) : srcOf(this.program.code[pc]);
+    this.#place(pc, register, this.program.size[pc], write);
     return this.memory.view;
   }
 
@@ -337,7 +341,10 @@ class InterpreterMachine implements Machine, VmHost {
     const kind = program.extra[pc];
     const size = program.size[pc];
     const load = kind === LOAD_ACQUIRE;
-    const address = this.#place(pc, load ? program.src[pc] : program.dst[pc], size, !load);
+    const register = load ? srcOf(program.code[pc]) : dstOf(program.code[pc]);
+    let address = (regs[register] + program.off[pc]) | 0;
+    const known = regs[register + 1] === 0 && address >= this.firsts[pc] && address <= this.lasts[pc];
+    if (!known) address = this.#place(pc, register, size, !load);
     if (address % size !== 0) {
       this.#fault({
         kind: "memory",
@@ -354,15 +361,15 @@ class InterpreterMachine implements Machine, VmHost {
       const { buffer } = this.memory.memory;
       const array = size === 2 ? new Uint16Array(buffer) : new Uint8Array(buffer);
       if (load) {
-        regs[program.dst[pc]] = Atomics.load(array, address / size);
-        regs[program.dst[pc] + 1] = 0;
-      } else Atomics.store(array, address / size, regs[program.src[pc]]);
+        regs[dstOf(program.code[pc])] = Atomics.load(array, address / size);
+        regs[dstOf(program.code[pc]) + 1] = 0;
+      } else Atomics.store(array, address / size, regs[srcOf(program.code[pc])]);
     }
   }
 
   #atomic32(pc: number, kind: number, words: Int32Array, at: number): void {
     const { regs } = this;
-    const s = this.program.src[pc];
+    const s = srcOf(this.program.code[pc]);
     const operand = regs[s];
     let old: number;
     let to = s;
@@ -398,7 +405,7 @@ class InterpreterMachine implements Machine, VmHost {
         break;
       default:
         old = Atomics.load(words, at);
-        to = this.program.dst[pc];
+        to = dstOf(this.program.code[pc]);
     }
     regs[to] = old;
     regs[to + 1] = 0;
@@ -406,10 +413,8 @@ class InterpreterMachine implements Machine, VmHost {
 
   #atomic64(pc: number, kind: number, at: number): void {
     const { regs } = this;
-    const { buffer } = this.memory.memory;
-    if (this.#words64.buffer !== buffer) this.#words64 = new BigInt64Array(buffer);
-    const words = this.#words64;
-    const s = this.program.src[pc];
+    const words = this.memory.words64;
+    const s = srcOf(this.program.code[pc]);
     const operand = BigInt.asIntN(64, toBigInt(regs, s));
     let old: bigint;
     let to = s;
@@ -445,7 +450,7 @@ class InterpreterMachine implements Machine, VmHost {
         break;
       default:
         old = Atomics.load(words, at);
-        to = this.program.dst[pc];
+        to = dstOf(this.program.code[pc]);
     }
     fromBigInt(regs, to, old);
   }

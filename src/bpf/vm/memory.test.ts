@@ -24,7 +24,7 @@ describe("segments", () => {
       expect(at).toBeGreaterThanOrEqual(CONTROL_SIZE);
       expect(memory.u8.slice(at, at + size).every((byte) => byte === 0)).toBe(true);
       const row = memory.find(at, size, true);
-      expect(memory.bounds(row)).toEqual([at, at + size]);
+      expect([memory.start(row), memory.end(row)]).toEqual([at, at + size]);
       expect(memory.find(at + size - 1, 1, true)).toBe(row);
       expect(memory.find(at + size - 1, 2, true)).toBe(-1);
       expect(memory.find(at - 1, 1, false)).toBe(-1);

@@ -39,6 +39,7 @@ export class VmMemory {
   #u8: Uint8Array;
   #view: DataView;
   #words: Int32Array;
+  #words64: BigInt64Array;
 
   private constructor(memory: WebAssembly.Memory) {
     this.memory = memory;
@@ -46,6 +47,7 @@ export class VmMemory {
     this.#u8 = new Uint8Array(this.#buffer);
     this.#view = new DataView(this.#buffer);
     this.#words = new Int32Array(this.#buffer);
+    this.#words64 = new BigInt64Array(this.#buffer);
   }
 
   /** A new memory: 1 MiB, able to grow to 64 MiB, unless told otherwise. */
@@ -62,6 +64,7 @@ export class VmMemory {
     const vm = new VmMemory(new WebAssembly.Memory({ initial, maximum, shared: true }));
     vm.#words[L.CONTROL_MAGIC >> 2] = L.MAGIC;
     vm.#words[L.CONTROL_BREAK >> 2] = L.CONTROL_SIZE;
+    vm.#words[L.CONTROL_BYTES >> 2] = vm.size;
     return vm;
   }
 
@@ -74,13 +77,20 @@ export class VmMemory {
     return vm;
   }
 
+  /** The old views still show the low memory, so that they can tell whether they are old. */
   #refresh(): void {
+    if (this.#words[L.CONTROL_BYTES >> 2] !== this.#u8.length) this.#renew();
+  }
+
+  #renew(): void {
     const buffer = this.memory.buffer;
     if (buffer === this.#buffer) return;
     this.#buffer = buffer;
     this.#u8 = new Uint8Array(buffer);
     this.#view = new DataView(buffer);
     this.#words = new Int32Array(buffer);
+    this.#words64 = new BigInt64Array(buffer);
+    this.#words[L.CONTROL_BYTES >> 2] = buffer.byteLength;
   }
 
   /** All bytes. Take it anew after anything that may have grown the memory. */
@@ -99,6 +109,12 @@ export class VmMemory {
   get words(): Int32Array {
     this.#refresh();
     return this.#words;
+  }
+
+  /** All pairs of words, for Atomics; as `u8`. */
+  get words64(): BigInt64Array {
+    this.#refresh();
+    return this.#words64;
   }
 
   /** Bytes of the memory now. */
@@ -156,7 +172,7 @@ export class VmMemory {
         cause,
       });
     }
-    this.#refresh();
+    this.#renew();
   }
 
   /** Lets programs touch memory that is there already (a ring, a region). Segments must not overlap. */
@@ -179,7 +195,7 @@ export class VmMemory {
   }
 
   #locked<T>(change: () => T): T {
-    this.#refresh();
+    this.#renew();
     const lock = L.CONTROL_LOCK >> 2;
     while (Atomics.compareExchange(this.#words, lock, 0, 1) !== 0);
     try {
@@ -274,9 +290,14 @@ export class VmMemory {
     return write && (this.#row(index, L.SEGMENT_FLAGS) & L.SEGMENT_WRITABLE) === 0 ? -1 : index;
   }
 
-  /** [start, end) of table row `index`. */
-  bounds(index: number): readonly [start: number, end: number] {
-    return [this.#row(index, L.SEGMENT_START), this.#row(index, L.SEGMENT_END)];
+  /** First address of table row `index`. */
+  start(index: number): number {
+    return this.#row(index, L.SEGMENT_START);
+  }
+
+  /** End of table row `index`. */
+  end(index: number): number {
+    return this.#row(index, L.SEGMENT_END);
   }
 
   /** Where an access of `size` bytes at `address` lies, in words: what it missed, and by how much. */

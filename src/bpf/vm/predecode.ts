@@ -14,6 +14,7 @@ import {
   type Operation,
   type OpRow,
 } from "../isa/index.ts";
+import { VmError } from "./fault.ts";
 import type { VmImage } from "./types.ts";
 
 /** All micro-operations, by number. */
@@ -136,11 +137,11 @@ export const CONSTANTS = 24;
 
 /** A predecoded program. */
 export interface MicroProgram {
-  readonly op: Uint8Array;
-  /** Index of the destination's (or address register's, for stores) low word. */
-  readonly dst: Int32Array;
-  /** Index of the source's low word, or of the constant's. */
-  readonly src: Int32Array;
+  /**
+   * Micro-operation in bits 0..6, index of the destination's low word (the address register's, for stores) in bits 7..11,
+   * index of the source's or the constant's low word above. One word, because every array access costs a bounds check.
+   */
+  readonly code: Int32Array;
   /** Memory offset, or slot to go to. */
   readonly off: Int32Array;
   /** Bytes accessed by loads, stores and atomics. */
@@ -149,6 +150,21 @@ export interface MicroProgram {
   readonly extra: Int32Array;
   /** Word pairs to put behind the registers. */
   readonly constants: Int32Array;
+}
+
+/** Micro-operation of a code word. */
+export function opOf(word: number): number {
+  return word & 127;
+}
+
+/** Index of the destination's low word. */
+export function dstOf(word: number): number {
+  return (word >>> 7) & 31;
+}
+
+/** Index of the source's or the constant's low word. */
+export function srcOf(word: number): number {
+  return word >>> 12;
 }
 
 function nameOf(row: OpRow, insn: Insn): string {
@@ -202,9 +218,7 @@ export function predecode(image: Pick<VmImage, "insns">): MicroProgram {
     return at;
   };
   const program = {
-    op: new Uint8Array(count),
-    dst: new Int32Array(count),
-    src: new Int32Array(count),
+    code: new Int32Array(count),
     off: new Int32Array(count),
     size: new Uint8Array(count),
     extra: new Int32Array(count),
@@ -212,10 +226,11 @@ export function predecode(image: Pick<VmImage, "insns">): MicroProgram {
   for (let index = 0; index < count; index++) {
     const insn = insns[index]!;
     const row = rowOf(insn)!;
-    program.op[index] = NUMBER.get(nameOf(row, insn)) ?? 0;
-    program.dst[index] = insn.dst_reg * 2;
     const immediate = row.source === "K" || row.op === "st";
-    program.src[index] = immediate ? constant(insn.imm, insn.imm >> 31) : insn.src_reg * 2;
+    let source = insn.src_reg * 2;
+    if (isLdImm64(insn)) source = constant(insn.imm, insns[index + 1]!.imm);
+    else if (immediate) source = constant(insn.imm, insn.imm >> 31);
+    program.code[index] = (NUMBER.get(nameOf(row, insn)) ?? 0) | (insn.dst_reg << 8) | (source << 12);
     program.off[index] = jumpTarget(insn, index) ?? insn.off;
     program.size[index] = row.width / 8;
     if (row.op === "call") {
@@ -224,10 +239,14 @@ export function predecode(image: Pick<VmImage, "insns">): MicroProgram {
     }
     const atomic = ATOMIC_OPS.indexOf(row.op);
     if (atomic >= 0) program.extra[index] = atomic;
-    if (isLdImm64(insn)) {
-      program.src[index] = constant(insn.imm, insns[index + 1]!.imm);
-      index++;
-    }
+    if (isLdImm64(insn)) index++;
+  }
+  if (CONSTANTS + constants.length > 1 << 20) {
+    throw new VmError("VM_IMAGE", {
+      message: "the program has too many different constants",
+      found: String(constants.length / 2),
+      expected: `at most ${((1 << 20) - CONSTANTS) / 2}`,
+    });
   }
   return { ...program, constants: Int32Array.from(constants) };
 }
