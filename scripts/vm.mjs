@@ -110,8 +110,16 @@ async function main(args) {
     return 0;
   }
   const cwd = process.env.INIT_CWD ?? process.cwd();
-  const files = wishes.command.map((word) => resolve(cwd, word)).filter((file, i) => existsSync(file) && (i > 0 || isAbsolute(wishes.command[0] ?? "")));
-  const outcome = await runJob({ ...wishes, image: kernel.image, cwd, needed: [PROJECT, ...files], writable: wishes.writable ?? [] });
+  const files = wishes.command
+    .map((word) => resolve(cwd, word))
+    .filter((file, i) => existsSync(file) && (i > 0 || isAbsolute(wishes.command[0] ?? "")));
+  const outcome = await runJob({
+    ...wishes,
+    image: kernel.image,
+    cwd,
+    needed: [PROJECT, ...files],
+    writable: wishes.writable ?? [],
+  });
   if ("status" in outcome) return outcome.status;
   const said = outcome.console.trim().split("\n").slice(-25).join("\n");
   if (outcome.failure === "timeout") {

@@ -3,7 +3,16 @@
 // The system's apt configuration, lists and packages are read and never changed.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -90,7 +99,8 @@ function cachedKernels() {
  * @returns {Kernel | undefined}
  */
 function fetchKernel(wish, mirror, note) {
-  if (process.arch !== "x64") throw new RigProblem("The kernel rig knows x86-64 only", "Give an image with --kernel FILE.");
+  if (process.arch !== "x64")
+    throw new RigProblem("The kernel rig knows x86-64 only", "Give an image with --kernel FILE.");
   const apt = privateApt(mirror, note);
   const packages = apt("apt-cache", ["search", "--names-only", "^linux-image-.*-cloud-amd64$"])
     .split("\n")
@@ -124,7 +134,10 @@ function unpack(apt, version, work) {
   const image = `linux-image-${version}`;
   const depends = apt("apt-cache", ["show", "--no-all-versions", image]).match(/^Depends: (.*)$/m)?.[1] ?? "";
   // Since 7.0 the image package is a shell around these two; before, it carried the files itself.
-  const parts = depends.split(/[,|]\s*/).map((item) => item.trim().split(" ")[0] ?? "").filter((name) => /^linux-(binary|base)-\d/.test(name));
+  const parts = depends
+    .split(/[,|]\s*/)
+    .map((item) => item.trim().split(" ")[0] ?? "")
+    .filter((name) => /^linux-(binary|base)-\d/.test(name));
   apt("apt-get", ["download", image, ...parts], work);
   for (const file of readdirSync(work).filter((name) => name.endsWith(".deb"))) {
     execFileSync("dpkg-deb", ["-x", join(work, file), join(work, "tree")]);
@@ -175,9 +188,17 @@ function withoutTrailer(tool, args, payload) {
 function privateApt(mirror, note) {
   const uri = mirror ?? process.env.LOOPSTEP_VM_MIRROR ?? debianMirror();
   const root = join(cacheDir(), ".apt");
-  for (const dir of ["lists/partial", "cache/archives/partial", "sources", "none"]) mkdirSync(join(root, dir), { recursive: true });
+  for (const dir of ["lists/partial", "cache/archives/partial", "sources", "none"])
+    mkdirSync(join(root, dir), { recursive: true });
   const signed = existsSync(KEYRING) ? [`Signed-By: ${KEYRING}`] : [];
-  const source = ["Types: deb", `URIs: ${uri}`, `Suites: ${SUITES.join(" ")}`, "Components: main", "Architectures: amd64", ...signed];
+  const source = [
+    "Types: deb",
+    `URIs: ${uri}`,
+    `Suites: ${SUITES.join(" ")}`,
+    "Components: main",
+    "Architectures: amd64",
+    ...signed,
+  ];
   writeFileSync(join(root, "sources", "archive.sources"), `${source.join("\n")}\n`);
   const settings = {
     "Dir::State": root,
@@ -194,7 +215,12 @@ function privateApt(mirror, note) {
   const options = Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
   /** @param {string} tool @param {string[]} args @param {string} [cwd] */
   const apt = (tool, args, cwd) =>
-    execFileSync(tool, [...options, ...args], { cwd: cwd ?? root, encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "pipe"] });
+    execFileSync(tool, [...options, ...args], {
+      cwd: cwd ?? root,
+      encoding: "utf8",
+      maxBuffer: 1 << 28,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
   note("looking for the newest cloud kernel on this machine's Debian mirror");
   try {
     apt("apt-get", ["-q", "update"]);
@@ -224,7 +250,9 @@ function debianMirror() {
     throw new RigProblem("This machine has no apt to fetch a kernel with", remedy);
   }
   const targets = listing.split("\n").map((line) => line.split(" "));
-  const archives = targets.filter(([uri, origin]) => uri && !/security/.test(uri) && (origin === "Debian" || /\/debian\/?$/.test(uri)));
+  const archives = targets.filter(
+    ([uri, origin]) => uri && !/security/.test(uri) && (origin === "Debian" || /\/debian\/?$/.test(uri)),
+  );
   const uri = archives[0]?.[0];
   if (uri === undefined) throw new RigProblem("apt is not configured with a Debian archive", remedy);
   return uri;

@@ -3,7 +3,18 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { accessSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
@@ -12,7 +23,8 @@ import { cacheDir } from "./kernel.mjs";
 import { RigProblem } from "./problem.mjs";
 
 const QEMU = "qemu-system-x86_64";
-const INSTALL = "On Debian and Ubuntu: apt-get install --no-install-recommends qemu-system-x86 virtiofsd zstd (Debian 12: without virtiofsd).";
+const INSTALL =
+  "On Debian and Ubuntu: apt-get install --no-install-recommends qemu-system-x86 virtiofsd zstd (Debian 12: without virtiofsd).";
 const VIRTIOFSD = ["/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd", "/usr/lib/virtiofsd"];
 /** Mounted over in the guest; what the command needs of the host's is bound back. */
 const OWN = ["/tmp", "/run", "/var/tmp"];
@@ -72,7 +84,10 @@ function findTools() {
   const help = execFileSync(virtiofsd, ["--help"], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
   const rust = help.includes("--shared-dir");
   if (!rust && process.getuid?.() !== 0) {
-    throw new RigProblem("This virtiofsd needs root", "Run as root, or install the newer virtiofsd written in Rust, which does not.");
+    throw new RigProblem(
+      "This virtiofsd needs root",
+      "Run as root, or install the newer virtiofsd written in Rust, which does not.",
+    );
   }
   return { qemu, virtiofsd, rust, setpriv: onPath("setpriv") };
 }
@@ -115,19 +130,41 @@ function writeGuest(job, dir, end) {
   copyFileSync(fileURLToPath(new URL("guest.sh", import.meta.url)), join(dir, "init"));
   const passed = Object.entries(process.env).filter(([name]) => PASSED.test(name));
   const path = [dirname(process.execPath), process.env.PATH ?? "/usr/bin:/bin", "/usr/sbin:/sbin"].join(":");
-  const env = { ...Object.fromEntries(passed), PATH: path, HOME: "/tmp", TMPDIR: "/tmp", TERM: "dumb", LOOPSTEP_VM: "1", ...job.env };
+  const env = {
+    ...Object.fromEntries(passed),
+    PATH: path,
+    HOME: "/tmp",
+    TMPDIR: "/tmp",
+    TERM: "dumb",
+    LOOPSTEP_VM: "1",
+    ...job.env,
+  };
   const hidden = [...new Set([...job.needed, job.cwd, process.execPath].map((file) => resolve(file)))].filter((file) =>
     OWN.some((own) => below(file, own)),
   );
-  const bind = (/** @type {string} */ to) => [`mkdir -p ${quoted(dirname(to))}`, `mount --bind ${quoted(`/run/host${to}`)} ${quoted(to)}`];
+  const bind = (/** @type {string} */ to) => [
+    `mkdir -p ${quoted(dirname(to))}`,
+    `mount --bind ${quoted(`/run/host${to}`)} ${quoted(to)}`,
+  ];
   const places = hidden.flatMap((path) => {
     const [parent, mount] = bind(path);
-    return [parent, `${statSync(path).isDirectory() ? "mkdir -p" : ": >"} ${quoted(path)}`, mount, `mount -o remount,bind,ro ${quoted(path)}`];
+    return [
+      parent,
+      `${statSync(path).isDirectory() ? "mkdir -p" : ": >"} ${quoted(path)}`,
+      mount,
+      `mount -o remount,bind,ro ${quoted(path)}`,
+    ];
   });
-  const writable = job.writable.map((path) => resolve(path)).flatMap((path) => {
-    const hides = OWN.some((own) => below(path, own)) ? [`mkdir -p ${quoted(path)}`] : [];
-    return [...hides, `mount --bind ${quoted(`/run/host${path}`)} ${quoted(path)}`, `mount -o remount,bind,rw ${quoted(path)}`];
-  });
+  const writable = job.writable
+    .map((path) => resolve(path))
+    .flatMap((path) => {
+      const hides = OWN.some((own) => below(path, own)) ? [`mkdir -p ${quoted(path)}`] : [];
+      return [
+        ...hides,
+        `mount --bind ${quoted(`/run/host${path}`)} ${quoted(path)}`,
+        `mount -o remount,bind,rw ${quoted(path)}`,
+      ];
+    });
   const lines = [
     ...Object.entries(env).map(([name, value]) => `export ${name}=${quoted(value)}`),
     `END=${quoted(end)}`,
@@ -146,24 +183,29 @@ function writeGuest(job, dir, end) {
     "pts /dev/pts devpts X-mount.mkdir",
     "shm /dev/shm tmpfs X-mount.mkdir,mode=1777",
   ];
-  writeFileSync(join(dir, "fstab"), `${fstab.map((line) => (line.split(" ").length === 3 ? `${line} defaults 0 0` : `${line} 0 0`)).join("\n")}\n`);
+  writeFileSync(
+    join(dir, "fstab"),
+    `${fstab.map((line) => (line.split(" ").length === 3 ? `${line} defaults 0 0` : `${line} 0 0`)).join("\n")}\n`,
+  );
 }
 
 /** @param {Job} job @param {string} dir @param {"tcg" | "kvm"} accel */
 function qemuArguments(job, dir, accel) {
   const memory = `${job.memoryMiB}M`;
-  const ports = ["out", "err", "status"];
   const accelerators = { tcg: job.icount ? "tcg,thread=single" : "tcg,thread=multi,tb-size=512", kvm: "kvm" };
-  return [
-    ...["-accel", accelerators[accel], "-M", "q35", "-cpu", accel === "kvm" ? "host" : "max", "-smp", String(job.icount ? 1 : job.cpus)],
-    ...["-m", memory, "-object", `memory-backend-memfd,id=mem,size=${memory},share=on`, "-numa", "node,memdev=mem"],
-    ...["-nodefaults", "-display", "none", "-no-reboot", "-no-user-config"],
-    ...(job.icount ? ["-icount", "shift=0,sleep=off"] : []),
-    ...["-kernel", job.image, "-append", `${BOOT} init=${join(dir, "init")}`],
-    ...["-chardev", `socket,id=fs,path=${join(dir, "fs")}`, "-device", "vhost-user-fs-pci,chardev=fs,tag=host"],
-    ...["-device", "virtio-serial-pci", "-chardev", `socket,id=console,path=${join(dir, "console")}`, "-device", "virtconsole,chardev=console"],
-    ...ports.flatMap((name) => ["-chardev", `socket,id=${name},path=${join(dir, name)}`, "-device", `virtserialport,chardev=${name},name=${name}`]),
+  const parts = [
+    ["-accel", accelerators[accel], "-M", "q35", "-cpu", accel === "kvm" ? "host" : "max"],
+    ["-smp", String(job.icount ? 1 : job.cpus), ...(job.icount ? ["-icount", "shift=0,sleep=off"] : [])],
+    ["-m", memory, "-object", `memory-backend-memfd,id=mem,size=${memory},share=on`, "-numa", "node,memdev=mem"],
+    ["-nodefaults", "-display", "none", "-no-reboot", "-no-user-config"],
+    ["-kernel", job.image, "-append", `${BOOT} init=${join(dir, "init")}`],
+    ["-chardev", `socket,id=fs,path=${join(dir, "fs")}`, "-device", "vhost-user-fs-pci,chardev=fs,tag=host"],
+    ["-device", "virtio-serial-pci"],
+    ["-chardev", `socket,id=console,path=${join(dir, "console")}`, "-device", "virtconsole,chardev=console"],
+    ...["out", "err", "status"].map((name) => ["-chardev", `socket,id=${name},path=${join(dir, name)}`]),
+    ...["out", "err", "status"].map((name) => ["-device", `virtserialport,chardev=${name},name=${name}`]),
   ];
+  return parts.flat();
 }
 
 /**
@@ -214,14 +256,17 @@ async function appears(path, gone) {
  */
 async function boot(job, tools, accel) {
   const dir = mkdtempSync(join(tmpdir(), "loopstep-vm-"));
-  if (!isAbsolute(dir) || /[\s,]/.test(dir)) throw new RigProblem(`The temporary directory ${dir} has a blank or comma`, "Set TMPDIR.");
+  if (!isAbsolute(dir) || /[\s,]/.test(dir))
+    throw new RigProblem(`The temporary directory ${dir} has a blank or comma`, "Set TMPDIR.");
   /** @type {import("node:child_process").ChildProcess[]} */
   const children = [];
   /** @type {import("node:net").Server[]} */
   const servers = [];
   // A child must not outlive us, even when we are killed.
   const start = (/** @type {string} */ file, /** @type {string[]} */ args) => {
-    const [program, argv] = tools.setpriv ? [tools.setpriv, ["--pdeathsig", "KILL", "--", file, ...args]] : [file, args];
+    const [program, argv] = tools.setpriv
+      ? [tools.setpriv, ["--pdeathsig", "KILL", "--", file, ...args]]
+      : [file, args];
     const child = spawn(program, argv, { stdio: ["ignore", "ignore", job.verbose ? "inherit" : "pipe"] });
     children.push(child);
     return child;
@@ -244,7 +289,7 @@ async function boot(job, tools, accel) {
       let ready = false;
       let text = "";
       const check = () => done.out && done.err && status !== undefined && finish({ status });
-      const console_ = (/** @type {Buffer} */ piece) => {
+      const hear = (/** @type {Buffer} */ piece) => {
         log += piece.toString();
         if (job.verbose) process.stderr.write(piece);
       };
@@ -263,12 +308,14 @@ async function boot(job, tools, accel) {
         receive(join(dir, "out"), untilMark(process.stdout, end, mark("out"))),
         receive(join(dir, "err"), untilMark(process.stderr, end, mark("err"))),
         receive(join(dir, "status"), control),
-        receive(join(dir, "console"), console_),
+        receive(join(dir, "console"), hear),
       );
       setTimeout(() => finish({ failure: "timeout", console: log }), job.timeoutMs).unref();
-      if (accel === "kvm") setTimeout(() => ready || finish({ failure: "silent", console: log }), KVM_PATIENCE_MS).unref();
+      if (accel === "kvm")
+        setTimeout(() => ready || finish({ failure: "silent", console: log }), KVM_PATIENCE_MS).unref();
       void appears(join(dir, "fs"), () => files.exitCode !== null).then(() => {
-        if (files.exitCode !== null) return fail(new RigProblem(`virtiofsd stopped at once: ${log.trim()}`, "Try as root."));
+        if (files.exitCode !== null)
+          return fail(new RigProblem(`virtiofsd stopped at once: ${log.trim()}`, "Try as root."));
         const machine = start(tools.qemu, qemuArguments(job, dir, accel));
         machine.stderr?.on("data", (text) => (log += text));
         machine.on("error", fail);
