@@ -29,12 +29,14 @@ import { close, io_uring_enter, io_uring_register, madvise } from "./calls.ts";
 import { check, SysError, sysError } from "./errors.ts";
 import { kernelVersion } from "./kernel.ts";
 import { decodeProbe, PROBE_BYTES } from "./probe-ops.ts";
-import { restoreMemory, setupRing, type ForcedWay, type RingParts, type RingPlacement } from "./ring-setup.ts";
+import { RingMirror } from "./ring-mirror.ts";
+import { setupRing, type ForcedWay, type RingParts, type RingPlacement } from "./ring-setup.ts";
 import type { Sys } from "./types.ts";
 
 const { IORING_ENTER_EXT_ARG, IORING_ENTER_GETEVENTS, IORING_ENTER_REGISTERED_RING, IORING_ENTER_SQ_WAKEUP } =
   IORING_ENTER;
 const MADV_DONTNEED = 4;
+const EBADF = -9;
 const EINVAL = -22;
 const NS_PER_S = 1_000_000_000;
 const MEM_REGION_SINCE = "6.13";
@@ -104,6 +106,7 @@ export class KernelRing implements Disposable {
   readonly #tail: number;
   readonly #sqFlags: number;
   readonly #array: number;
+  readonly #mirror: RingMirror | undefined;
   /** The kernel's own head where SQ_REWIND is emulated. */
   #trueHead = 0;
 
@@ -130,6 +133,7 @@ export class KernelRing implements Disposable {
     this.#tail = (place.rings + sq_off.tail) >>> 2;
     this.#sqFlags = (place.rings + sq_off.flags) >>> 2;
     this.#array = (place.rings + sq_off.array) >>> 2;
+    this.#mirror = parts.mirrored && new RingMirror(sys, parts.mirrored, parts.real, buffer, place.rings, place.sqes);
     if (parts.array === "identity") {
       for (let i = 0; i < parts.real.sq_entries; i++) this.#words[this.#array + i] = i;
     }
@@ -186,6 +190,16 @@ export class KernelRing implements Disposable {
   }
 
   #enter(toSubmit: number, minComplete: number, flags: number, timeoutNs: number): number {
+    const mirror = this.#mirror;
+    if (mirror === undefined) return this.#call(toSubmit, minComplete, flags, timeoutNs);
+    if (this.#fd < 0) return EBADF;
+    mirror.push(toSubmit !== 0);
+    const result = this.#call(toSubmit, minComplete, flags, timeoutNs);
+    mirror.pull(toSubmit !== 0);
+    return result;
+  }
+
+  #call(toSubmit: number, minComplete: number, flags: number, timeoutNs: number): number {
     const all = flags | this.#enterFlags;
     if (timeoutNs < 0) return io_uring_enter(this.#sys, this.#fd, toSubmit, minComplete, all);
     const seconds = Math.floor(timeoutNs / NS_PER_S);
@@ -284,8 +298,6 @@ export class KernelRing implements Disposable {
    */
   close(): void {
     if (this.#fd < 0) return;
-    const { rings, sqes } = this.place;
-    const { ringsSize, sqesSize, mapped } = this.#parts;
     if (this.#registerFlag) {
       const bytes = new Uint8Array(io_uring_rsrc_update.size);
       setField(io_uring_rsrc_update, viewOf(bytes), 0, "offset", this.#fd);
@@ -295,9 +307,16 @@ export class KernelRing implements Disposable {
     }
     // the number may soon name another file
     this.#fd = -1;
-    if (mapped) return restoreMemory(this.#sys, this.base, { rings, ringsSize, sqes, sqesSize });
-    madvise(this.#sys, this.base + rings, ringsSize, MADV_DONTNEED);
-    madvise(this.#sys, this.base + sqes, sqesSize, MADV_DONTNEED);
+    const { rings, sqes } = this.place;
+    const { ringsSize, sqesSize } = this.#parts;
+    if (this.#mirror === undefined) {
+      madvise(this.#sys, this.base + rings, ringsSize, MADV_DONTNEED);
+      madvise(this.#sys, this.base + sqes, sqesSize, MADV_DONTNEED);
+    } else {
+      this.#mirror.close();
+      this.#bytes.fill(0, rings, rings + ringsSize);
+      this.#bytes.fill(0, sqes, sqes + sqesSize);
+    }
   }
 
   [Symbol.dispose](): void {

@@ -2,7 +2,10 @@
 //
 //   as asked, with IORING_SETUP_NO_MMAP (Linux 6.5 and later; before 6.10 only while each area fits a page)
 //   with an SQ array where NO_SQARRAY (6.6) or SQ_REWIND (7.0) is missing; KernelRing then hides the array
-//   mapped over the buffer by mmap(MAP_FIXED) where NO_MMAP is missing (up to 6.3; 6.4 refuses fixed addresses)
+//   copied to and from the buffer at each system call where the kernel takes no such memory (see ring-mirror.ts)
+//
+// Mapping the ring over the buffer with mmap(MAP_FIXED) is no way: kernels since 6.4, and 6.1 in its later releases, refuse
+// a fixed address for a ring.
 
 import { setField, viewOf } from "../base/index.ts";
 import {
@@ -11,10 +14,8 @@ import {
   encodeParams,
   formatKernelVersion,
   io_uring_params,
-  IORING_OFF,
   IORING_SETUP,
   isAtLeast,
-  MMAP,
   ringAreas,
   roundEntries,
   setupFlagNames,
@@ -22,12 +23,17 @@ import {
   type RingParams,
   type SetupRequest,
 } from "../uring/abi/index.ts";
-import { close, io_uring_setup, mmap } from "./calls.ts";
+import { close, io_uring_setup } from "./calls.ts";
 import { SysError, sysError } from "./errors.ts";
+import { mapAreas, type MappedAreas } from "./ring-mirror.ts";
 import type { Sys } from "./types.ts";
 
 const { IORING_SETUP_NO_MMAP, IORING_SETUP_NO_SQARRAY, IORING_SETUP_SQ_REWIND } = IORING_SETUP;
 const EINVAL = 22;
+/** First kernel that takes ring memory of any size. */
+const OWN_MEMORY_SINCE = "6.10";
+/** Rings that cannot be copied at system calls, or not mapped. */
+const NEEDS_OWN_MEMORY = IORING_SETUP.IORING_SETUP_SQPOLL | IORING_SETUP.IORING_SETUP_REGISTERED_FD_ONLY;
 /** The newest kernel: its rules apply to flags that are emulated. */
 const NEWEST: KernelVersion = [7, 2, 0];
 
@@ -40,8 +46,8 @@ export interface RingPlacement {
   readonly sqesSize: number;
 }
 
-/** Forces one of the fallbacks, for tests: "sqarray" hides an SQ array, "mapped" maps the ring over the buffer. */
-export type ForcedWay = "sqarray" | "mapped";
+/** Forces one of the fallbacks, for tests: "sqarray" hides an SQ array, "mirrored" copies the ring. */
+export type ForcedWay = "sqarray" | "mirrored";
 
 /** "none": as asked; "identity": entry i is slot i for ever; "rewind": rewritten at each submission. */
 export type ArrayEmulation = "none" | "identity" | "rewind";
@@ -55,7 +61,8 @@ export interface RingParts {
   /** As Linux 7.2 would have for the request. */
   readonly params: RingParams;
   readonly array: ArrayEmulation;
-  readonly mapped: boolean;
+  /** The kernel's own memory, where it takes none of ours. */
+  readonly mirrored: MappedAreas | undefined;
   /** The two areas in whole pages, as the kernel has them. */
   readonly ringsSize: number;
   readonly sqesSize: number;
@@ -65,7 +72,7 @@ export interface RingParts {
 
 interface Way {
   readonly array: ArrayEmulation;
-  readonly mapped: boolean;
+  readonly mirrored: boolean;
 }
 
 /** Creates the ring. Throws SysError. `base`: process address of byte 0 of the buffer. */
@@ -81,16 +88,16 @@ export function setupRing(
   if (verdict.errno !== 0) throw refusal(request, verdict.errno, verdict.why);
   checkPlacement(sys, base, place, request);
   let errno = -EINVAL;
-  let way: Way = { array: "none", mapped: false };
+  let way: Way = { array: "none", mirrored: false };
   for (way of waysFor(request, version, force)) {
     const bytes = new Uint8Array(io_uring_params.size);
     encodeParams({ ...request, flags: flagsFor(request, way) }, bytes);
-    if (!way.mapped) {
+    if (!way.mirrored) {
       setField(io_uring_params, viewOf(bytes), 0, "cq_off.user_addr", base + place.rings);
       setField(io_uring_params, viewOf(bytes), 0, "sq_off.user_addr", base + place.sqes);
     }
     const fd = io_uring_setup(sys, request.entries, sys.addressOf(bytes));
-    if (fd >= 0) return finish(sys, base, place, request, version, way, fd, decodeParams(bytes));
+    if (fd >= 0) return finish(sys, request, version, way, fd, decodeParams(bytes));
     errno = fd;
     if (errno !== -EINVAL) break;
   }
@@ -100,44 +107,42 @@ export function setupRing(
 function waysFor(request: SetupRequest, version: KernelVersion, force: ForcedWay | undefined): Way[] {
   const emulation: ArrayEmulation =
     request.flags & IORING_SETUP_SQ_REWIND ? "rewind" : request.flags & IORING_SETUP_NO_SQARRAY ? "identity" : "none";
-  if (force === "sqarray") return [{ array: emulation, mapped: false }];
-  if (force === "mapped") return [{ array: emulation, mapped: true }];
-  const ways: Way[] = [{ array: "none", mapped: false }];
-  if (emulation !== "none") ways.push({ array: emulation, mapped: false });
-  if (!isAtLeast(version, "6.4")) ways.push({ array: emulation, mapped: true });
+  if (force === "sqarray") return [{ array: emulation, mirrored: false }];
+  const mirrored: Way[] = request.flags & NEEDS_OWN_MEMORY ? [] : [{ array: emulation, mirrored: true }];
+  if (force === "mirrored") return mirrored;
+  const ways: Way[] = [{ array: "none", mirrored: false }];
+  if (emulation !== "none") ways.push({ array: emulation, mirrored: false });
+  if (!isAtLeast(version, OWN_MEMORY_SINCE)) ways.push(...mirrored);
   return ways;
 }
 
 function flagsFor(request: SetupRequest, way: Way): number {
   const asked =
     way.array === "none" ? request.flags : request.flags & ~(IORING_SETUP_NO_SQARRAY | IORING_SETUP_SQ_REWIND);
-  return way.mapped ? asked & ~IORING_SETUP_NO_MMAP : asked | IORING_SETUP_NO_MMAP;
+  return way.mirrored ? asked & ~IORING_SETUP_NO_MMAP : asked | IORING_SETUP_NO_MMAP;
 }
 
 function finish(
   sys: Sys,
-  base: number,
-  place: RingPlacement,
   request: SetupRequest,
   version: KernelVersion,
   way: Way,
   fd: number,
   real: RingParams,
 ): RingParts {
-  const areas = { ...place, ...ringAreas(real.sq_entries, real.cq_entries, real.flags, sys.pageSize) };
-  if (way.mapped) mapOver(sys, base, areas, fd);
+  const { ringsSize, sqesSize } = ringAreas(real.sq_entries, real.cq_entries, real.flags, sys.pageSize);
   return {
     fd,
     real,
-    ringsSize: areas.ringsSize,
-    sqesSize: areas.sqesSize,
+    ringsSize,
+    sqesSize,
     params: {
       ...real,
       flags: request.flags,
       sq_off: way.array === "none" ? real.sq_off : { ...real.sq_off, array: 0 },
     },
     array: way.array,
-    mapped: way.mapped,
+    mirrored: way.mirrored ? mapOrClose(sys, fd, ringsSize, sqesSize) : undefined,
     emulated: describe(way, version),
   };
 }
@@ -148,36 +153,21 @@ function describe(way: Way, version: KernelVersion): string[] {
   if (way.array === "rewind") said.push(`SQ_REWIND is emulated with an SQ array (${kernel}; in the kernel since 7.0)`);
   if (way.array === "identity")
     said.push(`NO_SQARRAY is emulated with an SQ array (${kernel}; in the kernel since 6.6)`);
-  if (way.mapped)
-    said.push(`the ring is mapped over its memory, NO_MMAP is missing (${kernel}; in the kernel since 6.5)`);
+  if (way.mirrored) {
+    said.push(
+      `the ring is copied at each system call (${kernel}; since ${OWN_MEMORY_SINCE} the kernel uses the program's memory)`,
+    );
+  }
   return said;
 }
 
-/** Maps both areas over the buffer; leaves nothing behind when that fails. */
-function mapOver(sys: Sys, base: number, place: RingPlacement, fd: number): void {
-  const areas = [
-    [place.rings, place.ringsSize, IORING_OFF.IORING_OFF_SQ_RING],
-    [place.sqes, place.sqesSize, IORING_OFF.IORING_OFF_SQES],
-  ] as const;
-  const flags = MMAP.MAP_SHARED | MMAP.MAP_FIXED | MMAP.MAP_POPULATE;
-  for (const [offset, size, what] of areas) {
-    const result = mmap(sys, base + offset, size, MMAP.PROT_READ | MMAP.PROT_WRITE, flags, fd, what);
-    if (result >= 0) continue;
+function mapOrClose(sys: Sys, fd: number, ringsSize: number, sqesSize: number): MappedAreas {
+  try {
+    return mapAreas(sys, fd, ringsSize, sqesSize);
+  } catch (error) {
     close(sys, fd);
-    restoreMemory(sys, base, place);
-    throw sysError("mmap", result, {
-      message: "the ring cannot be mapped over the memory of the program",
-      remedy:
-        "Linux 6.4 and later refuse it and 6.5 and later have NO_MMAP instead; use another kernel, or the sim engine",
-    });
+    throw error;
   }
-}
-
-/** Puts ordinary zeroed memory back where a ring was mapped. */
-export function restoreMemory(sys: Sys, base: number, place: RingPlacement): void {
-  const flags = MMAP.MAP_PRIVATE | MMAP.MAP_ANONYMOUS | MMAP.MAP_FIXED;
-  mmap(sys, base + place.rings, place.ringsSize, MMAP.PROT_READ | MMAP.PROT_WRITE, flags, -1, 0);
-  mmap(sys, base + place.sqes, place.sqesSize, MMAP.PROT_READ | MMAP.PROT_WRITE, flags, -1, 0);
 }
 
 /** The kernel writes where it is told: a placement that is too small would let it write over something else. */
@@ -204,8 +194,9 @@ function whyRefused(request: SetupRequest, way: Way, version: KernelVersion, err
   if (errno !== -EINVAL) return "";
   const verdict = checkSetup({ ...request, flags: flagsFor(request, way) }, version);
   if (verdict.errno !== 0) return verdict.why;
-  if (isAtLeast(version, "6.5") && !isAtLeast(version, "6.10")) {
-    return `Linux ${formatKernelVersion(version)} takes ring memory of the application only while it fits a page: use at most 64 entries`;
+  const clash = request.flags & NEEDS_OWN_MEMORY;
+  if (clash && !isAtLeast(version, OWN_MEMORY_SINCE)) {
+    return `${setupFlagNames(clash).join("|")} needs ring memory of the program, in full since Linux ${OWN_MEMORY_SINCE}, this is ${formatKernelVersion(version)}`;
   }
   return `Linux ${formatKernelVersion(version)} says EINVAL`;
 }
