@@ -66,6 +66,7 @@ export function freeRequest(ring: Ring, req: Request): void {
   req.data = null;
   req.segments = null;
   req.bufferList = null;
+  req.selected = null;
   req.link = null;
   req.work = null;
   req.refs = 0;

@@ -37,7 +37,7 @@ export function selectBuffer(ring: Ring, req: Request, length: number, issueFlag
     req.flags |= REQ_F.BUFFER_SELECTED;
     req.bufferList = list;
     req.bufIndex = buffer[2];
-    req.data = buffer;
+    req.selected = buffer;
     return true;
   }
   const tail = bufferRingTail(ring, list);
@@ -85,8 +85,8 @@ export function recycleBuffer(req: Request): void {
   if ((req.flags & REQ_F.BL_NO_RECYCLE) !== 0) return;
   const list = req.bufferList;
   if ((req.flags & REQ_F.BUFFER_SELECTED) !== 0 && list !== null) {
-    list.buffers.unshift(req.data as [number, number, number]);
-    req.data = null;
+    list.buffers.unshift(req.selected!);
+    req.selected = null;
     req.flags &= ~REQ_F.BUFFER_SELECTED;
     req.bufIndex = list.bgid;
     req.bufferList = null;
@@ -111,7 +111,7 @@ export function putBuffer(ring: Ring, req: Request, length: number): number {
   } else {
     req.flags &= ~REQ_F.BUFFER_SELECTED;
     if (list !== null) req.bufIndex = list.bgid;
-    req.data = null;
+    req.selected = null;
   }
   req.bufferList = null;
   return flags >>> 0;

@@ -14,7 +14,9 @@ import { registerRing } from "./register.ts";
 import { attachLoop, detachLoop, getRegion, runLoop, type LoopLimits } from "./run-loop.ts";
 import { createRing, isDisabled } from "./setup.ts";
 import { raiseSignal } from "./sleep.ts";
-import type { Costs, LoopStep, Machine, OpenFile, Ring, World } from "./state.ts";
+import type { Costs, LoopStep, Machine, Network, OpenFile, Ring, World } from "./state.ts";
+import { DEFAULT_NETWORK, makeSocketPair } from "./socket.ts";
+import { EventFile, makePipe } from "./pipe.ts";
 import { submitSqes } from "./submit.ts";
 import { runLocalWorkLocked, runTaskWork } from "./task-work.ts";
 import type { TraceSink } from "./trace.ts";
@@ -42,6 +44,8 @@ export interface SimOptions {
   readonly faults?: FaultPlan;
   readonly trace?: TraceSink;
   readonly costs?: Partial<Costs>;
+  /** How the machine's sockets are connected. Default: at once, with windows of 208 KiB. */
+  readonly network?: Partial<Network>;
 }
 
 /** A machine with one process of one thread. */
@@ -59,6 +63,7 @@ export class SimKernel {
       faults,
       trace,
       costs: { ...DEFAULT_COSTS, ...options.costs },
+      network: { ...DEFAULT_NETWORK, ...options.network },
       ops: SIM_OPTABLE,
       files: [],
       futexes: new Map(),
@@ -216,6 +221,41 @@ export class SimKernel {
     this.#tellTime();
     const file = this.machine.world.open({ directory: null, path }, flags, mode, 0);
     return typeof file === "number" ? file : installFile(this.machine, file);
+  }
+
+  /** pipe2(2): [reading end, writing end], or a negative errno. */
+  pipe2(flags = 0): [number, number] | number {
+    const { reader, writer } = makePipe(flags);
+    return [this.install(reader), this.install(writer)];
+  }
+
+  /** socketpair(2) of AF_UNIX: both ends, or a negative errno. `type`: SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET. */
+  socketpair(type: number): [number, number] {
+    const [a, b] = makeSocketPair(this.machine, type, this.machine.network);
+    return [this.install(a), this.install(b)];
+  }
+
+  /** eventfd2(2). */
+  eventfd(initial: number, flags = 0): number {
+    return this.install(new EventFile(initial, (flags & 1) !== 0, flags & ~1));
+  }
+
+  /** read(2) without blocking, at the current position: a count or a negative errno. `at`: a memory offset. */
+  read(fd: number, at: number, length: number): number {
+    const file = normalFile(this.machine, fd);
+    if (file === null) return -EBADF;
+    const count = file.read(this.memory, at, length, file.position);
+    if (count > 0 && !file.stream) file.position += count;
+    return count;
+  }
+
+  /** write(2) without blocking, at the current position. */
+  write(fd: number, at: number, length: number): number {
+    const file = normalFile(this.machine, fd);
+    if (file === null) return -EBADF;
+    const count = file.write(this.memory, at, length, file.position);
+    if (count > 0 && !file.stream) file.position += count;
+    return count;
   }
 
   /** Installs an open file description of the host's own making; its descriptor, or -EMFILE. */

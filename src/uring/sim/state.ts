@@ -139,6 +139,8 @@ export class Request {
   fileSlot = 0;
   segments: number[] | null = null;
   bufferList: BufferList | null = null;
+  /** The buffer chosen from a list, to be able to give it back. */
+  selected: [at: number, length: number, id: number] | null = null;
   data: unknown = null;
 
   pollKind: PollKind = POLL_NONE;
@@ -447,6 +449,14 @@ export interface Sleeper {
   readonly timeouts: number;
 }
 
+/** The network between the machine's sockets. */
+export interface Network {
+  /** Bytes a stream takes in before its reader has read any. */
+  readonly window: number;
+  /** ns from send to arrival; 0: at once. */
+  readonly delayNs: number;
+}
+
 /** Virtual costs, ns, so that a program that never sleeps still sees time pass. */
 export interface Costs {
   readonly enter: number;
@@ -464,6 +474,7 @@ export interface Machine {
   readonly faults: FaultInjector | null;
   readonly trace: TraceSink | null;
   readonly costs: Costs;
+  readonly network: Network;
   readonly ops: readonly OpRow[];
   readonly files: (OpenFile | null)[];
   readonly futexes: Map<number, Request[]>;

@@ -6,6 +6,7 @@ import { CQ_HEAD, CQ_TAIL, cqPending, flushOverflow, ringWord, shouldWake } from
 import { EBADR, EFAULT, EINTR, EINVAL, ETIME } from "./errno.ts";
 import { sleep } from "./sleep.ts";
 import type { Ring } from "./state.ts";
+import { readTimespec } from "./timespec.ts";
 import { localWorkPending, taskWorkPending } from "./task-queue.ts";
 import { LOCAL_WORK_MAX, runLocalWork, runTaskWork } from "./task-work.ts";
 
@@ -21,13 +22,6 @@ interface WaitArgs {
 
 const SIGSET_SIZE = 8;
 const NO_SIGMASK = -3;
-
-/** Nanoseconds of the timespec at `at`, or undefined when it is not mapped. */
-export function readTimespec(ring: Ring, at: number): { sec: number; nsec: number } | undefined {
-  const { memory } = ring.machine;
-  if (!memory.covers(at, 16)) return undefined;
-  return { sec: Number(memory.view.getBigInt64(at, true)), nsec: Number(memory.view.getBigInt64(at + 8, true)) };
-}
 
 /** The arguments behind `arg`; a negative errno when they cannot be had. */
 function readArgs(ring: Ring, flags: number, arg: number, isNull: boolean, size: number): WaitArgs | number {

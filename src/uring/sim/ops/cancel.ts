@@ -1,0 +1,62 @@
+// ASYNC_CANCEL (io_uring/cancel.c at v7.2).
+
+import { IORING_ASYNC_CANCEL } from "../../abi/index.ts";
+import { cancelRequests } from "../cancel.ts";
+import { setFail } from "../completion.ts";
+import { EBADF, EINVAL } from "../errno.ts";
+import { fixedFile, normalFile } from "../fd-table.ts";
+import { IOU_COMPLETE, REQ_F, type OpRow, type Request, type Ring } from "../state.ts";
+import { SQE_ADDR, SQE_FILE_INDEX, SQE_LEN, SQE_OFF, SQE_OPFLAGS, op, sqeHas64, sqeWord } from "./op.ts";
+
+const { IORING_ASYNC_CANCEL_ANY, IORING_ASYNC_CANCEL_FD, IORING_ASYNC_CANCEL_FD_FIXED, IORING_ASYNC_CANCEL_OP } =
+  IORING_ASYNC_CANCEL;
+/** Every flag of ASYNC_CANCEL. */
+export const CANCEL_FLAGS: number = Object.values(IORING_ASYNC_CANCEL).reduce((all: number, bit) => all | bit, 0);
+
+interface Target {
+  readonly low: number;
+  readonly high: number;
+}
+
+function prepCancel(ring: Ring, req: Request, sqe: number): number {
+  if ((req.flags & REQ_F.BUFFER_SELECT) !== 0) return -EINVAL;
+  if (sqeHas64(ring, sqe, SQE_OFF) || sqeWord(ring, sqe, SQE_FILE_INDEX) !== 0) return -EINVAL;
+  const flags = sqeWord(ring, sqe, SQE_OPFLAGS);
+  if ((flags & ~CANCEL_FLAGS) !== 0) return -EINVAL;
+  const any = (flags & IORING_ASYNC_CANCEL_ANY) !== 0;
+  if (any && (flags & (IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_OP)) !== 0) return -EINVAL;
+  req.opFlags = flags;
+  req.len = sqeWord(ring, sqe, SQE_LEN) & 0xff;
+  const target: Target = { low: sqeWord(ring, sqe, SQE_ADDR), high: sqeWord(ring, sqe, SQE_ADDR + 1) };
+  req.data = target;
+  return 0;
+}
+
+function issueCancel(ring: Ring, req: Request): number {
+  const target = req.data as Target;
+  let res: number | undefined;
+  if ((req.opFlags & IORING_ASYNC_CANCEL_FD) !== 0) {
+    const fixed = (req.flags & REQ_F.FIXED_FILE) !== 0 || (req.opFlags & IORING_ASYNC_CANCEL_FD_FIXED) !== 0;
+    const file = fixed ? fixedFile(ring, req.fd) : normalFile(ring.machine, req.fd);
+    if (file === null) res = -EBADF;
+    else {
+      file.refs++;
+      req.file = file;
+    }
+  }
+  res ??= cancelRequests(ring, {
+    ...target,
+    flags: req.opFlags,
+    file: req.file,
+    opcode: req.len,
+    seq: ++ring.cancelSeq,
+  });
+  if (res < 0) setFail(req);
+  req.res = res;
+  req.cflags = 0;
+  return IOU_COMPLETE;
+}
+
+export const CANCEL_OPS: readonly OpRow[] = [
+  op("IORING_OP_ASYNC_CANCEL", "all flags; a request in a worker is always -EALREADY", prepCancel, issueCancel),
+];

@@ -1,0 +1,96 @@
+// FUTEX_WAIT and FUTEX_WAKE (io_uring/futex.c at v7.2): 32-bit futexes in the machine's memory. Left out: FUTEX_WAITV,
+// futexes of other sizes and NUMA nodes.
+
+import { unqueueFutex } from "../cancel.ts";
+import { queueTaskComplete, setFail } from "../completion.ts";
+import { EAGAIN, EFAULT, EINVAL } from "../errno.ts";
+import { IOU_COMPLETE, IOU_ISSUE_SKIP_COMPLETE, type OpRow, type Request, type Ring } from "../state.ts";
+import {
+  SQE_ADDR,
+  SQE_ADDR3,
+  SQE_FD,
+  SQE_FILE_INDEX,
+  SQE_LEN,
+  SQE_OFF,
+  SQE_OPFLAGS,
+  op,
+  sqeAddress,
+  sqeBufIndex,
+  sqeWord,
+} from "./op.ts";
+
+const FUTEX2_SIZE_MASK = 3;
+const FUTEX2_SIZE_U32 = 2;
+const FUTEX2_VALID_MASK = FUTEX2_SIZE_MASK | 4 | 8 | 128;
+
+interface FutexData {
+  readonly value: number;
+  readonly mask: number;
+}
+
+function prepFutex(ring: Ring, req: Request, sqe: number): number {
+  if (
+    sqeWord(ring, sqe, SQE_LEN) !== 0 ||
+    sqeWord(ring, sqe, SQE_OPFLAGS) !== 0 ||
+    sqeBufIndex(ring, sqe) !== 0 ||
+    sqeWord(ring, sqe, SQE_FILE_INDEX) !== 0
+  ) {
+    return -EINVAL;
+  }
+  const flags = sqeWord(ring, sqe, SQE_FD);
+  if ((flags & ~FUTEX2_VALID_MASK) !== 0 || (flags & FUTEX2_SIZE_MASK) !== FUTEX2_SIZE_U32) return -EINVAL;
+  if ((flags & 8) !== 0 && (flags & 4) === 0) return -EINVAL;
+  if (sqeWord(ring, sqe, SQE_OFF + 1) !== 0 || sqeWord(ring, sqe, SQE_ADDR3 + 1) !== 0) return -EINVAL;
+  req.at = sqeAddress(ring, sqe, SQE_ADDR);
+  const data: FutexData = { value: sqeWord(ring, sqe, SQE_OFF), mask: sqeWord(ring, sqe, SQE_ADDR3) };
+  req.data = data;
+  return 0;
+}
+
+function finish(req: Request, res: number): number {
+  if (res < 0) setFail(req);
+  req.res = res;
+  req.cflags = 0;
+  return IOU_COMPLETE;
+}
+
+/** 0, or why no futex can be at `at`. */
+function checkAddress(ring: Ring, at: number): number {
+  if (at >= 0 && at % 4 !== 0) return -EINVAL;
+  return ring.machine.memory.covers(at, 4) ? 0 : -EFAULT;
+}
+
+function issueWait(ring: Ring, req: Request): number {
+  const { value, mask } = req.data as FutexData;
+  if (mask === 0) return finish(req, -EINVAL);
+  const ret = checkAddress(ring, req.at);
+  if (ret !== 0) return finish(req, ret);
+  const { machine } = ring;
+  if (machine.memory.view.getUint32(req.at, true) !== value) return finish(req, -EAGAIN);
+  const waiters = machine.futexes.get(req.at);
+  if (waiters === undefined) machine.futexes.set(req.at, [req]);
+  else waiters.push(req);
+  ring.futexes.push(req);
+  return IOU_ISSUE_SKIP_COMPLETE;
+}
+
+function issueWake(ring: Ring, req: Request): number {
+  const { value, mask } = req.data as FutexData;
+  if (mask === 0) return finish(req, -EINVAL);
+  const ret = checkAddress(ring, req.at);
+  if (ret !== 0) return finish(req, ret);
+  let woken = 0;
+  for (const waiter of (ring.machine.futexes.get(req.at) ?? []).slice()) {
+    if (woken >= value) break;
+    if (((waiter.data as FutexData).mask & mask) === 0) continue;
+    unqueueFutex(waiter);
+    queueTaskComplete(waiter.ring, waiter, 0);
+    woken++;
+  }
+  return finish(req, woken);
+}
+
+export const FUTEX_OPS: readonly OpRow[] = [
+  op("IORING_OP_FUTEX_WAIT", "32-bit futexes, bit masks", prepFutex, issueWait),
+  op("IORING_OP_FUTEX_WAKE", "32-bit futexes, bit masks", prepFutex, issueWake),
+];
