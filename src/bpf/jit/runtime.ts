@@ -406,18 +406,19 @@ export class RuntimeFunctions implements Runtime {
     });
   }
 
-  /** (reference i64, slot, reg) -> i32; whether a function starts there is seen when it is called. */
+  /** (reference i64, slot, reg) -> i32: the first slot of a function, or a fault. */
   get funcSlot(): number {
     return this.#need("func_slot", [I64, I32, I32], [I32], (code) => {
       const [reference, slot, reg] = [0, 1, 2];
-      code.get(reference);
-      code.i64(32, 0);
-      code.op(OP["i64.shr_u"]);
-      code.op(OP["i32.wrap_i64"]);
-      code.i32(CODE_TAG);
-      code.op(OP["i32.ne"]);
-      code.if();
+      const known = code.block();
+      for (const start of this.#callbacks()) {
+        code.get(reference);
+        code.i64(start, CODE_TAG);
+        code.op(OP["i64.eq"]);
+        code.brIf(known);
+      }
       this.#raise(code, FAULT_HELPER, slot, reg);
+      code.op(OP.unreachable);
       code.end();
       code.get(reference);
       code.op(OP["i32.wrap_i64"]);
