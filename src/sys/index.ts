@@ -7,7 +7,7 @@
 //   const probe = probeIoUring();                             // never throws
 //   using ring = createRing(sys, memory.buffer, place, request);   // place: offsets, sizes from ringsLayout (uring/ring)
 //   ring.submit(n); ring.enter(n, min, flags, timeoutNs); ring.wait(n, timeoutNs); ring.getEvents();
-//   ring.params, ring.base, ring.emulated; ring.registerMemRegion(offset, size); ring.enable(); ring.cancelAll();
+//   ring.params, ring.base, ring.emulated (what the kernel lacks: see ring-setup.ts); ring.registerMemRegion(offset, size); ring.enable(); ring.cancelAll();
 
 export { bpf, close, io_uring_enter, io_uring_register, io_uring_setup, madvise, mmap, munmap } from "./calls.ts";
 export { check, remedyOf, SysError, sysError, type SysErrorCode, type SysErrorFacts } from "./errors.ts";

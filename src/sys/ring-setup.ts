@@ -192,7 +192,9 @@ function refusal(request: SetupRequest, errno: number, why: string): SysError {
 
 function whyRefused(request: SetupRequest, way: Way, version: KernelVersion, errno: number): string {
   if (errno !== -EINVAL) return "";
-  const verdict = checkSetup({ ...request, flags: flagsFor(request, way) }, version);
+  // the flags the kernel was asked for, without the NO_MMAP that only this code added
+  const own = request.flags & IORING_SETUP_NO_MMAP;
+  const verdict = checkSetup({ ...request, flags: flagsFor(request, { ...way, mirrored: true }) | own }, version);
   if (verdict.errno !== 0) return verdict.why;
   const clash = request.flags & NEEDS_OWN_MEMORY;
   if (clash && !isAtLeast(version, OWN_MEMORY_SINCE)) {

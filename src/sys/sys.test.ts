@@ -124,6 +124,7 @@ test.each([
   [["SINGLE_ISSUER", "DEFER_TASKRUN"], [5, 15, 0], /SINGLE_ISSUER needs Linux 6\.0, this is 5\.15\.0/],
   [["CQE_MIXED"], V6_7, /CQE_MIXED needs Linux 6\.18/],
   [["SQ_REWIND"], V7_2, /SQ_REWIND needs NO_SQARRAY/],
+  [["SQPOLL"], V6_1, /SQPOLL needs ring memory of the program/],
   [["SQPOLL"], V6_7, /SQPOLL needs ring memory of the program, in full since Linux 6\.10/],
   [[], V7_2, /says EINVAL/],
 ] as const)("EINVAL for %j is explained", (flags, kernel, message) => {

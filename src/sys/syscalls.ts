@@ -5,7 +5,6 @@ import type { SyscallArch } from "./types.ts";
 
 /** A system call, by name. */
 export type SyscallName =
-  | "read"
   | "close"
   | "mmap"
   | "munmap"
@@ -17,7 +16,6 @@ export type SyscallName =
   | "gettid"
   | "tgkill"
   | "bpf"
-  | "memfd_create"
   | "io_uring_setup"
   | "io_uring_enter"
   | "io_uring_register";
@@ -25,7 +23,6 @@ export type SyscallName =
 /** Number by processor and name. */
 export const SYSCALLS: Readonly<Record<SyscallArch, Readonly<Record<SyscallName, number>>>> = {
   x64: {
-    read: 0,
     close: 3,
     mmap: 9,
     mprotect: 10,
@@ -36,7 +33,6 @@ export const SYSCALLS: Readonly<Record<SyscallArch, Readonly<Record<SyscallName,
     getpid: 39,
     gettid: 186,
     tgkill: 234,
-    memfd_create: 319,
     bpf: 321,
     io_uring_setup: 425,
     io_uring_enter: 426,
@@ -44,7 +40,6 @@ export const SYSCALLS: Readonly<Record<SyscallArch, Readonly<Record<SyscallName,
   },
   arm64: {
     close: 57,
-    read: 63,
     tgkill: 131,
     rt_sigaction: 134,
     rt_sigprocmask: 135,
@@ -54,7 +49,6 @@ export const SYSCALLS: Readonly<Record<SyscallArch, Readonly<Record<SyscallName,
     mmap: 222,
     mprotect: 226,
     madvise: 233,
-    memfd_create: 279,
     bpf: 280,
     io_uring_setup: 425,
     io_uring_enter: 426,
