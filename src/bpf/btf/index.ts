@@ -10,11 +10,13 @@ export {
 } from "./builder.ts";
 export { typesCompatible } from "./core-compat.ts";
 export { CORE_KINDS, type CoreKind } from "./core-spec.ts";
+export { concatTypes, dedup, type Deduplicated } from "./dedup.ts";
 export { dumpC, type DumpCOptions } from "./dump-c.ts";
 export { dumpRaw, dumpRawType } from "./dump-raw.ts";
 export { BtfError, type BtfErrorCode } from "./errors.ts";
 export { parseBtfExt, type BtfExt, type CoreRelo, type FuncInfoRecord, type LineInfoRecord } from "./ext-info.ts";
 export { formatDeclaration, formatType } from "./format.ts";
+export { referredIds, remapType } from "./remap.ts";
 export { CORE_POISON, patchCore, resolveCoreRelo, type CoreCandidate, type CoreResult } from "./relo-core.ts";
 export { essentialName } from "./strings.ts";
 export type {
