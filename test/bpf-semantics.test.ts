@@ -157,7 +157,8 @@ describe.each(ENGINES)("%s", (_engine, load) => {
       const want = referenceAtomic(row, BigInt.asUintN(row.width, BEFORE), regs, dst, src);
       const above = (BEFORE >> BigInt(row.width)) << BigInt(row.width);
       const got = Array.from({ length: 11 }, (_, i) => memory.view.getBigUint64(out + n * 96 + i * 8, true));
-      expect([dst, src, ...got]).toEqual([dst, src, ...want.regs.slice(0, 10), above | want.memory]);
+      const wanted = [...want.regs.slice(0, 10), above | want.memory];
+      if (got.some((word, i) => word !== wanted[i])) expect([dst, src, ...got]).toEqual([dst, src, ...wanted]);
     }
   });
 });
@@ -194,6 +195,17 @@ function trialsOf(row: OpRow, cell: number): Trial[] {
   return trials;
 }
 
+const assembled = new Map<string, Insn[]>();
+
+/** asm() of lines most of which come again and again. */
+function lines(texts: readonly string[]): Insn[] {
+  return texts.flatMap((text) => {
+    const known = assembled.get(text) ?? asm(text);
+    assembled.set(text, known);
+    return known;
+  });
+}
+
 /** Sets memory and registers, does the atomic, and stores r0..r9 and the memory at `out`. */
 function trialInsns(row: OpRow, { dst, src, regs, off }: Trial, cell: number, out: number): Insn[] {
   const onStack = off < 0;
@@ -201,7 +213,7 @@ function trialInsns(row: OpRow, { dst, src, regs, off }: Trial, cell: number, ou
   const place = onStack ? "(r10 -16)" : "(r1 +0)";
   // The registers go to the stack first: any of them may be needed to hold the address of the results.
   const spilled = regs.map((_, i) => `*(u64 *)(r10 ${-32 - i * 8}) = r${i}`);
-  const copied = regs.map((_, i) => `r3 = *(u64 *)(r10 ${-32 - i * 8})\n*(u64 *)(r2 +${i * 8}) = r3`);
+  const copied = regs.flatMap((_, i) => [`r3 = *(u64 *)(r10 ${-32 - i * 8})`, `*(u64 *)(r2 +${i * 8}) = r3`]);
   const before = [
     wide(1, cell),
     wide(2, BEFORE),
@@ -209,5 +221,5 @@ function trialInsns(row: OpRow, { dst, src, regs, off }: Trial, cell: number, ou
     ...regs.map((constant, i) => wide(i, constant)),
   ];
   const after = [...spilled, wide(1, cell), wide(2, out), ...copied, `r3 = *(u64 *)${place}`, `*(u64 *)(r2 +80) = r3`];
-  return [...asm(before.join("\n")), insnOf(row, { dst_reg: dst, src_reg: src, off }), ...asm(after.join("\n"))];
+  return [...lines(before), insnOf(row, { dst_reg: dst, src_reg: src, off }), ...lines(after)];
 }

@@ -249,9 +249,9 @@ class InterpreterMachine implements Machine, VmHost {
         result = call(this, ...params.map((kind, index) => this.#argument(kind, 2 + index * 2)));
     }
     const { regs } = this;
-    if (typeof result === "bigint") fromBigInt(regs, 0, result);
+    if (func.result === "i64") fromBigInt(regs, 0, BigInt(result ?? 0));
     else {
-      regs[0] = result ?? 0;
+      regs[0] = func.result === "void" ? 0 : Number(result);
       regs[1] = func.result === "i32" ? regs[0] >> 31 : 0;
     }
     this.#forgetStale();
@@ -261,14 +261,15 @@ class InterpreterMachine implements Machine, VmHost {
     this.#fault({ kind: "memory", insn: this.pc, address, detail: this.memory.describe(address, 1, false) });
   }
 
-  #memoryFault(insn: number, address: bigint, size: number, write: boolean): never {
+  #memoryFault(insn: number, unwrapped: bigint, size: number, write: boolean): never {
+    const address = BigInt.asUintN(64, unwrapped);
     const { start } = this.image.stack;
     const low = this.image.stack.end - (this.#depth + 1) * MAX_BPF_STACK;
     const below = address >= BigInt(start) && address < BigInt(low);
     const detail = below
       ? `${low - Number(address)} bytes below the stack of this frame`
       : this.memory.describe(address, size, write);
-    this.#fault({ kind: "memory", insn, address: BigInt.asUintN(64, address), size, write, detail });
+    this.#fault({ kind: "memory", insn, address, size, write, detail });
   }
 
   /** 1: inside the frames in use of the stack, -1: elsewhere on the stack, 0: not on the stack. */
