@@ -3,16 +3,30 @@
 import type { LoopstepError } from "../base/index.ts";
 import { EXIT } from "./exit-status.ts";
 
-/** Codes that mean "this machine cannot": status 4. */
-const UNSUPPORTED =
-  /^(ENGINE_UNAVAILABLE|FLAG_UNSUPPORTED|FEATURE_UNSUPPORTED|SETUP_|SYS_(NO_KOFFI|EPERM|ENOSYS|PLATFORM))/;
-const REJECTED = /^VERIFIER_/;
-const USAGE = /^(USAGE_|GLOBAL_|VALUE_|ATTACH_(WHICH|UNKNOWN)_OPS)/;
+/** The command line asked for something that is not there, or cannot be: status 2. */
+const USAGE: ReadonlySet<string> = new Set([
+  "OBJECT_NAME",
+  "OBJECT_STRUCT_OPS_CHOICE",
+  "OBJECT_VALUE",
+  "BTF_RANGE",
+  "BTF_VALUE",
+  "URING_SETUP_FLAG",
+]);
+
+/** This machine cannot: status 4. */
+const UNSUPPORTED: ReadonlySet<string> = new Set([
+  "ENGINE_UNAVAILABLE",
+  "FLAG_UNSUPPORTED",
+  "FEATURE_UNSUPPORTED",
+  "SYS_NO_FFI",
+  "SYS_PLATFORM",
+  "SYS_EPERM",
+  "SYS_ENOSYS",
+]);
 
 /** The exit status for `error`. */
 export function statusOf({ code }: LoopstepError): number {
-  if (UNSUPPORTED.test(code)) return EXIT.unsupported;
-  if (REJECTED.test(code)) return EXIT.rejected;
-  if (USAGE.test(code)) return EXIT.usage;
-  return EXIT.failed;
+  if (code.startsWith("USAGE_") || USAGE.has(code)) return EXIT.usage;
+  if (code.startsWith("VERIFIER_")) return EXIT.rejected;
+  return UNSUPPORTED.has(code) ? EXIT.unsupported : EXIT.failed;
 }

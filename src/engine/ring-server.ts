@@ -23,6 +23,8 @@ export function serve(make: (context: ServerContext, data: Record<string, unknow
     Atomics.notify(control, CONTROL.answers);
   };
   const handlers = make({ control, printk: (printk) => answer({ printk }) }, data);
+  Atomics.store(control, CONTROL.ready, 1);
+  Atomics.notify(control, CONTROL.ready);
   port.on("message", ({ id, name, args }: Request) => {
     try {
       answer({ id, value: (handlers[name] as (args: unknown) => unknown)(args) });

@@ -13,13 +13,15 @@ export const CONTROL = {
   abort: 1,
   /** Steps of the current run, for progress; low 32 bits. */
   steps: 2,
-  /** Non-zero while a run is on. */
-  running: 3,
+  /** Non-zero: the ops are gone. Seen at the next iteration only, and wakes nobody: as in the kernel. */
+  ejected: 3,
+  /** Non-zero once the thread takes requests. */
+  ready: 4,
   words: 8,
 } as const;
 
 /** Why a run is ended from outside. */
-export const ABORT = { no: 0, signal: 1, timeout: 2, eject: 3 } as const;
+export const ABORT = { no: 0, signal: 1, timeout: 2 } as const;
 
 /** What the worker answers; an error crosses as its facts. */
 export type Answer =
@@ -57,6 +59,9 @@ export interface Deadline {
 
 /** A thread that was told to end its run is given this long before it is ended itself. */
 export const GRACE_MS = 400;
+
+/** Time a thread has to start, on a machine that is busy with other things. */
+const START_MS = 30_000;
 
 /** The caller's side of one ring's thread. */
 export class RingThread implements Disposable {
@@ -106,6 +111,7 @@ export class RingThread implements Disposable {
    * does not answer within the grace that follows is ended, and THREAD_STUCK thrown.
    */
   callSync(name: string, args?: unknown, deadline?: Deadline): unknown {
+    this.#awaitReady();
     const id = this.#post(name, args);
     let until = deadline ? performance.now() + deadline.ms : Number.POSITIVE_INFINITY;
     let expired = false;
@@ -148,6 +154,16 @@ export class RingThread implements Disposable {
     this.#ended = true;
     this.#port.close();
     void this.#worker.terminate();
+  }
+
+  /** A thread that cannot start never answers, and a blocked caller would never hear why. */
+  #awaitReady(): void {
+    if (Atomics.wait(this.control, CONTROL.ready, 0, START_MS) !== "timed-out") return;
+    void this.terminate();
+    throw new ThreadError({
+      code: "THREAD_STUCK",
+      message: `the ring's thread did not start within ${START_MS / 1000} seconds`,
+    });
   }
 
   #post(name: string, args: unknown): number {

@@ -39,9 +39,6 @@ const EAGAIN = 11;
 const { IORING_SQ_CQ_OVERFLOW, IORING_SQ_TASKRUN } = IORING_SQ;
 const WORK_PENDING = IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN;
 
-/** Steps between two looks at the progress counter. */
-const PROGRESS_EVERY = 0xfff;
-
 /** Where the program finds its arguments: the address of the u64[2] context, and cq_wait_idx as it lies in memory. */
 export interface StepArgs {
   readonly ctx: number;
@@ -61,23 +58,19 @@ export function drive(
   let steps = 0;
   // zeroed once per enter, not per iteration: what the program wrote stays for its later steps
   cq_wait_idx[0] = 0;
-  try {
-    for (;;) {
-      if (steps === maxSteps) return { result: -EINTR, steps, ended: "steps" };
-      steps++;
-      const verdict = program.run(ctx);
-      if (verdict === IOU_LOOP.IOU_LOOP_STOP) return { result: 0, steps };
-      if (verdict !== IOU_LOOP.IOU_LOOP_CONTINUE) return { result: -EINVAL, steps };
-      if ((steps & PROGRESS_EVERY) === 0) Atomics.store(control, CONTROL.steps, steps | 0);
+  for (;;) {
+    if (Atomics.load(control, CONTROL.ejected) !== 0) return { result: -EFAULT, steps, ended: "eject" };
+    if (steps === maxSteps) return { result: -EINTR, steps, ended: "steps" };
+    // plainly stored, for whoever looks on and for faults: the order does not matter
+    control[CONTROL.steps] = ++steps;
+    const verdict = program.run(ctx);
+    if (verdict === IOU_LOOP.IOU_LOOP_STOP) return { result: 0, steps };
+    if (verdict !== IOU_LOOP.IOU_LOOP_CONTINUE) return { result: -EINVAL, steps };
 
-      const error = waitOnce(ring, cq_wait_idx[0]!, control);
-      const abort = Atomics.load(control, CONTROL.abort);
-      if (abort !== ABORT.no) return endedBy(abort, steps);
-      if (error < 0) return { result: error, steps };
-    }
-  } finally {
-    // also after a fault, so that it can be said in which step
-    Atomics.store(control, CONTROL.steps, steps | 0);
+    const error = waitOnce(ring, cq_wait_idx[0]!, control);
+    const abort = Atomics.load(control, CONTROL.abort);
+    if (abort !== ABORT.no) return endedBy(abort, steps);
+    if (error < 0) return { result: error, steps };
   }
 }
 
@@ -102,7 +95,8 @@ function waitOnce(ring: DrivenRing, target: number, control: Int32Array): number
 /** -EINTR here is a signal of the process that is none of the loop's; -EAGAIN passes with the next iteration. */
 const settle = (result: number): number => (result >= 0 || result === -EINTR || result === -EAGAIN ? 0 : result);
 
-function endedBy(abort: number, steps: number): DriveResult {
-  if (abort === ABORT.eject) return { result: -EFAULT, steps, ended: "eject" };
-  return { result: -EINTR, steps, ended: abort === ABORT.timeout ? "timeout" : "signal" };
-}
+const endedBy = (abort: number, steps: number): DriveResult => ({
+  result: -EINTR,
+  steps,
+  ended: abort === ABORT.timeout ? "timeout" : "signal",
+});

@@ -57,6 +57,11 @@ class RingWorker {
     this.#ring = ring;
     this.#disabled = (flags & IORING_SETUP_R_DISABLED) !== 0;
     const params = { ...ring.params, flags: request.flags };
+    // as liburing does: entry i of an SQ array stands for slot i until a program says otherwise
+    if (params.sq_off.array !== 0) {
+      const array = new Uint32Array(this.#memory.memory.buffer, place.rings + params.sq_off.array, params.sq_entries);
+      array.forEach((_, i) => (array[i] = i));
+    }
     const notes = [...ring.emulated];
     if (mem) {
       const { registered, why } = ring.registerMemRegion(mem.address, mem.size);

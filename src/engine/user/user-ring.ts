@@ -128,7 +128,7 @@ export class UserRing implements Ring {
   /** Takes the program away; a run that is on ends with -EFAULT at its next iteration, and is not woken. */
   detach(): void {
     this.#image = undefined;
-    if (this.#running) Atomics.compareExchange(this.#thread.control, CONTROL.abort, ABORT.no, ABORT.eject);
+    if (this.#running) Atomics.store(this.#thread.control, CONTROL.ejected, 1);
     else if (!this.#closed) this.#ask("detach");
   }
 
@@ -204,6 +204,7 @@ export class UserRing implements Ring {
       });
     const { control } = this.#thread;
     Atomics.store(control, CONTROL.abort, ABORT.no);
+    Atomics.store(control, CONTROL.ejected, 0);
     Atomics.store(control, CONTROL.steps, 0);
     this.#running = true;
     return this.#image;

@@ -1,0 +1,62 @@
+// Every engine against one list of cases. An engine that cannot be opened here is skipped with the reason, and the skip is
+// itself checked: it must be for a reason the machine gives, not for a defect.
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openEngine } from "../src/engine/index.ts";
+import { openKernelEngine } from "../src/engine/kernel/index.ts";
+import { UnsupportedError, type Engine, type EngineName, type EngineOptions } from "../src/loop/index.ts";
+import { probeIoUring } from "../src/sys/index.ts";
+import { ENGINE_CASES } from "./engine-cases.ts";
+
+interface Variant {
+  readonly engine: EngineName;
+  readonly options: EngineOptions;
+  /** Why this machine cannot, or undefined. */
+  readonly missing: () => string | undefined;
+}
+
+const noRing = (): string | undefined => {
+  const probe = probeIoUring();
+  return probe.available ? undefined : probe.why;
+};
+
+const noLoops = (): string | undefined => {
+  try {
+    openKernelEngine()[Symbol.dispose]();
+    return undefined;
+  } catch (error) {
+    if (error instanceof UnsupportedError) return error.message;
+    throw error;
+  }
+};
+
+const VARIANTS: readonly Variant[] = [
+  { engine: "user", options: { interpret: true }, missing: noRing },
+  { engine: "kernel", options: {}, missing: noLoops },
+];
+
+for (const { engine: name, options, missing } of VARIANTS) {
+  const reason = missing();
+  const title = `engine ${name} ${JSON.stringify(options)}`;
+  if (reason !== undefined) {
+    describe(`${title} is not available: ${reason}`, () => {
+      it("says so itself", async () => {
+        await expect(openEngine(name, options)).rejects.toBeInstanceOf(UnsupportedError);
+      });
+      for (const { name: title } of ENGINE_CASES) it.skip(title, () => {});
+    });
+    continue;
+  }
+  describe(title, () => {
+    let engine: Engine;
+    beforeAll(async () => {
+      engine = await openEngine(name, options);
+    });
+    afterAll(() => engine[Symbol.dispose]());
+    for (const { name: title, not, run } of ENGINE_CASES) {
+      const why = not?.[name];
+      if (why === undefined) it(title, () => run(engine));
+      else it.skip(`${title} (${why})`, () => {});
+    }
+  });
+}
