@@ -28,8 +28,6 @@ function reservedName(row: OpRow): string {
     case "ja":
     case "gotox":
       return "BPF_JA";
-    case "may_goto":
-      return "BPF_JMP";
     case "neg":
       return "BPF_NEG";
     case "mov":
@@ -67,12 +65,13 @@ function checkFields(insn: Insn, options: ValidateOptions): string | undefined {
       return `BPF_ATOMIC uses invalid atomic opcode ${(insn.imm >>> 0).toString(16).padStart(2, "0")}`;
     return `${reservedName(mode)} uses reserved fields`;
   }
+  if (row.zero.some((field) => insn[field] !== 0)) {
+    if (row.op === "ld_imm64") return "BPF_LD_IMM64 uses reserved fields";
+    return row.op === "may_goto" ? `invalid may_goto imm ${insn.imm}` : `${reservedName(row)} uses reserved fields`;
+  }
   for (const field of ["dst_reg", "src_reg"] as const) {
     const pseudo = row.when?.[0] === field;
     if (!pseudo && insn[field] >= C.MAX_BPF_REG) return `R${insn[field]} is invalid`;
-  }
-  if (row.zero.some((field) => insn[field] !== 0)) {
-    return row.op === "ld_imm64" ? "invalid bpf_ld_imm64 insn" : `${reservedName(row)} uses reserved fields`;
   }
   if (row.op === "addr_space_cast" && insn.imm !== 1 && insn.imm !== 0x10000)
     return "addr_space_cast insn can only convert between address space 1 and 0";
