@@ -34,3 +34,4 @@ export {
 } from "./constants.ts";
 export { ElfError, type ElfErrorCode } from "./errors.ts";
 export { readElf, type ElfFile, type ElfRel, type ElfSection, type ElfSymbol } from "./read.ts";
+export { writeElf, type ElfInit, type ElfRelInit, type ElfSectionInit, type ElfSymbolInit } from "./write.ts";
