@@ -14,6 +14,7 @@ export { concatTypes, dedup, type Deduplicated } from "./dedup.ts";
 export { dumpC, type DumpCOptions } from "./dump-c.ts";
 export { dumpRaw, dumpRawType } from "./dump-raw.ts";
 export { BtfError, type BtfErrorCode } from "./errors.ts";
+export { emitBtfWithExt } from "./ext-emit.ts";
 export { parseBtfExt, type BtfExt, type CoreRelo, type FuncInfoRecord, type LineInfoRecord } from "./ext-info.ts";
 export { formatDeclaration, formatType } from "./format.ts";
 export { referredIds, remapType } from "./remap.ts";
