@@ -5,7 +5,7 @@ export { FaultInjector, type FaultMatch, type FaultPlan, type FaultRule, type Ra
 export { DEFAULT_COSTS, SimKernel, type SimOptions } from "./kernel.ts";
 export { SIM_BASE, SIM_PAGE, SimMemory } from "./memory.ts";
 export { isSimulated, SIM_OPTABLE } from "./ops/optable.ts";
-export type { LoopLimits } from "./run-loop.ts";
+export { LoopRun, type LoopLimits } from "./run-loop.ts";
 export {
   OpenFile,
   WorldFile,
@@ -15,6 +15,7 @@ export {
   type LoopParams,
   type LoopStep,
   type Machine,
+  type Network,
   type OpRow,
   type Place,
   type Ring,

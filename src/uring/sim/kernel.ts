@@ -4,14 +4,15 @@
 
 import { IORING_ENTER, IORING_OFF, IORING_SETUP } from "../abi/index.ts";
 import { Clock, REALTIME_OFFSET_SEC } from "./clock.ts";
-import { EBADF, EBADFD, EINVAL, EMFILE, ENOMEM, EOPNOTSUPP } from "./errno.ts";
+import { EBADF, EBADFD, EINTR, EINVAL, EMFILE, ENOMEM, EOPNOTSUPP } from "./errno.ts";
+import { SimError } from "./errors.ts";
 import { FaultInjector, type FaultPlan } from "./faults.ts";
 import { closeFd, installFile, normalFile, putFile } from "./fd-table.ts";
 import { SIM_BASE, SimMemory, UNMAPPED } from "./memory.ts";
 import { SIM_OPTABLE } from "./ops/optable.ts";
 import { RingFile } from "./ring-file.ts";
 import { registerRing } from "./register.ts";
-import { attachLoop, detachLoop, getRegion, runLoop, type LoopLimits } from "./run-loop.ts";
+import { LoopRun, attachLoop, detachLoop, getRegion, type LoopLimits } from "./run-loop.ts";
 import { createRing, isDisabled } from "./setup.ts";
 import { raiseSignal } from "./sleep.ts";
 import type { Costs, LoopStep, Machine, Network, OpenFile, Ring, World } from "./state.ts";
@@ -135,6 +136,38 @@ export class SimKernel {
     size = 0,
     limits?: LoopLimits,
   ): number {
+    const file = this.#beginEnter(fd, toSubmit, minComplete, flags);
+    if (typeof file === "number") return file;
+    const { ring } = file;
+    if (ring.loopStep !== null) {
+      const run = new LoopRun(ring, (result) => this.#endEnter(file, result));
+      const maxSteps = limits?.maxSteps ?? Infinity;
+      const res = run.advance(maxSteps);
+      if (res !== undefined) return res;
+      run.end();
+      throw new SimError("SIM_STEPS", {
+        message: "the loop did not stop",
+        found: `${maxSteps} steps`,
+        where: `ring ${ring.number}, ${this.now} ns`,
+      });
+    }
+    let res = -EINTR;
+    try {
+      res = this.#enterPlain(ring, toSubmit >>> 0, minComplete >>> 0, flags, arg, size);
+    } finally {
+      this.#endEnter(file, res);
+    }
+    return res;
+  }
+
+  /** As enter() on a ring with a loop, but to be driven step by step; a negative errno when it cannot be entered. */
+  startLoop(fd: number): LoopRun | number {
+    const file = this.#beginEnter(fd, 0, 0, IORING_ENTER_GETEVENTS);
+    return typeof file === "number" ? file : new LoopRun(file.ring, (result) => this.#endEnter(file, result));
+  }
+
+  /** The checks of io_uring_enter; the ring's file, held. */
+  #beginEnter(fd: number, toSubmit: number, min: number, flags: number): RingFile | number {
     const { machine } = this;
     if ((flags & ~ENTER_FLAGS) !== 0) return -EINVAL;
     let file: OpenFile | null;
@@ -146,28 +179,28 @@ export class SimKernel {
     if (!(file instanceof RingFile)) return -EOPNOTSUPP;
     const { ring } = file;
     if (isDisabled(ring)) return -EBADFD;
-    machine.trace?.({ t: this.now, ring: ring.number, ev: "enter", submit: toSubmit, min: minComplete, flags });
+    machine.trace?.({ t: this.now, ring: ring.number, ev: "enter", submit: toSubmit, min, flags });
     file.refs++;
     machine.clock.advance(machine.costs.enter);
-    let ret: number;
-    try {
-      ret =
-        ring.loopStep === null
-          ? this.#enterPlain(ring, toSubmit >>> 0, minComplete >>> 0, flags, arg, size)
-          : runLoop(ring, limits);
-      // On the way back to the process, task work is run and signals are delivered.
-      runTaskWork(machine);
-    } finally {
-      machine.signalPending = false;
-      putFile(machine, file);
-    }
-    machine.trace?.({ t: this.now, ring: ring.number, ev: "leave", res: ret });
-    return ret;
+    return file;
+  }
+
+  /** On the way back to the process task work is run and signals are delivered. */
+  #endEnter(file: RingFile, res: number): void {
+    const { machine } = this;
+    if (!file.ring.closed) runTaskWork(machine);
+    machine.signalPending = false;
+    machine.trace?.({ t: this.now, ring: file.ring.number, ev: "leave", res });
+    putFile(machine, file);
   }
 
   #enterPlain(ring: Ring, toSubmit: number, min: number, flags: number, arg: number | bigint, size: number): number {
     let ret = 0;
-    if (toSubmit > 0) {
+    if ((ring.flags & IORING_SETUP.IORING_SETUP_SQPOLL) !== 0) {
+      // There is no poll thread here: what it would have taken is taken now.
+      submitSqes(ring, ring.sqEntries);
+      ret = toSubmit;
+    } else if (toSubmit > 0) {
       ret = submitSqes(ring, toSubmit);
       if (ret !== toSubmit) return ret;
       if ((flags & IORING_ENTER_GETEVENTS) !== 0 && ring.deferTaskrun) runLocalWorkLocked(ring, min);

@@ -31,38 +31,64 @@ export function detachLoop(ring: Ring): void {
 export interface LoopLimits {
   /** Throws SimError SIM_STEPS after so many steps. */
   readonly maxSteps?: number;
-  /** Called after each step, with its number. */
-  readonly onStep?: (step: number, result: number) => void;
 }
 
-/** io_run_loop(): what io_uring_enter returns for a ring with a loop. */
-export function runLoop(ring: Ring, limits: LoopLimits = {}): number {
-  const { machine } = ring;
-  const params: LoopParams = { cq_wait_idx: 0 };
-  const maxSteps = limits.maxSteps ?? Infinity;
-  for (let step = 1; ; step++) {
-    if (ring.loopStep === null) return -EFAULT;
-    if (step > maxSteps) {
-      throw new SimError("SIM_STEPS", {
-        message: "the loop did not stop",
-        found: `${maxSteps} steps`,
-        where: `ring ${ring.number}, ${machine.clock.now} ns`,
-      });
+/** One run of a loop (io_run_loop()), which can be left and taken up again between two steps. */
+export class LoopRun {
+  readonly ring: Ring;
+  /** Calls of loop_step so far. */
+  steps = 0;
+  /** What io_uring_enter returned, once it did. */
+  result: number | undefined;
+  readonly #params: LoopParams = { cq_wait_idx: 0 };
+  readonly #onEnd: (result: number) => void;
+
+  constructor(ring: Ring, onEnd: (result: number) => void) {
+    this.ring = ring;
+    this.#onEnd = onEnd;
+  }
+
+  /**
+   * Goes on for at most `steps` steps: the result, or undefined when the loop has not ended. What a step throws ends the
+   * run with -EFAULT and passes through; so does SimError SIM_HANG, with -EINTR.
+   */
+  advance(steps: number): number | undefined {
+    const last = this.steps + steps;
+    try {
+      while (this.result === undefined && this.steps < last) this.#iterate();
+    } catch (error) {
+      this.end(error instanceof SimError ? -EINTR : -EFAULT);
+      throw error;
     }
+    return this.result;
+  }
+
+  /** Ends the run from outside, as a signal would. */
+  end(result: number = -EINTR): void {
+    if (this.result !== undefined) return;
+    this.result = result;
+    this.#onEnd(result);
+  }
+
+  #iterate(): void {
+    const { ring } = this;
+    const { machine } = ring;
+    const params = this.#params;
+    if (ring.loopStep === null) return this.end(-EFAULT);
     machine.clock.advance(machine.costs.step);
+    this.steps++;
     const res = ring.loopStep(ring, params);
     if (machine.trace !== null) {
       const wait_idx = params.cq_wait_idx >>> 0;
-      machine.trace({ t: machine.clock.now, ring: ring.number, ev: "step", n: step, res, wait_idx });
+      machine.trace({ t: machine.clock.now, ring: ring.number, ev: "step", n: this.steps, res, wait_idx });
     }
-    limits.onStep?.(step, res);
-    if (res === IOU_LOOP.IOU_LOOP_STOP) return 0;
-    if (res !== IOU_LOOP.IOU_LOOP_CONTINUE) return -EINVAL;
+    if (res === IOU_LOOP.IOU_LOOP_STOP) return this.end(0);
+    if (res !== IOU_LOOP.IOU_LOOP_CONTINUE) return this.end(-EINVAL);
     const difference = (params.cq_wait_idx - ringWord(ring, CQ_TAIL)) | 0;
     const nrWait = difference > 0 ? difference : 0;
     if (nrWait > 0) loopWait(ring, nrWait, params.cq_wait_idx);
     if (taskWorkPending(machine)) runTaskWork(machine);
-    if (machine.signalPending) return -EINTR;
+    if (machine.signalPending) return this.end(-EINTR);
     runLocalWorkLocked(ring, nrWait);
     if (ring.overflowPending) flushOverflow(ring);
   }

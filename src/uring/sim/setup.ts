@@ -1,13 +1,14 @@
 // io_uring_setup(2): checks, layout, memory of the ring (io_uring_create and io_allocate_scq_urings at v7.2). The rules of
-// the flags are src/uring/abi's, the arithmetic is src/uring/ring's. SQPOLL is refused: there is no second thread here.
+// the flags are src/uring/abi's, the arithmetic is src/uring/ring's. A ring with SQPOLL has no
+// thread: io_uring_enter does what it would have done.
 
 import { IORING_SETUP, checkSetup, io_uring_params, type KernelVersion } from "../abi/index.ts";
 import { ringsLayout } from "../ring/index.ts";
-import { EFAULT, EINVAL, ENOMEM, EOPNOTSUPP } from "./errno.ts";
+import { EFAULT, EINVAL, ENOMEM } from "./errno.ts";
 import { SIM_PAGE } from "./memory.ts";
 import { Ring, type Machine, type Region } from "./state.ts";
 
-const { IORING_SETUP_NO_MMAP, IORING_SETUP_NO_SQARRAY, IORING_SETUP_R_DISABLED, IORING_SETUP_SQPOLL } = IORING_SETUP;
+const { IORING_SETUP_NO_MMAP, IORING_SETUP_NO_SQARRAY, IORING_SETUP_R_DISABLED } = IORING_SETUP;
 
 const { fields } = io_uring_params;
 const WQ_FD_END = 28;
@@ -27,7 +28,6 @@ export function createRing(machine: Machine, entries: number, params: number, nu
   const request = { entries, flags, cq_entries };
   const { errno } = checkSetup(request, SIM_KERNEL_VERSION);
   if (errno !== 0) return errno;
-  if ((flags & IORING_SETUP_SQPOLL) !== 0) return -EOPNOTSUPP;
 
   const layout = ringsLayout(request);
   const user = (flags & IORING_SETUP_NO_MMAP) !== 0;

@@ -1,0 +1,125 @@
+// The `sim` engine: the loop runs in this thread, BPF in a VM, on a simulated io_uring in the same memory. Virtual time,
+// one seed, faults on demand. Without node:* and FFI: it runs in a browser as it is; a world of real files is handed in.
+
+import type { Btf } from "../../bpf/btf/index.ts";
+import type { BpfObject } from "../../bpf/object/index.ts";
+import { VmMemory } from "../../bpf/vm/index.ts";
+import {
+  loopTargetBtf,
+  UnsupportedError,
+  type Engine,
+  type EngineOptions,
+  type IoBuffer,
+  type LoadedObject,
+  type Ring,
+  type RingOptions,
+} from "../../loop/index.ts";
+import { O } from "../../uring/abi/index.ts";
+import {
+  MemoryWorld,
+  SIM_BASE,
+  SimKernel,
+  type Costs,
+  type FaultPlan,
+  type Network,
+  type TraceSink,
+  type World,
+} from "../../uring/sim/index.ts";
+import { SimObject, type RunMode } from "./sim-object.ts";
+import { SimRing } from "./sim-ring.ts";
+
+const PAGE = 4096;
+const MAX_MEMORY = 1 << 30;
+
+/** Options of this engine beyond those of all. */
+export interface SimEngineOptions extends EngineOptions {
+  /** Files. Default: an empty MemoryWorld. */
+  readonly world?: World;
+  readonly faults?: FaultPlan;
+  readonly trace?: TraceSink;
+  readonly costs?: Partial<Costs>;
+  readonly network?: Partial<Network>;
+  /** Largest memory, bytes. Default 1 GiB, reserved rather than used. */
+  readonly maxMemory?: number;
+}
+
+/** Opens the engine; it can always be had. */
+export function openSimEngine(options: SimEngineOptions = {}): SimEngine {
+  return new SimEngine(options);
+}
+
+/** The engine, with its machine for those who want to look inside. */
+export class SimEngine implements Engine {
+  readonly name = "sim";
+  readonly why: string;
+  readonly target: Btf = loopTargetBtf();
+  readonly kernel: SimKernel;
+  readonly #memory: VmMemory;
+  readonly #mode: RunMode;
+  readonly #rings = new Set<SimRing>();
+  readonly #objects = new Set<SimObject>();
+
+  constructor(options: SimEngineOptions) {
+    const { interpret = false, verify = true, seed = 1, onPrintk = () => {}, world, maxMemory = MAX_MEMORY } = options;
+    this.#memory = VmMemory.create({ maximum: maxMemory });
+    const { buffer } = this.#memory.memory;
+    const { faults, trace, costs, network } = options;
+    this.kernel = new SimKernel({
+      memory: buffer,
+      kernelFloor: buffer.byteLength,
+      world: world ?? new MemoryWorld(),
+      seed,
+      ...(faults === undefined ? {} : { faults }),
+      ...(trace === undefined ? {} : { trace }),
+      ...(costs === undefined ? {} : { costs }),
+      ...(network === undefined ? {} : { network }),
+    });
+    const ktimeNs = (): bigint => BigInt(Math.floor(this.kernel.now));
+    this.#mode = { interpret, checked: !verify, seed, ktimeNs, printk: onPrintk };
+    const files = world === undefined ? "files in memory" : "files of the given world";
+    this.why = `a simulated io_uring: virtual time, seed ${seed}, ${files}`;
+  }
+
+  createRing(options: RingOptions): Ring {
+    const ring = new SimRing(this.kernel, this.#memory, options);
+    this.#rings.add(ring);
+    return ring;
+  }
+
+  load(object: BpfObject): Promise<LoadedObject> {
+    const loaded = new SimObject(object, this.#memory, this.#mode);
+    this.#objects.add(loaded);
+    return Promise.resolve(loaded);
+  }
+
+  openFile(path: string, mode: "read" | "create"): number {
+    const flags = mode === "read" ? O.O_RDONLY : O.O_RDWR | O.O_CREAT | O.O_TRUNC;
+    const fd = this.kernel.open(path, flags, 0o666);
+    if (fd < 0) {
+      throw new UnsupportedError("FEATURE_UNSUPPORTED", {
+        where: path,
+        message: "the file cannot be opened in the simulated world",
+        found: `errno ${-fd}`,
+        remedy: "Check the path, or hand in a world that has the file.",
+      });
+    }
+    return fd;
+  }
+
+  closeFile(fd: number): void {
+    this.kernel.close(fd);
+  }
+
+  buffer(bytes: number): IoBuffer {
+    const memory = this.#memory;
+    const start = memory.allocate("I/O buffer", bytes, { align: PAGE, visible: false });
+    this.kernel.memory.refresh(memory.memory.buffer);
+    const view = memory.u8.subarray(start, start + bytes);
+    return { address: BigInt(SIM_BASE + start), bytes: view, [Symbol.dispose]() {} };
+  }
+
+  [Symbol.dispose](): void {
+    for (const loaded of this.#objects) loaded[Symbol.dispose]();
+    for (const ring of this.#rings) ring[Symbol.dispose]();
+  }
+}

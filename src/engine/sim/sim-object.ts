@@ -1,0 +1,153 @@
+// An object loaded into the `sim` engine: its maps lie in the engine's memory, its programs are compiled to WebAssembly or
+// interpreted.
+
+import type { BtfValue } from "../../bpf/btf/index.ts";
+import { compile, instantiate } from "../../bpf/jit/index.ts";
+import { Globals, type BpfObject, type ResolvedStructOps } from "../../bpf/object/index.ts";
+import {
+  buildImage,
+  createMaps,
+  Interpreter,
+  openMap,
+  type Callee,
+  type Executable,
+  type MapImage,
+  type VmEnv,
+  type VmImage,
+  type VmMap,
+  type VmMemory,
+} from "../../bpf/vm/index.ts";
+import {
+  AttachError,
+  attachError,
+  ioUringBpfOps,
+  loopTargetBtf,
+  type Link,
+  type LoadedMap,
+  type LoadedObject,
+  type OpsMap,
+  type Registration,
+  type Ring,
+} from "../../loop/index.ts";
+import { loadedMap, type MapAccess } from "../loaded-map.ts";
+import { SimRing } from "./sim-ring.ts";
+
+const FROZEN = "it is constant once the object is loaded";
+const EBADF = 9;
+
+/** How programs of this engine run. */
+export interface RunMode {
+  readonly interpret: boolean;
+  readonly checked: boolean;
+  readonly seed: number;
+  readonly ktimeNs: () => bigint;
+  readonly printk: (line: string) => void;
+}
+
+const ops = ioUringBpfOps(() => true);
+
+export class SimObject implements LoadedObject {
+  readonly object: BpfObject;
+  readonly values: Globals;
+  readonly bss: Record<string, BtfValue>;
+  readonly data: Record<string, BtfValue>;
+  readonly rodata: Record<string, BtfValue>;
+  readonly maps: Readonly<Record<string, LoadedMap>>;
+  readonly #mode: RunMode;
+  readonly #memory: VmMemory;
+  readonly #mapImages: readonly MapImage[];
+  readonly #images: ReadonlyMap<string, VmImage>;
+  readonly #opsMaps = new Map<string, OpsMap>();
+  readonly #links = new Set<Link>();
+
+  constructor(object: BpfObject, memory: VmMemory, mode: RunMode) {
+    this.object = object;
+    this.#mode = mode;
+    this.#memory = memory;
+    const target = loopTargetBtf();
+    const used = new Set(object.structOps.flatMap(({ programs }) => Object.values(programs)));
+    const resolved = [...used].map((name) => object.resolve(name, { target }));
+    this.#mapImages = createMaps(memory, object.maps);
+    this.#images = new Map(resolved.map((program) => [program.name, buildImage(program, memory, this.#mapImages)]));
+
+    this.values = new Globals(object.globals, object.btf, (map) => sectionView(memory, this.#mapImages[map]!), FROZEN);
+    this.bss = this.values.section(".bss");
+    this.data = this.values.section(".data");
+    this.rodata = this.values.section(".rodata");
+    const visible = object.maps.map((spec, i) => [spec, i] as const).filter(([{ kind }]) => kind === "map");
+    this.maps = Object.fromEntries(
+      visible.map(([spec, i]) => [
+        spec.name,
+        loadedMap(spec, object.btf, mapAccess(openMap(this.#mapImages[i]!, memory))),
+      ]),
+    );
+  }
+
+  attach(name: string | undefined, ring: Ring): Link {
+    const spec = this.object.resolveStructOps(name, { target: loopTargetBtf() });
+    if (!(ring instanceof SimRing)) {
+      throw new AttachError("ATTACH_FOREIGN_RING", 0, {
+        where: spec.name,
+        message: "the ring belongs to another engine",
+        remedy: "Create it with engine.createRing() of the engine that loaded the object.",
+      });
+    }
+    const registration: Registration = { slot: ring.closed ? -EBADF : ring.slot, map: this.#opsMap(spec) };
+    const error = ops.reg(registration);
+    if (error < 0) throw attachError(error, spec.name, registration);
+    const program = spec.programs.find(({ member }) => member === "loop_step")!.program;
+    try {
+      ring.attach((kfuncs) => this.#executable(program, kfuncs));
+    } catch (cause) {
+      ops.unreg(registration);
+      throw cause;
+    }
+    return this.#link(spec.name, ring, registration);
+  }
+
+  #executable(name: string, kfuncs: Record<string, Callee>): Executable {
+    const image = this.#images.get(name)!;
+    const { interpret, checked, seed, ktimeNs, printk } = this.#mode;
+    const env: VmEnv = { kfuncs, seed, ktimeNs, printk };
+    if (interpret) return new Interpreter(image, this.#memory, env);
+    const program = compile(image, { checked, kfuncs });
+    return instantiate(program, new WebAssembly.Module(program.bytes), image, this.#memory, env);
+  }
+
+  #opsMap({ name, programs }: ResolvedStructOps): OpsMap {
+    let map = this.#opsMaps.get(name);
+    if (!map) {
+      map = { hasLoopStep: programs.some(({ member }) => member === "loop_step"), slot: undefined };
+      this.#opsMaps.set(name, map);
+    }
+    return map;
+  }
+
+  #link(name: string, ring: SimRing, registration: Registration): Link {
+    const detach = (): void => {
+      // only if this link's binding is still the current one: the ring may be gone, or the map attached anew
+      if (!this.#links.delete(link) || registration.map.slot !== ring.slot) return;
+      ops.unreg(registration);
+      ring.detach();
+    };
+    const link: Link = { ops: name, detach, [Symbol.dispose]: detach };
+    this.#links.add(link);
+    return link;
+  }
+
+  [Symbol.dispose](): void {
+    for (const link of this.#links) link.detach();
+    for (const { stack } of this.#images.values()) this.#memory.removeSegment(stack.start);
+    for (const { values } of this.#mapImages) this.#memory.removeSegment(values);
+  }
+}
+
+const sectionView = ({ memory }: VmMemory, { values, value_size }: MapImage): DataView =>
+  new DataView(memory.buffer, values, value_size);
+
+const mapAccess = (map: VmMap): MapAccess => ({
+  get: (key) => map.get(key),
+  set: (key, value) => map.set(key, value),
+  remove: (key) => map.delete(key, 0),
+  copies: () => map.copies(),
+});

@@ -1,0 +1,351 @@
+// A ring of the `sim` engine: memory inside the VM's (IORING_SETUP_NO_MMAP), the simulated kernel behind it, and running
+// its loop, in slices so that the event loop of the host stays free.
+
+import { VmFault, type Callee, type Executable, type VmMemory } from "../../bpf/vm/index.ts";
+import {
+  ejectSlot,
+  getRegion,
+  LoopError,
+  ringGeometry,
+  UnsupportedError,
+  type OpsSlot,
+  type Region,
+  type Regions,
+  type Ring,
+  type RingGeometry,
+  type RingOptions,
+  type RunOptions,
+  type RunStats,
+} from "../../loop/index.ts";
+import { decodeParams, encodeParams, IORING_REGISTER, IORING_SETUP, parseSetupFlags } from "../../uring/abi/index.ts";
+import { ringsLayout } from "../../uring/ring/index.ts";
+import { SIM_BASE, SimError, type LoopRun, type SimKernel, type Ring as KernelRing } from "../../uring/sim/index.ts";
+import { loopError, type EndedBy } from "../run-outcome.ts";
+
+const PAGE = 4096;
+/** What stands for struct iou_ctx: a value in the page no program may touch. */
+const IOU_CTX = 0x40;
+/** How long a run may keep the host's event loop waiting, ms. */
+const SLICE_MS = 8;
+const SLICE_STEPS = 256;
+
+const EINTR = 4;
+const EBADF = 9;
+const EFAULT = 14;
+const EBUSY = 16;
+
+const NO_STATS: RunStats = { steps: 0, submitted: 0, completed: 0, enters: 0, wallNs: 0 };
+
+/** Makes the program ready, given the functions it may call. */
+export type MakeProgram = (kfuncs: Record<string, Callee>) => Executable;
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
+export class SimRing implements Ring {
+  readonly params: RingGeometry;
+  readonly mem: Uint8Array | undefined;
+  readonly sqes: Uint8Array;
+  readonly rings: Uint8Array;
+  readonly slot: OpsSlot;
+  readonly fd: number;
+  stats: RunStats = NO_STATS;
+  readonly #kernel: SimKernel;
+  readonly #memory: VmMemory;
+  readonly #regions: Regions;
+  readonly #ctx: number;
+  readonly #loopParams: number;
+  readonly #allocated: readonly number[];
+  #submitted = 0;
+  #current: LoopRun | undefined;
+  #running = false;
+  #closed = false;
+
+  constructor(kernel: SimKernel, memory: VmMemory, options: RingOptions) {
+    const { entries, cq_entries, mem } = options;
+    const flags = parseSetupFlags(options.flags);
+    const request = {
+      entries,
+      flags: flags | IORING_SETUP.IORING_SETUP_NO_MMAP,
+      ...(cq_entries === undefined ? {} : { cq_entries }),
+    };
+    checkMemSize(mem);
+    const layout = ringsLayout(request);
+    const rings = memory.allocate("ring", layout.ringsSize, { align: PAGE, visible: false });
+    const sqes = memory.allocate("SQEs", layout.sqesSize, { align: PAGE, visible: false });
+    const region: Region | undefined =
+      mem === undefined ? undefined : { address: memory.allocate("IOU_REGION_MEM", mem, { align: PAGE }), size: mem };
+    this.#ctx = memory.allocate("the context", 16, { writable: false });
+    this.#loopParams = memory.allocate("struct iou_loop_params", 4);
+    this.#allocated = [rings, sqes, this.#ctx, this.#loopParams, ...(region ? [region.address] : [])];
+    this.#memory = memory;
+    this.#kernel = kernel;
+    const arg = memory.allocate("arguments", 256, { visible: false });
+    kernel.memory.refresh(memory.memory.buffer);
+
+    encodeParams(request, memory.u8.subarray(arg));
+    const { view } = memory;
+    view.setBigUint64(arg + 72, BigInt(SIM_BASE + sqes), true);
+    view.setBigUint64(arg + 112, BigInt(SIM_BASE + rings), true);
+    this.fd = kernel.setup(entries, SIM_BASE + arg);
+    if (this.fd < 0) throw setupError(this.fd, options);
+    const params = { ...decodeParams(memory.u8.subarray(arg)), flags };
+    this.params = ringGeometry(params);
+    const { array } = params.sq_off;
+    if (array !== 0) for (let i = 0; i < params.sq_entries; i++) view.setUint32(rings + array + i * 4, i, true);
+    if (region) this.#registerMem(arg, region);
+
+    memory.addSegment({ name: "IOU_REGION_CQ", start: rings, end: rings + layout.ringsSize, writable: true });
+    memory.addSegment({ name: "IOU_REGION_SQ", start: sqes, end: sqes + layout.sqesSize, writable: true });
+    view.setBigUint64(this.#ctx, BigInt(IOU_CTX), true);
+    view.setBigUint64(this.#ctx + 8, BigInt(this.#loopParams), true);
+    this.#regions = {
+      mem: region,
+      cq: { address: rings, size: layout.ringsSize },
+      sq: { address: sqes, size: layout.sqesSize },
+    };
+    this.slot = { flags, ops: undefined };
+    const { u8 } = memory;
+    this.mem = region && u8.subarray(region.address, region.address + region.size);
+    this.sqes = u8.subarray(sqes, sqes + layout.sqesSize);
+    this.rings = u8.subarray(rings, rings + layout.ringsSize);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get stepsSoFar(): number {
+    return this.#current?.steps ?? 0;
+  }
+
+  /** The ring inside the simulated kernel. */
+  get kernelRing(): KernelRing {
+    return this.#kernel.ring(this.fd) as KernelRing;
+  }
+
+  #registerMem(arg: number, region: Region): void {
+    const { view, u8 } = this.#memory;
+    const desc = arg + 128;
+    u8.fill(0, arg, arg + 256);
+    view.setBigUint64(arg, BigInt(SIM_BASE + desc), true);
+    view.setBigUint64(desc, BigInt(SIM_BASE + region.address), true);
+    view.setBigUint64(desc + 8, BigInt(region.size), true);
+    view.setUint32(desc + 16, 1, true);
+    this.#kernel.register(this.fd, IORING_REGISTER.IORING_REGISTER_MEM_REGION, SIM_BASE + arg, 1);
+  }
+
+  /** Installs the program as the ring's loop_step. */
+  attach(make: MakeProgram): void {
+    const ring = this.kernelRing;
+    const program = make(this.#kfuncs(ring));
+    const { words } = this.#memory;
+    const index = this.#loopParams >>> 2;
+    this.#kernel.attach(this.fd, (_ring, params) => {
+      words[index] = params.cq_wait_idx;
+      const verdict = program.run(this.#ctx);
+      params.cq_wait_idx = words[index]! >>> 0;
+      return verdict;
+    });
+  }
+
+  /** Takes the program away; a run that is on ends with -EFAULT at its next iteration, and is not woken. */
+  detach(): void {
+    if (!this.#closed) this.#kernel.detach(this.fd);
+  }
+
+  #kfuncs(ring: KernelRing): Record<string, Callee> {
+    const regions = this.#regions;
+    return {
+      bpf_io_uring_get_region: {
+        name: "bpf_io_uring_get_region",
+        params: ["i32", "i32", "i32"],
+        result: "i32",
+        call: (ctx: number, id: number, size: number) => (ctx === IOU_CTX ? getRegion(regions, id, size) : 0),
+      },
+      bpf_io_uring_submit_sqes: {
+        name: "bpf_io_uring_submit_sqes",
+        params: ["i32", "i32"],
+        result: "i32",
+        signed: true,
+        call: (ctx: number, nr: number) => {
+          if (ctx !== IOU_CTX) return -EFAULT;
+          const taken = this.#kernel.submitSqes(ring, nr);
+          if (taken > 0) this.#submitted += taken;
+          return taken;
+        },
+      },
+    };
+  }
+
+  async run(options: RunOptions = {}): Promise<0> {
+    const { signal, timeoutMs, maxSteps = Infinity } = options;
+    const begun = this.#begin();
+    const deadline = timeoutMs === undefined ? Infinity : begun.started + timeoutMs;
+    try {
+      // As with the other engines, nothing of the run happens inside the call itself.
+      await Promise.resolve();
+      for (;;) {
+        const ended = this.#endOf(begun, signal, deadline, maxSteps);
+        if (ended !== undefined) return this.#finish(begun, ended);
+        try {
+          this.#slice(begun, Math.min(deadline, performance.now() + SLICE_MS), maxSteps);
+        } catch (error) {
+          if (!isHang(error) || (signal === undefined && timeoutMs === undefined)) throw error;
+          return this.#finish(begun, await reachable(signal, deadline));
+        }
+        if (begun.run?.result === undefined && begun.plain === undefined) await nextTurn();
+      }
+    } catch (error) {
+      throw this.#failed(begun, error);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  runSync({ maxSteps = Infinity, timeoutMs }: Omit<RunOptions, "signal"> = {}): 0 {
+    const begun = this.#begin();
+    const deadline = timeoutMs === undefined ? Infinity : begun.started + timeoutMs;
+    try {
+      for (;;) {
+        const ended = this.#endOf(begun, undefined, deadline, maxSteps);
+        if (ended !== undefined) return this.#finish(begun, ended);
+        try {
+          this.#slice(begun, deadline, maxSteps);
+        } catch (error) {
+          // It would sleep until the time allowed is over: that is now.
+          if (!isHang(error) || timeoutMs === undefined) throw error;
+          return this.#finish(begun, "timeout");
+        }
+      }
+    } catch (error) {
+      throw this.#failed(begun, error);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  enable(): void {
+    this.#kernel.register(this.fd, IORING_REGISTER.IORING_REGISTER_ENABLE_RINGS, 0, 0);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    ejectSlot(this.slot);
+    this.#current?.end();
+    this.#kernel.close(this.fd);
+    for (const start of this.#allocated) this.#memory.removeSegment(start);
+  }
+
+  #begin(): Begun {
+    if (this.#closed) throw new LoopError("LOOP_CLOSED", -EBADF, undefined, { message: "the ring is closed" });
+    if (this.#running) {
+      throw new LoopError("LOOP_BUSY", -EBUSY, undefined, {
+        message: "a run of this ring is on already",
+        remedy: "Await it first.",
+      });
+    }
+    this.#running = true;
+    this.#submitted = 0;
+    this.#kernel.memory.refresh(this.#memory.memory.buffer);
+    const started = performance.now();
+    const tail = this.kernelRing.cachedCqTail;
+    const attached = this.kernelRing.loopStep !== null;
+    const run = attached ? this.#kernel.startLoop(this.fd) : this.#kernel.enter(this.fd, 0, 0, 1);
+    if (typeof run === "number") return { started, tail, run: undefined, plain: Math.min(run, 0) };
+    this.#current = run;
+    return { started, tail, run, plain: undefined };
+  }
+
+  /** Runs steps until the loop ends, `until` (ms of the host's clock) has come, or all steps allowed are done. */
+  #slice({ run }: Begun, until: number, maxSteps: number): void {
+    if (run === undefined) return;
+    do {
+      run.advance(Math.min(SLICE_STEPS, maxSteps - run.steps));
+    } while (run.result === undefined && run.steps < maxSteps && performance.now() < until);
+  }
+
+  #endOf(
+    begun: Begun,
+    signal: AbortSignal | undefined,
+    deadline: number,
+    maxSteps: number,
+  ): EndedBy | "itself" | undefined {
+    const { run, plain } = begun;
+    if (plain !== undefined || run?.result !== undefined) return "itself";
+    if (signal?.aborted === true) return "signal";
+    if (run!.steps >= maxSteps) return "steps";
+    return performance.now() >= deadline ? "timeout" : undefined;
+  }
+
+  #finish(begun: Begun, ended: EndedBy | "itself"): 0 {
+    const { run, plain } = begun;
+    if (ended !== "itself") run?.end();
+    this.#keepStats(begun);
+    const result = ended === "itself" ? (plain ?? run!.result!) : -EINTR;
+    if (result >= 0) return 0;
+    const ejected = ended === "itself" && result === -EFAULT && run !== undefined;
+    throw loopError({ result, ended: ended === "itself" ? (ejected ? "eject" : undefined) : ended, steps: run?.steps });
+  }
+
+  #keepStats({ started, tail, run }: Begun): void {
+    this.stats = {
+      steps: run?.steps ?? 0,
+      submitted: this.#submitted,
+      completed: this.#closed ? 0 : (this.kernelRing.cachedCqTail - tail) >>> 0,
+      enters: 1,
+      wallNs: Math.round((performance.now() - started) * 1e6),
+    };
+  }
+
+  /** What to throw for what a slice threw; a fault of the program is its own error. */
+  #failed(begun: Begun, error: unknown): unknown {
+    if (error instanceof VmFault || error instanceof SimError) this.#keepStats(begun);
+    return error;
+  }
+}
+
+interface Begun {
+  readonly started: number;
+  readonly tail: number;
+  readonly run: LoopRun | undefined;
+  /** Result of an ordinary enter, when no loop is attached. */
+  readonly plain: number | undefined;
+}
+
+const isHang = (error: unknown): boolean => error instanceof SimError && error.code === "SIM_HANG";
+
+/** A process that sleeps for ever is still reached by a signal or the end of its time. */
+function reachable(signal: AbortSignal | undefined, deadline: number): Promise<EndedBy> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) return resolve("signal");
+    const left = deadline - performance.now();
+    const timer = deadline === Infinity ? undefined : setTimeout(() => resolve("timeout"), Math.max(0, left));
+    signal?.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        resolve("signal");
+      },
+      { once: true },
+    );
+  });
+}
+
+function setupError(errno: number, { flags }: RingOptions): UnsupportedError {
+  return new UnsupportedError("FLAG_UNSUPPORTED", {
+    where: "io_uring_setup",
+    message: `the ring cannot be made: errno ${-errno}`,
+    found: `flags ${flags.join(", ") || "none"}`,
+    expected: "what Linux 7.2 accepts",
+  });
+}
+
+function checkMemSize(mem: number | undefined): void {
+  if (mem === undefined || (Number.isInteger(mem) && mem > 0 && mem % PAGE === 0)) return;
+  throw new UnsupportedError("FEATURE_UNSUPPORTED", {
+    message: "the parameter region must be whole pages",
+    found: `${mem} bytes`,
+    expected: `a multiple of ${PAGE}, not 0`,
+  });
+}
