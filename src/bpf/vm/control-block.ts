@@ -39,8 +39,13 @@ export const NAME_HEAP = 33792;
 /** "LSVM" */
 export const MAGIC = 0x4d56534c;
 
-/** Functions a program may call, and the bytes of stack each has. */
+/** Frames the verifier allows from one global function on, as in include/linux/bpf_verifier.h. */
 export const MAX_CALL_FRAMES = 16;
+/**
+ * Frames the VM has room for. A global function is verified by itself and starts counting anew, so that a verified program
+ * can nest as deep as it has functions (BPF_MAX_SUBPROGS).
+ */
+export const FRAME_LIMIT = 256;
 
 /** High word of a function reference (BPF_PSEUDO_FUNC); the low word is the function's first slot. */
 export const CODE_TAG: number = 0xfffffffe | 0;

@@ -16,7 +16,7 @@ import {
   type Insn,
 } from "../isa/index.ts";
 import type { ResolvedProgram } from "../object/index.ts";
-import { CODE_TAG, KERNEL_TAG, MAX_CALL_FRAMES } from "./control-block.ts";
+import { CODE_TAG, KERNEL_TAG, FRAME_LIMIT } from "./control-block.ts";
 import { VmError } from "./fault.ts";
 import { createMaps } from "./map-layout.ts";
 import type { VmMemory } from "./memory.ts";
@@ -90,7 +90,7 @@ export function buildImage(
     resolved[index + 1] = { ...insns[index + 1]!, imm: high };
     index++;
   }
-  const size = MAX_CALL_FRAMES * MAX_BPF_STACK;
+  const size = FRAME_LIMIT * MAX_BPF_STACK;
   const start = memory.allocate("the stack", size, { align: 16 });
   return {
     memory: memory.memory,

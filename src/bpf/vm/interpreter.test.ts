@@ -115,20 +115,20 @@ describe("calls", () => {
       42n,
     ],
     [
-      "16 frames are allowed",
-      "r1 = 15\ncall f\nexit\nf:\nr0 = 7\nif r1 == 0x1 goto done\nr1 -= 1\ncall f\ndone:\nexit",
+      "256 frames are there",
+      "r1 = 255\ncall f\nexit\nf:\nr0 = 7\nif r1 == 0x1 goto done\nr1 -= 1\ncall f\ndone:\nexit",
       7n,
     ],
   ])("%s", (_title, text, result) => {
     expect(run(text)).toBe(result);
   });
 
-  test("the 17th frame faults", () => {
+  test("the 257th frame faults", () => {
     const fault = faultOf(() =>
-      run("r1 = 16\ncall f\nexit\nf:\nif r1 == 0x1 goto done\nr1 -= 1\ncall f\ndone:\nr0 = 0\nexit"),
+      run("r1 = 256\ncall f\nexit\nf:\nif r1 == 0x1 goto done\nr1 -= 1\ncall f\ndone:\nr0 = 0\nexit"),
     );
     expect(fault.code).toBe("VM_FAULT_CALL_DEPTH");
-    expect(fault.message).toContain("the call stack of 17 frames is too deep");
+    expect(fault.message).toContain("the call stack of 257 frames is too deep");
   });
 
   test("bpf_loop calls with index and context, and stops at a non-zero result", () => {

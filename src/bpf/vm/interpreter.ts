@@ -3,7 +3,7 @@
 
 import type { Prng } from "../../base/index.ts";
 import { disasmInsn, helperName, MAX_BPF_STACK } from "../isa/index.ts";
-import { CODE_TAG, MAX_CALL_FRAMES } from "./control-block.ts";
+import { CODE_TAG, FRAME_LIMIT } from "./control-block.ts";
 import { execute, type Machine } from "./execute.ts";
 import { VmFault } from "./fault.ts";
 import { BPF_MAX_LOOPS, HELPERS } from "./helpers.ts";
@@ -64,8 +64,8 @@ class InterpreterMachine implements Machine, VmHost {
   readonly regs: Int32Array;
   readonly firsts: Int32Array;
   readonly lasts: Int32Array;
-  readonly returns: Int32Array = new Int32Array(MAX_CALL_FRAMES);
-  readonly loops: Int32Array = new Int32Array(MAX_CALL_FRAMES);
+  readonly returns: Int32Array = new Int32Array(FRAME_LIMIT);
+  readonly loops: Int32Array = new Int32Array(FRAME_LIMIT);
   left = 0;
   pc = 0;
   readonly ktimeNs: () => bigint;
@@ -77,7 +77,7 @@ class InterpreterMachine implements Machine, VmHost {
 
   readonly #helpers: ReadonlyMap<number, HostFunction>;
   readonly #kfuncs: ReadonlyMap<number, HostFunction>;
-  readonly #saved = new Int32Array(MAX_CALL_FRAMES * SAVED);
+  readonly #saved = new Int32Array(FRAME_LIMIT * SAVED);
   readonly #maxInsns: number;
   #depth = 0;
   #chunk = 0;
@@ -142,7 +142,7 @@ class InterpreterMachine implements Machine, VmHost {
 
   enter(pc: number, depth: number): number {
     const next = depth + 1;
-    if (next >= MAX_CALL_FRAMES) {
+    if (next >= FRAME_LIMIT) {
       this.#fault({ kind: "call-depth", insn: pc, detail: `the call stack of ${next + 1} frames is too deep` });
     }
     const { regs } = this;

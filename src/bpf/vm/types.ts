@@ -95,7 +95,7 @@ export interface VmImage {
   readonly lines: readonly LineInfo[];
   /** In the order of the program's map indices. */
   readonly maps: readonly MapImage[];
-  /** Lowest address of the stack and the end of it: MAX_CALL_FRAMES frames of MAX_BPF_STACK, the first one uppermost. */
+  /** Lowest address of the stack and the end of it: FRAME_LIMIT frames of MAX_BPF_STACK, the first one uppermost. */
   readonly stack: { readonly start: number; readonly end: number };
   /** Names of the kfuncs it calls, by the imm of the call. */
   readonly kfuncs: Readonly<Record<number, string>>;
