@@ -31,6 +31,7 @@ const noLoops = (): string | undefined => {
 };
 
 const VARIANTS: readonly Variant[] = [
+  { engine: "user", options: {}, missing: noRing },
   { engine: "user", options: { interpret: true }, missing: noRing },
   { engine: "kernel", options: {}, missing: noLoops },
 ];

@@ -1,3 +1,4 @@
+export { CURRENT_TASK_HELPERS, task_struct, writeTask } from "./current-task.ts";
 export {
   DEFAULT_SETUP_FLAGS,
   type Engine,

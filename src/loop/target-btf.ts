@@ -5,8 +5,15 @@
 import type { FieldType, Layout } from "../base/index.ts";
 import { FIELD_SIZE } from "../base/index.ts";
 import { BtfBuilder, type Btf, type MemberInit } from "../bpf/btf/index.ts";
-import { io_uring_cqe, io_uring_sqe, iou_loop_params, IOU_LOOP, IOU_REGION } from "../uring/abi/index.ts";
-import { __kernel_timespec } from "../uring/abi/index.ts";
+import {
+  __kernel_timespec,
+  io_uring_cqe,
+  io_uring_sqe,
+  iou_loop_params,
+  IOU_LOOP,
+  IOU_REGION,
+} from "../uring/abi/index.ts";
+import { task_struct } from "./current-task.ts";
 
 /** Base types by name: [size, signed]. */
 const INTS: Readonly<Record<string, readonly [size: number, signed: boolean]>> = {
@@ -43,7 +50,7 @@ const STRUCTS: readonly (readonly [
   ["bpf_iter_num", 8, [["__opaque", "u64", 0]]],
 ];
 
-const ABI_STRUCTS: readonly Layout[] = [iou_loop_params, io_uring_sqe, io_uring_cqe, __kernel_timespec];
+const ABI_STRUCTS: readonly Layout[] = [task_struct, iou_loop_params, io_uring_sqe, io_uring_cqe, __kernel_timespec];
 
 /** Kfuncs: result, name, parameters, as their C declarations read. */
 export const KFUNC_PROTOTYPES: readonly (readonly [

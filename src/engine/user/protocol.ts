@@ -33,6 +33,8 @@ export interface AttachRequest {
   readonly ctx: number;
   readonly params: number;
   readonly iouCtx: number;
+  /** Address of struct task_struct. */
+  readonly task: number;
   readonly interpret: boolean;
   /** Check every access: the program was not verified. */
   readonly checked: boolean;

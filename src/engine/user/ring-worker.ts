@@ -1,6 +1,7 @@
 // The thread of one ring of the `user` engine: makes the ring, holds the compiled program, drives the loop. Started by
 // RingThread; speaks protocol.ts.
 
+import { compile, instantiate } from "../../bpf/jit/index.ts";
 import {
   Interpreter,
   VmFault,
@@ -10,7 +11,7 @@ import {
   type FaultFacts,
   type VmEnv,
 } from "../../bpf/vm/index.ts";
-import { getRegion } from "../../loop/index.ts";
+import { CURRENT_TASK_HELPERS, getRegion } from "../../loop/index.ts";
 import { createRing, openSys, type KernelRing } from "../../sys/index.ts";
 import { IORING_SETUP } from "../../uring/abi/index.ts";
 import { CONTROL } from "../ring-thread.ts";
@@ -78,10 +79,24 @@ class RingWorker {
   }
 
   attach(request: AttachRequest): void {
-    const { image, ctx, params, seed } = request;
-    const env: VmEnv = { kfuncs: this.#kfuncs(request), printk: (line) => this.#context.printk(line), seed };
-    const executable = new Interpreter(image, this.#memory, env);
+    const { ctx, params, seed } = request;
+    const env = {
+      kfuncs: this.#kfuncs(request),
+      helpers: taskHelpers(request.task),
+      printk: (line: string) => this.#context.printk(line),
+      seed,
+    };
+    const executable = this.#executable(request, env);
     this.#attached = { executable, args: { ctx, cq_wait_idx: new Uint32Array(this.#memory.memory.buffer, params, 1) } };
+  }
+
+  #executable(
+    { image, interpret, checked }: AttachRequest,
+    env: VmEnv & Required<Pick<VmEnv, "kfuncs" | "helpers">>,
+  ): Executable {
+    if (interpret) return new Interpreter(image, this.#memory, env);
+    const program = compile(image, { checked, kfuncs: env.kfuncs, helpers: env.helpers });
+    return instantiate(program, new WebAssembly.Module(program.bytes), image, this.#memory, env);
   }
 
   detach(): void {
@@ -153,6 +168,11 @@ class RingWorker {
     };
   }
 }
+
+const taskHelpers = (task: number): Record<number, Callee> =>
+  Object.fromEntries(
+    CURRENT_TASK_HELPERS.map(([id, name]) => [id, { name, params: [], result: "i32", call: () => task }]),
+  );
 
 serve((context, data): Handlers => {
   const worker = new RingWorker(context, data as unknown as ThreadData);

@@ -52,14 +52,10 @@ class UserEngine implements Engine {
   /** Started early, so that the first ring need not wait for it. */
   #spare: RingThread | undefined;
 
-  constructor(
-    sys: Sys,
-    available: string,
-    { interpret = false, verify = true, seed = 1, onPrintk = () => {} }: EngineOptions,
-  ) {
+  constructor(sys: Sys, available: string, { interpret = false, seed = 1, onPrintk = () => {} }: EngineOptions) {
     this.#sys = sys;
     this.#available = available;
-    this.#mode = { interpret, checked: !verify, seed };
+    this.#mode = { interpret, checked: true, seed };
     this.#onPrintk = onPrintk;
     this.#spare = this.#startThread();
   }

@@ -5,6 +5,8 @@ import {
   ejectSlot,
   LoopError,
   ringGeometry,
+  task_struct,
+  writeTask,
   type RingGeometry,
   type OpsSlot,
   type Region,
@@ -56,6 +58,7 @@ export class UserRing implements Ring {
   readonly #regions: Regions;
   readonly #ctx: number;
   readonly #loopParams: number;
+  readonly #task: number;
   readonly #allocated: readonly number[];
   #image: VmImage | undefined;
   #running = false;
@@ -77,7 +80,16 @@ export class UserRing implements Ring {
       mem === undefined ? undefined : { address: memory.allocate("IOU_REGION_MEM", mem, { align: PAGE }), size: mem };
     this.#ctx = memory.allocate("the context", 16, { writable: false });
     this.#loopParams = memory.allocate("struct iou_loop_params", 4);
-    this.#allocated = [place.rings, place.sqes, this.#ctx, this.#loopParams, ...(region ? [region.address] : [])];
+    this.#task = memory.allocate("struct task_struct", task_struct.size, { writable: false });
+    writeTask(memory.view, this.#task, process.pid, process.pid);
+    this.#allocated = [
+      place.rings,
+      place.sqes,
+      this.#ctx,
+      this.#loopParams,
+      this.#task,
+      ...(region ? [region.address] : []),
+    ];
     this.#memory = memory;
     this.#thread = thread;
     const create: CreateRequest = { place, request, mem: region };
@@ -117,6 +129,7 @@ export class UserRing implements Ring {
       ctx: this.#ctx,
       params: this.#loopParams,
       iouCtx: IOU_CTX,
+      task: this.#task,
       interpret,
       checked,
       seed,

@@ -1,0 +1,97 @@
+// The loops that Linux 7.2.13 accepted, run on the engines here: result, `out`, heads, tails and region hashes must be those
+// recorded on the real kernel (../shared/verdicts).
+
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fnv1a } from "../src/base/index.ts";
+import { openEngine, openObject } from "../src/engine/index.ts";
+import { DEFAULT_SETUP_FLAGS, LoopError, type Engine, type EngineOptions } from "../src/loop/index.ts";
+import { probeIoUring } from "../src/sys/index.ts";
+import { missingShared, sharedPath } from "./shared-data.ts";
+
+interface Recorded {
+  readonly program: string;
+  readonly object: string;
+  readonly mcpu: string;
+  readonly verdict: string;
+  readonly unstable?: boolean;
+  readonly run_ret: number;
+  readonly run_interrupted: number;
+  readonly out: readonly string[];
+  readonly cq_head: number;
+  readonly cq_tail: number;
+  readonly mem_fnv1a: string;
+  readonly sq_fnv1a: string;
+}
+
+const MEM_BYTES = 8192;
+const SQE_BYTES = 512;
+const missing = missingShared("verdicts/verdicts.jsonl");
+const probe = probeIoUring();
+const reason = missing ?? (probe.available ? undefined : probe.why);
+
+const recorded: Recorded[] = missing
+  ? []
+  : readFileSync(sharedPath("verdicts/verdicts.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Recorded)
+      .filter(({ verdict }) => verdict === "accepted");
+
+/** The region's contents before each run: byte i is i*7, then four words. */
+function initialMem(): Uint8Array {
+  const mem = Uint8Array.from({ length: MEM_BYTES }, (_, i) => i * 7);
+  new Uint32Array(mem.buffer, 0, 4).set([5, 0xfffffff3, 100, 7]);
+  return mem;
+}
+
+const hash = (bytes: Uint8Array): string => fnv1a(bytes).toString(16).padStart(8, "0");
+
+async function runRecorded(engine: Engine, loop: Recorded): Promise<Record<string, unknown>> {
+  const object = await openObject(sharedPath(`verdicts/${loop.object}`));
+  using ring = engine.createRing({ entries: 8, cq_entries: 8, flags: DEFAULT_SETUP_FLAGS, mem: MEM_BYTES });
+  ring.mem!.set(initialMem());
+  using loaded = await engine.load(object);
+  using _link = loaded.attach(undefined, ring);
+  // the recorder's alarm came after three seconds; a loop that never stops need not be watched that long
+  const result = await ring.run({ timeoutMs: loop.run_interrupted ? 100 : 20_000 }).catch((error: unknown) => {
+    if (error instanceof LoopError) return error.errno;
+    throw error;
+  });
+  const rings = new DataView(ring.rings.slice().buffer);
+  return {
+    run_ret: result,
+    out: (loaded.values.get("out") as readonly bigint[]).map(String),
+    cq_head: rings.getUint32(ring.params.cq_off.head, true),
+    cq_tail: rings.getUint32(ring.params.cq_off.tail, true),
+    mem_fnv1a: hash(ring.mem!.slice()),
+    sq_fnv1a: hash(ring.sqes.slice(0, SQE_BYTES)),
+  };
+}
+
+/** What must be equal: all, or, where the kernel's own runs differ from each other, what does not depend on that. */
+function expected(loop: Recorded): Record<string, unknown> {
+  const { run_ret, out, cq_head, cq_tail, mem_fnv1a, sq_fnv1a } = loop;
+  return loop.unstable ? { run_ret, cq_head, cq_tail } : { run_ret, out, cq_head, cq_tail, mem_fnv1a, sq_fnv1a };
+}
+
+const MODES: readonly EngineOptions[] = [{}, { interpret: true }];
+
+for (const options of MODES) {
+  describe.skipIf(reason !== undefined)(
+    `recorded runs on user ${JSON.stringify(options)}${reason ? ` (${reason})` : ""}`,
+    () => {
+      let engine: Engine;
+      beforeAll(async () => {
+        engine = await openEngine("user", options);
+      });
+      afterAll(() => engine[Symbol.dispose]());
+      it("has recorded runs", () => expect(recorded.length).toBeGreaterThan(0));
+      for (const loop of recorded) {
+        it(`${loop.program} ${loop.mcpu}`, async () => {
+          expect(await runRecorded(engine, loop)).toMatchObject(expected(loop));
+        });
+      }
+    },
+  );
+}
