@@ -62,6 +62,25 @@ export type Step =
     }
   /** Jumps back over up to seven steps while the loop budget in r9 lasts. */
   | { readonly kind: "back"; readonly over: number }
+  /** A jump over one to three moves, as compilers write a choice. */
+  | {
+      readonly kind: "choose";
+      readonly row: number;
+      readonly dst: number;
+      readonly src: number;
+      readonly imm: number;
+      readonly moves: number;
+      readonly seed: number;
+    }
+  /** Two shifts joined, as compilers write a rotation; not always a real one. */
+  | {
+      readonly kind: "rotate";
+      readonly x: number;
+      readonly a: number;
+      readonly b: number;
+      readonly amount: number;
+      readonly seed: number;
+    }
   | { readonly kind: "call"; readonly callee: number; readonly seed: number }
   | { readonly kind: "loop"; readonly callee: number; readonly count: number; readonly seed: number }
   | { readonly kind: "lookup"; readonly key: number; readonly seed: number }
@@ -143,7 +162,33 @@ const step = (functions: number, wild: boolean): fc.Arbitrary<Step> =>
       }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("back" as const), over }) },
-    { weight: functions > 1 ? 1 : 0, arbitrary: fc.record({ kind: fc.constant("call" as const), callee: seed, seed }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant("choose" as const),
+        row: fc.constantFrom(...JUMP),
+        dst: read,
+        src: read,
+        imm,
+        moves: fc.integer({ min: 1, max: 3 }),
+        seed,
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant("rotate" as const),
+        x: written,
+        a: written,
+        b: written,
+        amount: fc.integer({ min: 0, max: 63 }),
+        seed,
+      }),
+    },
+    {
+      weight: functions > 1 ? 1 : 0,
+      arbitrary: fc.record({ kind: fc.constant("call" as const), callee: seed, seed }),
+    },
     {
       weight: functions > 1 ? 1 : 0,
       arbitrary: fc.record({
@@ -168,6 +213,40 @@ const step = (functions: number, wild: boolean): fc.Arbitrary<Step> =>
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("helper" as const), id: fc.constantFrom(7, 8, 42), seed }) },
   );
+
+// One of the four moves, drawn from a seed.
+function move(seed: number): Insn {
+  const dst = seed % 9;
+  if (seed & 64) return insnOf(seed & 128 ? MOV64_K : 0xb4, dst, 0, 0, seed & 32 ? -seed : seed);
+  return insnOf(seed & 128 ? MOV64_X : 0xbc, dst, (seed >>> 2) % 11, 0, 0);
+}
+
+const SHIFTS = {
+  32: { mov: 0xbc, lsh: 0x64, rsh: 0x74, joins: [0x4c, 0xac, 0x0c, 0x4f] },
+  64: { mov: 0xbf, lsh: 0x67, rsh: 0x77, joins: [0x4f, 0xaf, 0x0f, 0x4c] },
+} as const;
+
+// x is copied or shifted in place, the halves come in either order, and now and then something does not fit.
+function rotation({ x, a, b, amount, seed }: Extract<Step, { kind: "rotate" }>): Insn[] {
+  const width = seed & 1 ? 64 : 32;
+  const { mov, lsh, rsh, joins } = SHIFTS[width];
+  const left = amount % width;
+  const right = seed % 11 === 0 ? amount % 7 : (width - left) % width;
+  const half = (reg: number, isLeft: boolean): Insn[] => [
+    ...(reg === x ? [] : [insnOf(seed % 7 === 0 ? MOV64_X : mov, reg, x, 0, 0)]),
+    insnOf(isLeft ? lsh : rsh, reg, 0, 0, isLeft ? left : right),
+  ];
+  const leftFirst = (seed & 2) !== 0;
+  // The half that is shifted in place comes last.
+  const [first, second] = a === x ? [b, a] : [a, b];
+  const last = seed % 5 === 0 ? [insnOf(MOV64_X, (first + 1) % 9, second, 0, 0)] : [];
+  return [
+    ...half(first, leftFirst),
+    ...half(second, !leftFirst),
+    ...last,
+    insnOf(joins[(seed >>> 4) % 4]!, first, second, 0, 0),
+  ];
+}
 
 /** Drafts of one to four functions. */
 export const draft: fc.Arbitrary<Draft> = fc
@@ -410,6 +489,15 @@ function expand(
       const immediate = row.when?.[0] === "imm" ? row.when[1] : row.source === "K" ? step.imm : 0;
       return [insnOf(row.code, step.dst, row.source === "X" ? step.src : 0, off, immediate)];
     }
+    case "choose": {
+      const moves = Array.from({ length: step.moves }, (_, i) => move(step.seed >>> (i * 8)));
+      const row = OP_TABLE[step.row]!;
+      const bare = row.format === "may_goto";
+      const src = row.source === "X" ? step.src : 0;
+      return [insnOf(row.code, bare ? 0 : step.dst, src, moves.length, row.source === "K" ? step.imm : 0), ...moves];
+    }
+    case "rotate":
+      return rotation(step);
     case "constant":
       return load64(step.dst, step.low, step.high);
     case "memory": {

@@ -8,6 +8,7 @@ import { cfgOf, CfgScratch } from "./cfg.ts";
 import { FunctionContext } from "./context.ts";
 import { lowParams, typeOfParam, typesOfResult, type CallPlan } from "./emit-call.ts";
 import { ARG_MASK, effectsOf, type Effects } from "./effects.ts";
+import { compact, foldSelects } from "./fold.ts";
 import { graphOf } from "./graph.ts";
 import { liveness } from "./liveness.ts";
 import { EXPORT, RuntimeFunctions, type LocalFunction } from "./runtime.ts";
@@ -112,6 +113,7 @@ class Compiler {
       const start = work.pop()!;
       if (this.#functions.has(start)) continue;
       const unit = cfgOf(this.#effects, start, this.#scratch);
+      if (foldSelects(unit, this.#effects)) compact(unit);
       const calls = planCalls(unit, this.#effects, this.#image, this.#options);
       this.#functions.set(start, { start, unit, calls });
       for (const call of calls) {

@@ -27,6 +27,11 @@ export function liveness(
       use |= reads[slot]! & ~kill;
       kill |= writes[slot]!;
     }
+    // Folded moves may not happen: they read, but what they write stays live before them.
+    for (let slot = unit.foldFirst[node]!, moved = 0; slot < unit.foldEnd[node]!; slot += slotsOf(rows[slot])) {
+      use |= reads[slot]! & ~kill & ~moved;
+      moved |= writes[slot]!;
+    }
     uses[node] = use & REGISTERS;
     kills[node] = kill;
   }

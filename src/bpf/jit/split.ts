@@ -36,6 +36,9 @@ export function cutLongNodes(unit: Unit, { rows }: Effects, limit: number): void
     while (at - unit.first[node]! < limit) at += slotsOf(rows[at]);
     if (at >= unit.end[node]!) continue;
     const rest = addNode(unit, NODE_CODE, at, unit.end[node]!, unit.succ[node]!);
+    unit.foldFirst[rest] = unit.foldFirst[node]!;
+    unit.foldEnd[rest] = unit.foldEnd[node]!;
+    unit.foldFirst[node] = unit.foldEnd[node] = 0;
     unit.end[node] = at;
     unit.succ[node] = [rest];
     unit.cases[node] = [-1];
@@ -71,6 +74,8 @@ export function split(unit: Unit, limit: number): Split {
   for (const node of bySlot) {
     const part = pieces[pieceOf[node]!]!;
     local[node] = addNode(part, unit.kind[node]!, unit.first[node]!, unit.end[node]!, []);
+    part.foldFirst[local[node]!] = unit.foldFirst[node]!;
+    part.foldEnd[local[node]!] = unit.foldEnd[node]!;
     if (!isEntry[node]) continue;
     door[node] = pieceOf[node]! * DOOR_STEP + part.succ[0]!.length;
     nodeOfDoor.set(door[node]!, node);

@@ -225,6 +225,12 @@ function resultOf(row: OpRow, insn: Insn): number {
   return result64(row, insn);
 }
 
+// The slots of a node, those folded into it last.
+function* slotsOfNode(unit: Unit, node: number, { rows }: Effects): Generator<number> {
+  for (let slot = unit.first[node]!; slot < unit.end[node]!; slot += slotsOf(rows[slot])) yield slot;
+  for (let slot = unit.foldFirst[node]!; slot < unit.foldEnd[node]!; slot += slotsOf(rows[slot])) yield slot;
+}
+
 /** Types the values of a unit; `live` as `liveness` gives it. */
 export function typesOf(
   unit: Unit,
@@ -307,6 +313,15 @@ export function typesOf(
         const row = rows[slot];
         if (row !== undefined) visit(slot, row, insns[slot]!);
       }
+      for (let slot = unit.foldFirst[node]!; slot < unit.foldEnd[node]!; slot += slotsOf(rows[slot])) {
+        const row = rows[slot];
+        if (row?.op !== "mov") continue;
+        // The value moved and the one it may replace are one from here on.
+        const reg = insns[slot]!.dst_reg;
+        const before = current[reg]!;
+        visit(slot, row, insns[slot]!);
+        if (before !== -1) webs.union(before, current[reg]!);
+      }
     } else if (unit.kind[node] === NODE_LEAVE) {
       for (let reg = 0; reg < 10; reg++) if (live[node]! & (1 << reg)) webs.notLow(current[reg]!);
     }
@@ -331,7 +346,7 @@ export function typesOf(
   for (let node = 0; node < count; node++) {
     if (unit.kind[node] === NODE_LEAVE) leave.set(node, maskAt(node));
     if (unit.kind[node] !== NODE_CODE) continue;
-    for (let slot = unit.first[node]!; slot < unit.end[node]!; slot += slotsOf(rows[slot])) {
+    for (const slot of slotsOfNode(unit, node, effects)) {
       const row = rows[slot];
       if (row === undefined) continue;
       let mask = 0;

@@ -16,13 +16,21 @@ export interface Unit {
   readonly kind: number[];
   readonly first: number[];
   readonly end: number[];
+  /** Moves that are done only when the jump at the node's end is not taken (fold.ts); an empty range when there are none. */
+  readonly foldFirst: number[];
+  readonly foldEnd: number[];
   readonly succ: number[][];
   readonly cases: number[][];
 }
 
 /** A unit without nodes. */
 export function emptyUnit(): Unit {
-  return { kind: [], first: [], end: [], succ: [], cases: [] };
+  return { kind: [], first: [], end: [], foldFirst: [], foldEnd: [], succ: [], cases: [] };
+}
+
+/** True when moves are folded into the node. */
+export function hasFold(unit: Unit, node: number): boolean {
+  return unit.foldFirst[node] !== unit.foldEnd[node];
 }
 
 /** Adds a node and gives its number. */
@@ -30,6 +38,8 @@ export function addNode(unit: Unit, kind: number, first: number, end: number, su
   unit.kind.push(kind);
   unit.first.push(first);
   unit.end.push(end);
+  unit.foldFirst.push(0);
+  unit.foldEnd.push(0);
   unit.succ.push(succ);
   unit.cases.push(succ.map(() => -1));
   return unit.kind.length - 1;

@@ -7,9 +7,10 @@ import { emitCondition } from "./emit-jump.ts";
 import { emitConstant, emitMemory } from "./emit-memory.ts";
 import { FAULT_CODE, type FunctionContext, type Site } from "./context.ts";
 import { FLOW_COND, FLOW_EXIT, FLOW_FAULT, FLOW_GOTO, slotsOf, type Effects } from "./effects.ts";
+import { findRotations, type Rotation } from "./rotates.ts";
 import { structureOf, writeStructured, type NodeWriter } from "./structure.ts";
-import { R0_I32, type Typing } from "./typing.ts";
-import { NODE_CODE, NODE_LEAVE, NODE_OUTSIDE, type Unit } from "./unit.ts";
+import { DEF_I32, DST_I32, R0_I32, SRC_I32, type Typing } from "./typing.ts";
+import { hasFold, NODE_CODE, NODE_LEAVE, NODE_OUTSIDE, type Unit } from "./unit.ts";
 
 /** How a unit is entered and left: a whole function with parameters and a result, or a piece between which globals carry r0-r9. */
 export interface Boundary {
@@ -68,8 +69,48 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
     expr.call(context.runtime.fault);
     expr.op(OP.unreachable);
   };
+  const rotations = findRotations(unit, effects);
+  const scratchOf = ({ wide, scratch }: Rotation): number => context.temp(wide ? I64 : I32, `rotate ${scratch}`);
+  const rotate = (site: Site, rotation: Rotation): void => {
+    const { wide, amount } = rotation;
+    expr.get(scratchOf(rotation));
+    context.immediate(wide, amount);
+    expr.op(wide ? OP["i64.rotl"] : OP["i32.rotl"]);
+    context.set(wide, site.insn.dst_reg, (site.bits & DEF_I32) !== 0);
+  };
+  // Each folded move keeps the old value when the jump would have skipped it.
+  const folded = (node: number): void => {
+    emitCondition(context, siteAt(unit.end[node]! - 1), false);
+    const skip = context.temp(I32, "skip");
+    expr.set(skip);
+    for (let slot = unit.foldFirst[node]!; slot < unit.foldEnd[node]!; slot += slotsOf(rows[slot])) {
+      const site = siteAt(slot);
+      if (site.row.op !== "mov") continue;
+      const { row, insn, bits } = site;
+      const wide = (bits & DEF_I32) === 0;
+      const local = wide ? context.wide(insn.dst_reg) : context.narrow(insn.dst_reg);
+      expr.get(local);
+      if (row.source === "K") {
+        if (wide) expr.i64(insn.imm, row.width === 64 ? insn.imm >> 31 : 0);
+        else expr.i32(insn.imm);
+      } else if (wide && row.width === 32) {
+        context.get32(insn.src_reg, (bits & SRC_I32) !== 0);
+        expr.op(OP["i64.extend_i32_u"]);
+      } else context.get(wide, insn.src_reg, (bits & SRC_I32) !== 0);
+      expr.get(skip);
+      expr.op(OP.select);
+      expr.set(local);
+    }
+  };
   const instruction = (slot: number): void => {
     const site = siteAt(slot);
+    const saved = rotations.bySave.get(slot);
+    if (saved !== undefined) {
+      context.get(saved.wide, site.insn.dst_reg, (site.bits & DST_I32) !== 0);
+      expr.set(scratchOf(saved));
+    }
+    const rotation = rotations.byOr.get(slot);
+    if (rotation !== undefined) return rotate(site, rotation);
     switch (site.row.class) {
       case "alu":
       case "alu64":
@@ -97,6 +138,7 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
         else if (kind === FLOW_FAULT) fault(slot);
         else if (kind !== FLOW_GOTO && kind !== FLOW_COND) instruction(slot);
       }
+      if (hasFold(unit, node)) folded(node);
       return undefined;
     },
     condition(node, negate) {

@@ -1,0 +1,39 @@
+// npm run bench -- NAME [--tiny] [--no-record] [--only A,B]: runs a benchmark, prints its table and records it.
+
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { FULL, record, render, TINY, type Bench } from "./harness.ts";
+import { jitBench } from "./jit.bench.ts";
+
+/** The benchmarks by name. */
+const BENCHES: Readonly<Record<string, (root: string, only?: readonly string[]) => Bench>> = { jit: jitBench };
+
+// The compiled form lies two levels deeper than the source.
+function projectRoot(): string {
+  const here = path.dirname(fileURLToPath(import.meta.url));
+  return path.basename(path.dirname(here)) === "bench" ? path.resolve(here, "../../..") : path.resolve(here, "..");
+}
+
+async function main(): Promise<number> {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { tiny: { type: "boolean" }, "no-record": { type: "boolean" }, only: { type: "string" } },
+  });
+  const name = positionals[0] ?? "";
+  if (!Object.hasOwn(BENCHES, name)) {
+    console.error(
+      `usage: npm run bench -- NAME [--tiny] [--no-record] [--only A,B]\nbenchmarks: ${Object.keys(BENCHES).join(", ")}`,
+    );
+    return 2;
+  }
+  const root = projectRoot();
+  const effort = values.tiny === true ? TINY : FULL;
+  const report = await BENCHES[name]!(root, values.only?.split(",")).run(effort, (line) => console.error(line));
+  console.log(render(report));
+  if (values.tiny !== true && values["no-record"] !== true)
+    console.error(`recorded in ${record(root, report, effort)}`);
+  return 0;
+}
+
+process.exitCode = await main();
