@@ -33,6 +33,8 @@ const noLoops = (): string | undefined => {
 const VARIANTS: readonly Variant[] = [
   { engine: "user", options: {}, missing: noRing },
   { engine: "user", options: { interpret: true }, missing: noRing },
+  { engine: "sim", options: {}, missing: () => undefined },
+  { engine: "sim", options: { interpret: true }, missing: () => undefined },
   { engine: "kernel", options: {}, missing: noLoops },
 ];
 

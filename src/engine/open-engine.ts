@@ -4,7 +4,7 @@ import { LoopstepError } from "../base/index.ts";
 import { UnsupportedError, type Engine, type EngineName, type EngineOptions } from "../loop/index.ts";
 
 /** What --engine takes. */
-export const ENGINE_CHOICES: readonly (EngineName | "auto")[] = ["auto", "kernel", "user"];
+export const ENGINE_CHOICES: readonly (EngineName | "auto")[] = ["auto", "kernel", "user", "sim"];
 
 type Opener = (options: EngineOptions) => Engine | Promise<Engine>;
 
@@ -12,6 +12,7 @@ type Opener = (options: EngineOptions) => Engine | Promise<Engine>;
 const OPENERS: Readonly<Partial<Record<EngineName, () => Promise<Opener>>>> = {
   kernel: async () => (await import("./kernel/index.ts")).openKernelEngine,
   user: async () => (await import("./user/index.ts")).openUserEngine,
+  sim: async () => (await import("./sim/node/index.ts")).openSimOverFiles,
 };
 
 /** Opens an engine. Throws UnsupportedError when it cannot be had here; with `auto`, when none can. */
@@ -26,19 +27,18 @@ export async function openEngine(name: EngineName | "auto" = "auto", options: En
     }
     return (await opener())(options);
   }
-  const refused: string[] = [];
-  for (const opener of Object.values(OPENERS)) {
+  const passedOver: string[] = [];
+  for (const [candidate, opener] of Object.entries(OPENERS)) {
+    const open = await opener();
     try {
-      return await (
-        await opener()
-      )(options);
+      return await open({ ...options, passedOver });
     } catch (error) {
       if (!(error instanceof LoopstepError)) throw error;
-      refused.push(error.message);
+      passedOver.push(`not ${candidate}: ${error.summary}`);
     }
   }
   throw new UnsupportedError("ENGINE_UNAVAILABLE", {
     message: "no engine works on this machine",
-    found: refused.join("; "),
+    found: passedOver.join("; "),
   });
 }

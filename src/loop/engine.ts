@@ -16,6 +16,8 @@ export interface EngineOptions {
   readonly verify?: boolean;
   /** Receives each line a program prints (bpf_printk). Default: dropped. */
   readonly onPrintk?: (line: string) => void;
+  /** Why better engines were passed over; `auto` fills it in, and it becomes a part of `why`. */
+  readonly passedOver?: readonly string[];
   /** Seed of everything random (bpf_get_prandom_u32, and the schedule in `sim`). Default 1. */
   readonly seed?: number;
 }

@@ -77,7 +77,7 @@ export class SimEngine implements Engine {
     const ktimeNs = (): bigint => BigInt(Math.floor(this.kernel.now));
     this.#mode = { interpret, checked: !verify, seed, ktimeNs, printk: onPrintk };
     const files = world === undefined ? "files in memory" : "files of the given world";
-    this.why = `a simulated io_uring: virtual time, seed ${seed}, ${files}`;
+    this.why = [`a simulated io_uring: virtual time, seed ${seed}, ${files}`, ...(options.passedOver ?? [])].join("; ");
   }
 
   createRing(options: RingOptions): Ring {

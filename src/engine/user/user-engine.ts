@@ -52,9 +52,10 @@ class UserEngine implements Engine {
   /** Started early, so that the first ring need not wait for it. */
   #spare: RingThread | undefined;
 
-  constructor(sys: Sys, available: string, { interpret = false, seed = 1, onPrintk = () => {} }: EngineOptions) {
+  constructor(sys: Sys, available: string, options: EngineOptions) {
+    const { interpret = false, seed = 1, onPrintk = () => {}, passedOver = [] } = options;
     this.#sys = sys;
-    this.#available = available;
+    this.#available = [available, ...passedOver].join("; ");
     this.#mode = { interpret, checked: true, seed };
     this.#onPrintk = onPrintk;
     this.#spare = this.#startThread();
