@@ -1,6 +1,8 @@
 export { dataMapName } from "./data-sections.ts";
 export { ObjectError, type ObjectErrorCode } from "./errors.ts";
 export { Globals } from "./globals.ts";
+export { linkObjects } from "./link.ts";
+export type { LinkSource } from "./link-inputs.ts";
 export { BpfObject, type CoreReport, type OpenOptions, type ResolveOptions } from "./object.ts";
 export { BPF_PROG_TYPE_STRUCT_OPS, PROG_TYPES, sectionKind, type SectionKind } from "./program-types.ts";
 export { KFUNC_POISON } from "./resolve.ts";

@@ -27,7 +27,13 @@ interface Entry {
 const HEAD = 12;
 
 /** Completes one DATASEC in place; `raw` are its bytes. */
-function completeDatasec(btf: Btf, id: number, elf: ElfFile, globals: ReadonlyMap<string, ElfSymbol>): void {
+function completeDatasec(
+  btf: Btf,
+  id: number,
+  elf: ElfFile,
+  globals: ReadonlyMap<string, ElfSymbol>,
+  hide: boolean,
+): void {
   const raw = viewOf(btf.rawType(id));
   const name = btf.nameOf(id);
   const section = elf.sections.find((candidate) => candidate.name === name);
@@ -48,7 +54,7 @@ function completeDatasec(btf: Btf, id: number, elf: ElfFile, globals: ReadonlyMa
     const symbol = globals.get(btf.nameOf(entry.type));
     if (symbol === undefined || symbol.shndx !== section.index) continue;
     if (unplaced) entry.offset = symbol.value;
-    if (isHidden(symbol)) variable.setUint32(HEAD, BTF_STATIC, true);
+    if (hide && isHidden(symbol)) variable.setUint32(HEAD, BTF_STATIC, true);
   }
   entries.sort((a, b) => a.offset - b.offset);
   for (const [i, { type, offset, size }] of entries.entries()) {
@@ -73,8 +79,8 @@ const globalSymbols = (elf: ElfFile, types: readonly number[]): Map<string, ElfS
       .map((symbol) => [symbol.name, symbol]),
   );
 
-/** The completed BTF. Throws BtfError, OBJECT_NO_BTF. */
-export function completeBtf(elf: ElfFile): Btf {
+/** The completed BTF; `hide`: hidden symbols become static. Throws BtfError, OBJECT_NO_BTF. */
+export function completeBtf(elf: ElfFile, hide = true): Btf {
   const section = elf.sections.find((candidate) => candidate.name === ".BTF");
   if (section === undefined) {
     throw new ObjectError("OBJECT_NO_BTF", {
@@ -88,7 +94,7 @@ export function completeBtf(elf: ElfFile): Btf {
   const bytes = section.data.slice();
   const scratch = Btf.parse(bytes);
   const objects = globalSymbols(elf, [STT_OBJECT, 0]);
-  for (const id of scratch.ofKind("DATASEC" satisfies BtfKind)) completeDatasec(scratch, id, elf, objects);
-  hideFunctions(scratch, globalSymbols(elf, [STT_FUNC]));
+  for (const id of scratch.ofKind("DATASEC" satisfies BtfKind)) completeDatasec(scratch, id, elf, objects, hide);
+  if (hide) hideFunctions(scratch, globalSymbols(elf, [STT_FUNC]));
   return Btf.parse(bytes);
 }
