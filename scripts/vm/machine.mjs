@@ -139,9 +139,9 @@ function writeGuest(job, dir, end) {
     LOOPSTEP_VM: "1",
     ...job.env,
   };
-  const hidden = [...new Set([...job.needed, job.cwd, process.execPath].map((file) => resolve(file)))].filter((file) =>
-    OWN.some((own) => below(file, own)),
-  );
+  const hidden = [...new Set([...job.needed, job.cwd, process.execPath].map((file) => resolve(file)))]
+    .filter((file) => OWN.some((own) => below(file, own)))
+    .filter((file, _, all) => !all.some((other) => other !== file && below(file, other)));
   const bind = (/** @type {string} */ to) => [
     `mkdir -p ${quoted(dirname(to))}`,
     `mount --bind ${quoted(`/run/host${to}`)} ${quoted(to)}`,
@@ -150,7 +150,7 @@ function writeGuest(job, dir, end) {
     const [parent, mount] = bind(path);
     return [
       parent,
-      `${statSync(path).isDirectory() ? "mkdir -p" : ": >"} ${quoted(path)}`,
+      `${statSync(path).isDirectory() ? "mkdir -p" : "true >"} ${quoted(path)}`,
       mount,
       `mount -o remount,bind,ro ${quoted(path)}`,
     ];

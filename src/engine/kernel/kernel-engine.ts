@@ -60,6 +60,7 @@ class KernelEngine implements Engine {
   readonly #onExit = (): void => this[Symbol.dispose]();
   /** Started early, so that the first ring need not wait for it. */
   #spare: RingThread | undefined;
+  #closed = false;
 
   constructor(sys: Sys, bpf: BpfCalls, target: Btf, why: string, { onPrintk = () => {} }: EngineOptions) {
     this.#sys = sys;
@@ -76,13 +77,11 @@ class KernelEngine implements Engine {
     const thread = this.#spare ?? this.#startThread();
     this.#spare = undefined;
     try {
-      const ring = new LoopRing(this.#sys, this.#memory, thread, options);
+      const ring = new LoopRing(this.#sys, this.#memory, thread, options, this.#keepThread);
       this.#rings.add(ring);
       return ring;
     } catch (error) {
-      // the thread is as good as new
-      if (thread.ended) throw error;
-      this.#spare = thread;
+      this.#keepThread(thread);
       throw error;
     }
   }
@@ -120,6 +119,7 @@ class KernelEngine implements Engine {
   }
 
   [Symbol.dispose](): void {
+    this.#closed = true;
     process.off("exit", this.#onExit);
     for (const ring of this.#rings) ring[Symbol.dispose]();
     for (const loaded of this.#objects) loaded[Symbol.dispose]();
@@ -128,6 +128,12 @@ class KernelEngine implements Engine {
     this.#spare?.[Symbol.dispose]();
     this.#spare = undefined;
   }
+
+  /** One idle thread is kept: starting one takes much longer than making a ring. */
+  readonly #keepThread = (thread: RingThread): void => {
+    if (this.#spare === undefined && !this.#closed && !thread.ended) this.#spare = thread;
+    else thread[Symbol.dispose]();
+  };
 
   #forgetClosed(): void {
     for (const ring of this.#rings) if (ring.closed) this.#rings.delete(ring);

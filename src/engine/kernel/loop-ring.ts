@@ -54,17 +54,26 @@ export class LoopRing implements Ring {
   readonly #memory: PageMemory;
   readonly #thread: RingThread;
   readonly #tid: number;
+  readonly #giveBack: (thread: RingThread) => void;
   readonly #pages: (readonly [start: number, size: number])[] = [];
   #running = false;
   #closed = false;
 
-  constructor(sys: Sys, memory: PageMemory, thread: RingThread, { entries, cq_entries, flags, mem }: RingOptions) {
+  /** `giveBack` takes the thread when the ring is closed. */
+  constructor(
+    sys: Sys,
+    memory: PageMemory,
+    thread: RingThread,
+    { entries, cq_entries, flags, mem }: RingOptions,
+    giveBack: (thread: RingThread) => void,
+  ) {
     checkMemSize(mem);
     const request = { entries, flags: parseSetupFlags(flags), ...(cq_entries === undefined ? {} : { cq_entries }) };
     const layout = ringsLayout(request);
     this.#sys = sys;
     this.#memory = memory;
     this.#thread = thread;
+    this.#giveBack = giveBack;
     const place: RingPlacement = {
       rings: this.#allocate(layout.ringsReserve),
       ringsSize: layout.ringsReserve,
@@ -166,7 +175,7 @@ export class LoopRing implements Ring {
     this.onClose?.();
     ejectSlot(this.slot);
     if (!this.#thread.ended) this.#thread.callSync("close");
-    this.#thread[Symbol.dispose]();
+    this.#giveBack(this.#thread);
     this.#free();
   }
 

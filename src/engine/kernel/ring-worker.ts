@@ -25,6 +25,12 @@ class RingWorker {
     const tid = becomeWakeable(sys);
     const ring = createRing(sys, this.#memory.buffer, place, request);
     this.#ring = ring;
+    const { sq_entries, sq_off } = ring.params;
+    if (sq_off.array !== 0) {
+      // as liburing leaves it: entry i stands for slot i
+      const array = new Uint32Array(this.#memory.buffer, place.rings + sq_off.array, sq_entries);
+      for (let i = 0; i < sq_entries; i++) array[i] = i;
+    }
     if (mem) ring.registerMemRegion(mem.address, mem.size);
     return { fd: ring.fd, params: ring.params, tid };
   }
