@@ -106,12 +106,10 @@ function again(file: ElfFile): ElfInit {
     if (!own.has(section.type))
       sections.set(section.index, { ...section, relocations: relocations.get(section.index)! });
   }
-  const symbols = file.symbols
-    .slice(1)
-    .map((symbol): ElfSymbolInit => ({
-      ...symbol,
-      section: symbol.shndx === SHN_ABS ? "abs" : sections.get(symbol.shndx),
-    }));
+  const symbols = file.symbols.slice(1).map((symbol): ElfSymbolInit => ({
+    ...symbol,
+    section: symbol.shndx === SHN_ABS ? "abs" : sections.get(symbol.shndx),
+  }));
   for (const index of sections.keys()) {
     for (const { offset, type, symbol } of file.relocationsOf(index))
       relocations.get(index)!.push({ offset, type, symbol: symbols[symbol.index - 1]! });

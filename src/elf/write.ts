@@ -248,7 +248,14 @@ export function writeElf(init: ElfInit): Uint8Array<ArrayBuffer> {
     });
   }
   let end: number = ELF64_EHDR.size;
-  const offsets = placed.map(({ data, addralign }) => {
+  const offsets = placed.map(({ name, data, addralign }) => {
+    if (addralign > 2 ** 20) {
+      throw new ElfError("ELF_SECTION", {
+        message: "the alignment is too large",
+        found: `${addralign}`,
+        where: `section ${name}`,
+      });
+    }
     const offset = alignUp(end, Math.max(1, addralign));
     end = offset + data.length;
     return offset;

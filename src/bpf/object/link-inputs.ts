@@ -83,6 +83,8 @@ function isKept({ type, name, size }: ElfSection): boolean {
   return !TABLES.has(type) && size > 0 && name !== ".BTF" && name !== ".BTF.ext" && !name.startsWith(".debug_");
 }
 
+const ALIGNMENTS: ReadonlySet<number> = new Set([0, ...Array.from({ length: 17 }, (_, i) => 2 ** i)]);
+
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => byte === b[i]);
 
@@ -125,6 +127,13 @@ export function mergeSections(inputs: readonly LinkInput[]): { sections: MergedS
       } else checkSame(merged, input, section);
       // of those that say one thing the first is enough
       if (SINGLE.has(section.name) && merged.parts.length > 0) continue;
+      if (!ALIGNMENTS.has(section.addralign)) {
+        throw conflict(
+          `section ${section.name} has a strange alignment`,
+          `${section.addralign} in ${input.name}`,
+          "a power of two up to 65536",
+        );
+      }
       const offset = alignUp(merged.size, Math.max(1, section.addralign));
       places.set(section.index, { merged, offset });
       merged.addralign = Math.max(merged.addralign, section.addralign);
