@@ -1,0 +1,186 @@
+// What does a request cost? NOPs kept in flight at several queue depths: the loop of src/programs/nops through the public API
+// of the built package (dist/), verified and not; a C program that drives the same kind of ring with plain system calls; and
+// the same in plain JavaScript. Also how long it takes until a loop runs, in a warm process and as a command line.
+
+import { spawnSync } from "node:child_process";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import type * as Loopstep from "../src/index.ts";
+import {
+  interleave,
+  median,
+  ratiosTo,
+  type Answer,
+  type Bench,
+  type Effort,
+  type Peer,
+  type Report,
+  type Skipped,
+} from "./harness.ts";
+import { build, driverTime, hasCommand, scratchDirectory } from "./native.ts";
+import { ByHand } from "./nop/by-hand.ts";
+
+const DEPTHS: readonly number[] = [1, 8, 32, 128];
+const C = "C";
+const OURS = "loopstep";
+/** A slice of the machine's time is shorter than the scheduler's: most rounds run undisturbed. */
+const SLICES = { rounds: 61, forNs: 4e6 };
+const WARM_UP = 40;
+const STARTS = 31;
+const COMMANDS = 7;
+
+type Package = typeof Loopstep;
+
+/** A peer that holds something open. */
+interface OpenPeer extends Peer {
+  close(): void;
+}
+
+// Runs as many requests as fit the time, by what one took before.
+function timed(name: string, run: (requests: number) => number, close: () => void): OpenPeer {
+  let perRequest = 1000;
+  const measure = (forNs: number): number => (perRequest = run(Math.max(256, Math.round(forNs / perRequest))));
+  return { name, measure, close };
+}
+
+async function openLoop({ openEngine, BpfObject }: Package, file: string, depth: number, options: object) {
+  const engine = await openEngine("user", options);
+  const object = await BpfObject.open(file);
+  const flags = ["SINGLE_ISSUER", "DEFER_TASKRUN", "NO_SQARRAY", "CQSIZE", "SQ_REWIND"];
+  const ring = engine.createRing({ entries: depth, cq_entries: depth, flags });
+  object.bind(ring.params);
+  object.rodata["queue_depth"] = depth;
+  const loaded = await engine.load(object);
+  loaded.attach(undefined, ring);
+  return { engine, ring, loaded };
+}
+
+async function ours(name: string, pkg: Package, file: string, depth: number, options: object): Promise<OpenPeer> {
+  const { engine, ring, loaded } = await openLoop(pkg, file, depth, options);
+  const run = (requests: number): number => {
+    loaded.bss["reqs_to_run"] = BigInt(requests);
+    loaded.bss["reqs_done"] = 0n;
+    ring.runSync();
+    if (BigInt(loaded.bss["reqs_done"] as bigint) !== BigInt(requests)) throw new Error("the loop stopped early");
+    return ring.stats.wallNs / requests;
+  };
+  return timed(name, run, () => engine[Symbol.dispose]());
+}
+
+function byHand(depth: number): OpenPeer {
+  const loop = new ByHand(depth);
+  return timed(
+    "JavaScript by hand",
+    (requests) => loop.run(requests),
+    () => loop.close(),
+  );
+}
+
+// The C program both ways of asking: whichever is faster on this machine counts.
+function compiledPeers(root: string, depth: number): OpenPeer[] {
+  const out = path.join(scratchDirectory(), `nop-peer-${depth}`);
+  build("cc", ["-O2", path.join(root, "bench/nop/peer.c"), "-o", out]);
+  return [[], ["wait"]].map((extra) => {
+    const time = driverTime(out, String(depth), ...extra);
+    return { name: [C, ...extra].join(", "), measure: time, close() {} };
+  });
+}
+
+async function ask(
+  pkg: Package,
+  root: string,
+  file: string,
+  depth: number,
+  effort: Effort,
+  compiler: boolean,
+): Promise<Answer> {
+  const peers: OpenPeer[] = [
+    await ours(OURS, pkg, file, depth, {}),
+    await ours(`${OURS}, unverified`, pkg, file, depth, { verify: false }),
+    byHand(depth),
+    ...(compiler ? compiledPeers(root, depth) : []),
+  ];
+  try {
+    // V8's optimising compiler takes over after some thousand steps
+    if (effort.rounds > 1) for (const peer of peers) for (let i = 0; i < WARM_UP; i++) peer.measure(effort.forNs);
+    const answer = interleave({ name: `depth ${depth}`, peers }, effort);
+    const { [C]: alone, [`${C}, wait`]: waiting, ...ns } = answer.ns;
+    return { name: answer.name, ns: alone === undefined ? ns : { ...ns, [C]: Math.min(alone, waiting!) } };
+  } finally {
+    for (const peer of peers) peer.close();
+  }
+}
+
+/** Milliseconds from the file's name to a loop that ended: median of `times`, after one that warms up. */
+async function startUp({ openEngine, BpfObject }: Package, file: string, times: number): Promise<number> {
+  using engine = await openEngine("user");
+  const took: number[] = [];
+  for (let i = 0; i <= times; i++) {
+    const start = performance.now();
+    const object = await BpfObject.open(file);
+    using ring = engine.createRing({
+      entries: 8,
+      cq_entries: 8,
+      flags: ["SINGLE_ISSUER", "DEFER_TASKRUN", "NO_SQARRAY", "CQSIZE", "SQ_REWIND"],
+    });
+    object.bind(ring.params);
+    object.bss["reqs_to_run"] = 1n;
+    using loaded = await engine.load(object);
+    loaded.attach(undefined, ring);
+    await ring.run();
+    took.push(performance.now() - start);
+  }
+  return median(took.slice(1));
+}
+
+/** Milliseconds of `loopstep run` as a whole. */
+function commandLine(root: string, file: string, times: number): number {
+  const args = [
+    path.join(root, "dist/cli/main.js"),
+    "run",
+    file,
+    "--engine",
+    "user",
+    "--set",
+    "reqs_to_run=1000",
+    "--quiet",
+  ];
+  const took = Array.from({ length: times }, () => {
+    const start = performance.now();
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+    if (status !== 0) throw new Error(`loopstep run failed: ${stderr}`);
+    return performance.now() - start;
+  });
+  return median(took);
+}
+
+/** The bench; `only` names some of the depths. Needs a build (dist/) and io_uring. */
+export function nopBench(root: string, only?: readonly string[]): Bench {
+  return {
+    name: "nop",
+    async run(asked, progress): Promise<Report> {
+      const pkg = (await import(pathToFileURL(path.join(root, "dist/index.js")).href)) as Package;
+      const file = pkg.findProgram("nops")!.object;
+      const tiny = asked.rounds === 1;
+      const effort = tiny ? asked : SLICES;
+      const compiler = hasCommand("cc");
+      const skipped: Skipped[] = compiler ? [] : [{ name: C, reason: "cc is not installed" }];
+      const answers: Answer[] = [];
+      for (const depth of DEPTHS.filter((depth) => only === undefined || only.includes(String(depth)))) {
+        const answer = await ask(pkg, root, file, depth, effort, compiler);
+        answers.push(answer);
+        progress(
+          `${answer.name}: ${Object.entries(answer.ns)
+            .map(([peer, ns]) => `${peer} ${ns.toFixed(1)} ns`)
+            .join(", ")}`,
+        );
+      }
+      const figures = {
+        "open to end of a run in a warm process, ms": await startUp(pkg, file, tiny ? 1 : STARTS),
+        "loopstep run, ms": commandLine(root, file, tiny ? 1 : COMMANDS),
+      };
+      const baseline = compiler ? C : OURS;
+      return { bench: "nop", answers, baseline, ratios: ratiosTo(baseline, answers), skipped, figures };
+    },
+  };
+}
