@@ -1,0 +1,247 @@
+// Circular numbers: an arc of the circle of 2^64 (or 2^32) values, from `base` clockwise over `size` further values; one
+// form for signed and unsigned ranges (kernel/bpf/cnum.c at v7.2). Both ways of reading a range are projections of the arc.
+
+import { add, eq, isZero, ltu, maxS, minS, minU, neg, not, S64_MAX, S64_MIN, sub, U64, U64_MAX, ZERO } from "./u64.ts";
+
+/** A 64-bit arc. `base` all ones with `size` all ones is the empty one. */
+export class Cnum64 {
+  readonly base: U64;
+  readonly size: U64;
+
+  constructor(base: U64, size: U64) {
+    this.base = base;
+    this.size = size;
+  }
+}
+
+/** A 32-bit arc; both numbers in 0..2^32-1. */
+export class Cnum32 {
+  readonly base: number;
+  readonly size: number;
+
+  constructor(base: number, size: number) {
+    this.base = base;
+    this.size = size;
+  }
+}
+
+export const U32_MAX = 0xffff_ffff;
+export const S32_MIN = -0x8000_0000;
+export const S32_MAX = 0x7fff_ffff;
+export const CNUM64_UNBOUNDED: Cnum64 = new Cnum64(ZERO, U64_MAX);
+export const CNUM64_EMPTY: Cnum64 = new Cnum64(U64_MAX, U64_MAX);
+export const CNUM32_UNBOUNDED: Cnum32 = new Cnum32(0, U32_MAX);
+export const CNUM32_EMPTY: Cnum32 = new Cnum32(U32_MAX, U32_MAX);
+
+/* ---- 64 bits ---- */
+
+export function cnum64FromU(min: U64, max: U64): Cnum64 {
+  return new Cnum64(min, sub(max, min));
+}
+
+export function cnum64FromS(min: U64, max: U64): Cnum64 {
+  const size = sub(max, min);
+  return eq(size, U64_MAX) ? CNUM64_UNBOUNDED : new Cnum64(min, size);
+}
+
+export function cnum64IsEmpty(a: Cnum64): boolean {
+  return (a.base.hi & a.base.lo & a.size.hi & a.size.lo) === -1;
+}
+
+export function cnum64IsConst(a: Cnum64): boolean {
+  return isZero(a.size);
+}
+
+export function cnum64Equal(a: Cnum64, b: Cnum64): boolean {
+  return a === b || (eq(a.base, b.base) && eq(a.size, b.size));
+}
+
+/** Whether the arc runs past the highest unsigned value. */
+function wrapsU64(a: Cnum64): boolean {
+  return ltu(not(a.base), a.size);
+}
+
+export function cnum64Contains(a: Cnum64, v: U64): boolean {
+  if (cnum64IsEmpty(a)) return false;
+  const end = add(a.base, a.size);
+  return wrapsU64(a) ? !ltu(v, a.base) || !ltu(end, v) : !ltu(v, a.base) && !ltu(end, v);
+}
+
+export function umin64(a: Cnum64): U64 {
+  return wrapsU64(a) ? ZERO : a.base;
+}
+
+export function umax64(a: Cnum64): U64 {
+  return wrapsU64(a) ? U64_MAX : add(a.base, a.size);
+}
+
+function wrapsS64(a: Cnum64): boolean {
+  return cnum64Contains(a, S64_MAX) && cnum64Contains(a, S64_MIN);
+}
+
+export function smin64(a: Cnum64): U64 {
+  return wrapsS64(a) ? S64_MIN : minS(a.base, add(a.base, a.size));
+}
+
+export function smax64(a: Cnum64): U64 {
+  return wrapsS64(a) ? S64_MAX : maxS(a.base, add(a.base, a.size));
+}
+
+/** An arc that covers what both have in common; where that is two pieces, the smaller of the operands. */
+export function cnum64Intersect(a: Cnum64, b: Cnum64): Cnum64 {
+  if (cnum64IsEmpty(a) || cnum64IsEmpty(b)) return CNUM64_EMPTY;
+  if (a === b) return a;
+  if (ltu(b.base, a.base)) [a, b] = [b, a];
+  const gap = sub(b.base, a.base);
+  if (ltu(not(gap), b.size)) {
+    // seen from the start of a, b runs over the top and begins again at a's start
+    if (!ltu(a.size, gap)) return ltu(b.size, a.size) ? b : a;
+    return new Cnum64(a.base, minU(a.size, add(gap, b.size)));
+  }
+  if (!ltu(a.size, gap)) return new Cnum64(b.base, minU(sub(a.size, gap), b.size));
+  return CNUM64_EMPTY;
+}
+
+function normal64(base: U64, size: U64): Cnum64 {
+  if (eq(size, U64_MAX) && !isZero(base) && !eq(base, S64_MAX)) return CNUM64_UNBOUNDED;
+  return new Cnum64(base, size);
+}
+
+export function cnum64Add(a: Cnum64, b: Cnum64): Cnum64 {
+  if (cnum64IsEmpty(a) || cnum64IsEmpty(b)) return CNUM64_EMPTY;
+  if (ltu(not(b.size), a.size)) return CNUM64_UNBOUNDED;
+  return normal64(add(a.base, b.base), add(a.size, b.size));
+}
+
+export function cnum64Negate(a: Cnum64): Cnum64 {
+  if (cnum64IsEmpty(a)) return CNUM64_EMPTY;
+  return normal64(neg(add(a.base, a.size)), a.size);
+}
+
+/** Whether all of `inner` lies in `outer`. */
+export function cnum64IsSubset(outer: Cnum64, inner: Cnum64): boolean {
+  if (outer === inner || cnum64IsEmpty(inner)) return true;
+  if (cnum64IsEmpty(outer)) return false;
+  const start = sub(inner.base, outer.base);
+  if (ltu(not(start), inner.size) && !eq(outer.size, U64_MAX)) return false;
+  return !ltu(outer.size, add(start, inner.size));
+}
+
+/* ---- 32 bits ---- */
+
+export function cnum32FromU(min: number, max: number): Cnum32 {
+  return new Cnum32(min >>> 0, (max - min) >>> 0);
+}
+
+export function cnum32FromS(min: number, max: number): Cnum32 {
+  const size = (max - min) >>> 0;
+  return size === U32_MAX ? CNUM32_UNBOUNDED : new Cnum32(min >>> 0, size);
+}
+
+export function cnum32IsEmpty(a: Cnum32): boolean {
+  return a.base === U32_MAX && a.size === U32_MAX;
+}
+
+export function cnum32IsConst(a: Cnum32): boolean {
+  return a.size === 0;
+}
+
+export function cnum32Equal(a: Cnum32, b: Cnum32): boolean {
+  return a === b || (a.base === b.base && a.size === b.size);
+}
+
+export function cnum32Contains(a: Cnum32, v: number): boolean {
+  if (cnum32IsEmpty(a)) return false;
+  const end = (a.base + a.size) >>> 0;
+  return a.size > U32_MAX - a.base ? v >= a.base || v <= end : v >= a.base && v <= end;
+}
+
+export function umin32(a: Cnum32): number {
+  return a.size > U32_MAX - a.base ? 0 : a.base;
+}
+
+export function umax32(a: Cnum32): number {
+  return a.size > U32_MAX - a.base ? U32_MAX : a.base + a.size;
+}
+
+function wrapsS32(a: Cnum32): boolean {
+  return cnum32Contains(a, 0x7fff_ffff) && cnum32Contains(a, 0x8000_0000);
+}
+
+export function smin32(a: Cnum32): number {
+  return wrapsS32(a) ? S32_MIN : Math.min(a.base | 0, (a.base + a.size) | 0);
+}
+
+export function smax32(a: Cnum32): number {
+  return wrapsS32(a) ? S32_MAX : Math.max(a.base | 0, (a.base + a.size) | 0);
+}
+
+/** As cnum64Intersect. */
+export function cnum32Intersect(a: Cnum32, b: Cnum32): Cnum32 {
+  if (cnum32IsEmpty(a) || cnum32IsEmpty(b)) return CNUM32_EMPTY;
+  if (a === b) return a;
+  if (a.base > b.base) [a, b] = [b, a];
+  const gap = b.base - a.base;
+  if (b.size > U32_MAX - gap) {
+    if (gap <= a.size) return a.size <= b.size ? a : b;
+    return new Cnum32(a.base, Math.min(a.size, (gap + b.size) >>> 0));
+  }
+  if (a.size >= gap) return new Cnum32(b.base, Math.min(a.size - gap, b.size));
+  return CNUM32_EMPTY;
+}
+
+function normal32(base: number, size: number): Cnum32 {
+  return size === U32_MAX && base !== 0 && base !== S32_MAX ? CNUM32_UNBOUNDED : new Cnum32(base, size);
+}
+
+export function cnum32Add(a: Cnum32, b: Cnum32): Cnum32 {
+  if (cnum32IsEmpty(a) || cnum32IsEmpty(b)) return CNUM32_EMPTY;
+  if (a.size > U32_MAX - b.size) return CNUM32_UNBOUNDED;
+  return normal32((a.base + b.base) >>> 0, a.size + b.size);
+}
+
+export function cnum32Negate(a: Cnum32): Cnum32 {
+  if (cnum32IsEmpty(a)) return CNUM32_EMPTY;
+  return normal32(-(a.base + a.size) >>> 0, a.size);
+}
+
+export function cnum32IsSubset(outer: Cnum32, inner: Cnum32): boolean {
+  if (outer === inner || cnum32IsEmpty(inner)) return true;
+  if (cnum32IsEmpty(outer)) return false;
+  const start = (inner.base - outer.base) >>> 0;
+  if (inner.size > U32_MAX - start && outer.size < U32_MAX) return false;
+  return (start + inner.size) >>> 0 <= outer.size;
+}
+
+/* ---- between the two ---- */
+
+/** The low halves of all values of `a`. */
+export function cnum32FromCnum64(a: Cnum64): Cnum32 {
+  if (cnum64IsEmpty(a)) return CNUM32_EMPTY;
+  if (a.size.hi !== 0 || a.size.lo === -1) return CNUM32_UNBOUNDED;
+  return new Cnum32(a.base.lo >>> 0, a.size.lo >>> 0);
+}
+
+/** The values of `a` whose low half may lie in `b`: `a` with its two ends cut back to the nearest that do. */
+export function cnum64Cnum32Intersect(a: Cnum64, b: Cnum32): Cnum64 {
+  if (cnum64IsEmpty(a) || cnum32IsEmpty(b)) return CNUM64_EMPTY;
+  // b seen from the start of a, whose low half is then 0
+  const from = (b.base - (a.base.lo >>> 0)) >>> 0;
+  const lastLow = a.size.lo >>> 0;
+  if (b.size > U32_MAX - from) {
+    // the start of a is inside b; only the far end can be cut
+    const to = (from + b.size) >>> 0;
+    if (lastLow > to && lastLow < from) return new Cnum64(a.base, sub(a.size, new U64(0, (lastLow - to) | 0)));
+    return a;
+  }
+  const skip = new U64(0, from | 0);
+  if (ltu(a.size, skip)) return CNUM64_EMPTY;
+  const size = sub(a.size, skip);
+  const to = from + b.size;
+  let cut = 0;
+  if (lastLow < from) cut = lastLow + (0x1_0000_0000 - to);
+  else if (lastLow >= to) cut = lastLow - to;
+  const cutWord = new U64(Math.floor(cut / 0x1_0000_0000), cut | 0);
+  if (ltu(size, cutWord)) return CNUM64_EMPTY;
+  return new Cnum64(add(a.base, skip), sub(size, cutWord));
+}

@@ -1,0 +1,446 @@
+// Everything one verification works on: the program, what the passes before the walk found out about each instruction, and
+// the walk itself (struct bpf_verifier_env of include/linux/bpf_verifier.h at v7.2).
+
+import type { Btf } from "../btf/index.ts";
+import { BPF_CALL, BPF_JMP, BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL, disasmInsn, type Insn } from "../isa/index.ts";
+import type { LineInfo, ResolvedProgram } from "../object/index.ts";
+import { Rejection } from "./errors.ts";
+import { LOG_LEVEL1, LOG_LEVEL2, alignment, LogBuffer, stateText } from "./log.ts";
+import type { KfuncRow } from "./kfuncs.ts";
+import type { MapInfo } from "./maps.ts";
+import type { ProgramType } from "./prog-types.ts";
+import type { Reg } from "./reg-state.ts";
+import {
+  STACK_ITER,
+  STACK_IRQ_FLAG,
+  STACK_DYNPTR,
+  type Frame,
+  type LinkedReg,
+  type SccVisit,
+  type State,
+} from "./states.ts";
+
+export const EPERM = 1;
+export const ENOENT = 2;
+export const E2BIG = 7;
+export const EACCES = 13;
+export const EFAULT = 14;
+export const EBUSY = 16;
+export const EINVAL = 22;
+export const EOPNOTSUPP = 95;
+export const ENOTSUPP = 524;
+
+/** Bounds of one verification; the kernel's unless given. */
+export interface Limits {
+  /** Instructions walked. */
+  readonly insns: number;
+  /** Paths waiting to be walked. */
+  readonly jumps: number;
+  /** Characters of log kept. */
+  readonly log: number;
+  /** CPUs of the machine: what bpf_get_smp_processor_id() can return. */
+  readonly cpus: number;
+}
+
+export const KERNEL_LIMITS: Limits = { insns: 1_000_000, jumps: 8192, log: 16 * 1024 * 1024, cpus: 2 };
+
+/** What the passes know about one instruction. */
+export class InsnAux {
+  prunePoint = false;
+  jmpPoint = false;
+  jumpTarget = false;
+  forceCheckpoint = false;
+  callsCallback = false;
+  isIterNext = false;
+  /** Strongly connected component; 0 for none. */
+  scc = 0;
+  /** Registers read later on: a bit mask. */
+  liveRegs = 0;
+  /** Pointer type this load or store was seen with. */
+  ptrType = 0;
+  /** ld_imm64 of a map or map value. */
+  map: MapInfo | undefined = undefined;
+  mapOffset = 0;
+  /** ld_imm64 of a kernel symbol. */
+  symbol: Reg | undefined = undefined;
+  /** Successors that the opcode does not show. */
+  extraSuccessors: readonly number[] | undefined = undefined;
+  /** Registers known to be constant, map pointers, functions: masks, and their values. */
+  constMask = 0;
+  constMapMask = 0;
+  constSubprogMask = 0;
+  constValues: readonly number[] = [];
+  constMaps: readonly (MapInfo | undefined)[] = [];
+  /** bpf_loop(): -1 unseen, else the one callback it always has with zero flags, or -2. */
+  loopCallback = -1;
+}
+
+/** What an argument of a function of the program is, by its BTF. */
+export interface SubprogArg {
+  readonly kind: "scalar" | "ctx" | "mem" | "dynptr" | "btf" | "untrusted" | "arena";
+  readonly nullable: boolean;
+  readonly readonly: boolean;
+  readonly size: number;
+  readonly btf_id: number;
+  readonly flags: number;
+}
+
+/** A function of the program. */
+export class SubprogInfo {
+  readonly start: number;
+  name = "";
+  global = false;
+  typeId = 0;
+  /** Index into the postorder of where its instructions begin. */
+  postorderStart = 0;
+  exitInsn = 0;
+  stackDepth = 0;
+  hasTailCall = false;
+  hasLdAbs = false;
+  tailCallReachable = false;
+  isCallback = false;
+  isAsyncCallback = false;
+  isExceptionCallback = false;
+  mightSleep = false;
+  mightThrow = false;
+  changesPacket = false;
+  unreliable = false;
+  called = false;
+  verified = false;
+  args: readonly SubprogArg[] | undefined = undefined;
+  argCount = 0;
+  stackArgCount = 0;
+  hasMayGoto = false;
+  insnsTotal = 0;
+
+  constructor(start: number) {
+    this.start = start;
+  }
+
+  /** Arguments that come on the caller's stack. */
+  get inStackArgs(): number {
+    return Math.max(0, this.argCount - 5);
+  }
+}
+
+/** A path to be walked later. */
+export interface Pending {
+  readonly state: State;
+  readonly insn: number;
+  readonly prev: number;
+  readonly logEnd: number;
+}
+
+/** Called before each instruction is checked. */
+export type Observer = (insn: number, state: State) => void;
+
+export class Env {
+  readonly program: ResolvedProgram;
+  readonly type: ProgramType;
+  readonly target: Btf;
+  readonly btf: Btf;
+  readonly kfuncs: ReadonlyMap<string, KfuncRow>;
+  readonly limits: Limits;
+  readonly level: number;
+  readonly log: LogBuffer;
+  readonly observer: Observer | undefined;
+  readonly gplCompatible: boolean;
+  readonly insns: Insn[];
+  readonly aux: InsnAux[];
+  subprogs: SubprogInfo[] = [];
+  hasFuncInfo = false;
+  exceptionCallback = 0;
+  seenException = false;
+  readonly usedMaps: MapInfo[] = [];
+  postorder: number[] = [];
+  topoOrder: number[] = [];
+  /** Whether a 4-byte half of a stack slot may still be read; set once stack liveness is known. */
+  halfSlotAlive: (state: State) => (frameno: number, half: number) => boolean = () => () => true;
+  /** Visits of loops, by the calls that lead to them. */
+  readonly sccVisits: Map<string, SccVisit> = new Map();
+
+  cur!: State;
+  readonly pending: Pending[] = [];
+  /** Checkpoints by instruction and call site. */
+  readonly checkpoints: Map<number, State[]> = new Map();
+  insnIdx = 0;
+  prevInsnIdx = -1;
+  /** Whether the current instruction has an entry in the path's history. */
+  hasHistoryEntry = false;
+  idGen = 0;
+  insnProcessed = 0;
+  prevInsnProcessed = 0;
+  jmpsProcessed = 0;
+  prevJmpsProcessed = 0;
+  maxStackDepth = 0;
+  maxStatesPerInsn = 0;
+  totalStates = 0;
+  peakStates = 0;
+  exploredStates = 0;
+  freeListSize = 0;
+  backedges = 0;
+
+  /** Lines printed for the current instruction. */
+  messages: string[] = [];
+  #prevLine: LineInfo | undefined = undefined;
+  #prevLogEnd = 0;
+  #insnLength = 0;
+  #scratchedRegs = 0;
+  #scratchedLow = 0;
+  #scratchedHigh = 0;
+
+  constructor(init: {
+    program: ResolvedProgram;
+    type: ProgramType;
+    kfuncs: ReadonlyMap<string, KfuncRow>;
+    limits: Limits;
+    level: number;
+    observer: Observer | undefined;
+  }) {
+    this.program = init.program;
+    this.type = init.type;
+    this.target = init.program.target;
+    this.btf = init.program.btf;
+    this.kfuncs = init.kfuncs;
+    this.limits = init.limits;
+    this.level = init.level;
+    this.log = new LogBuffer(init.limits.log);
+    this.observer = init.observer;
+    this.gplCompatible = GPL_LICENSES.has(init.program.license);
+    this.insns = init.program.insns.slice();
+    this.aux = this.insns.map(() => new InsnAux());
+  }
+
+  /* ---- words ---- */
+
+  /** Prints what the verifier has to say about the current instruction. */
+  say(text: string): void {
+    this.messages.push(text);
+    if (this.level !== 0) this.log.write(text);
+  }
+
+  /** Prints to the log alone, when it is wanted. */
+  trace(text: string): void {
+    if (this.level !== 0) this.log.write(text);
+  }
+
+  /** Prints at level 2. */
+  detail(text: () => string): void {
+    if (this.level & LOG_LEVEL2) this.log.write(text());
+  }
+
+  get wantsLevel2(): boolean {
+    return (this.level & LOG_LEVEL2) !== 0;
+  }
+
+  get wantsLog(): boolean {
+    return (this.level & (LOG_LEVEL1 | LOG_LEVEL2)) !== 0;
+  }
+
+  /** Prints `text` and refuses the program. */
+  reject(errno: number, text: string): never {
+    this.say(`${text}\n`);
+    throw new Rejection(errno);
+  }
+
+  /** Refuses the program with what was said already. */
+  refuse(errno: number): never {
+    throw new Rejection(errno);
+  }
+
+  /** Refuses what Linux may accept but this verifier does not model. */
+  notModelled(what: string): never {
+    return this.reject(EOPNOTSUPP, `${what} is not modelled`);
+  }
+
+  /** The source line of an instruction, when it is another than the last one shown. */
+  traceLine(insn: number, prefix: string): void {
+    if (this.level === 0) return;
+    const line = lineOf(this.program.lines, insn);
+    const prev = this.#prevLine;
+    if (line === undefined || line === prev) return;
+    if (prev !== undefined && prev.file === line.file && prev.line === line.line) return;
+    const file = line.file.slice(line.file.lastIndexOf("/") + 1);
+    this.log.write(`${prefix}${line.text.trimStart()} @ ${file}:${line.line}\n`);
+    this.#prevLine = line;
+  }
+
+  forgetLine(): void {
+    this.#prevLine = undefined;
+  }
+
+  insnText(index: number): string {
+    return disasmInsn(this.insns, index, { call: (insn) => this.callName(insn) });
+  }
+
+  callName(insn: Insn): string | undefined {
+    if (insn.src_reg === BPF_PSEUDO_KFUNC_CALL) {
+      return insn.imm > 0 && insn.imm < this.target.nrTypes ? this.target.nameOf(insn.imm) : undefined;
+    }
+    return undefined;
+  }
+
+  /** `12: (bf) r6 = r1` of the instruction about to be checked. */
+  traceInsn(index: number): void {
+    const text = `${index}: ${this.insnText(index)}\n`;
+    this.log.write(text);
+    this.#insnLength = text.length;
+    this.#prevLogEnd = this.log.end;
+  }
+
+  /** What changed, behind the instruction if nothing was printed since. */
+  traceInsnState(state: State, frameno: number): void {
+    if (this.#prevLogEnd !== 0 && this.#prevLogEnd === this.log.end) {
+      this.log.cut(this.#prevLogEnd - 1);
+      // the kernel pads one column at least, then the semicolon
+      this.log.write(`${" ".repeat(Math.max(1, alignment(this.#insnLength)))};`);
+    } else {
+      this.log.write(`${this.insnIdx}:`);
+    }
+    this.log.write(stateText(this, state, frameno, false));
+  }
+
+  /* ---- what changed since the last print ---- */
+
+  scratchReg(reg: number): void {
+    this.#scratchedRegs |= 1 << reg;
+  }
+
+  scratchSlot(slot: number): void {
+    if (slot < 32) this.#scratchedLow |= 1 << slot;
+    else this.#scratchedHigh |= 1 << (slot - 32);
+  }
+
+  scratchAll(): void {
+    this.#scratchedRegs = this.#scratchedLow = this.#scratchedHigh = -1;
+  }
+
+  markClean(): void {
+    this.#scratchedRegs = this.#scratchedLow = this.#scratchedHigh = 0;
+  }
+
+  isRegScratched(reg: number): boolean {
+    return (this.#scratchedRegs & (1 << reg)) !== 0;
+  }
+
+  isSlotScratched(slot: number): boolean {
+    return ((slot < 32 ? this.#scratchedLow >>> slot : this.#scratchedHigh >>> (slot - 32)) & 1) === 1;
+  }
+
+  get anyScratched(): boolean {
+    return (this.#scratchedRegs | this.#scratchedLow | this.#scratchedHigh) !== 0;
+  }
+
+  /* ---- the program ---- */
+
+  /** Index of the function that starts at `insn`, or -1. */
+  subprogAt(insn: number): number {
+    const at = this.subprogOf(insn);
+    return at >= 0 && this.subprogs[at]!.start === insn ? at : -1;
+  }
+
+  /** Index of the function that contains `insn`, or -1. */
+  subprogOf(insn: number): number {
+    if (insn < 0 || insn >= this.insns.length) return -1;
+    let low = 0;
+    let high = this.subprogs.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.subprogs[middle]!.start <= insn) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** First slot behind function `index`. */
+  subprogEnd(index: number): number {
+    return this.subprogs[index + 1]?.start ?? this.insns.length;
+  }
+
+  /* ---- the state ---- */
+
+  get frame(): Frame {
+    return this.cur.frame;
+  }
+
+  nextId(): number {
+    return ++this.idGen;
+  }
+
+  /** The registers of the current frame. */
+  reg(index: number): Reg {
+    return this.cur.frame.regs[index]!;
+  }
+
+  setReg(index: number, reg: Reg): void {
+    this.cur.frame.regs[index] = reg;
+  }
+
+  /** Records the current instruction in the path's history, or adds to its record. */
+  pushHistory(flags: number, slot: number, frame: number, linked: readonly LinkedReg[] | undefined): void {
+    const { history } = this.cur;
+    if (this.hasHistoryEntry) {
+      const last = history[history.length - 1]!;
+      history[history.length - 1] = { idx: last.idx, prev: last.prev, flags: last.flags | flags, slot, frame, linked };
+      return;
+    }
+    history.push({ idx: this.insnIdx, prev: this.prevInsnIdx, flags, slot, frame, linked });
+    this.hasHistoryEntry = true;
+  }
+
+  /** Queues a copy of the current state to be walked from `insn`. */
+  pushState(insn: number, prev: number): State {
+    const state = this.cur.copy();
+    this.pending.push({ state, insn, prev, logEnd: this.log.end });
+    if (this.pending.length > this.limits.jumps) {
+      this.reject(E2BIG, `The sequence of ${this.pending.length} jumps is too complex.`);
+    }
+    if (state.parent !== undefined) state.parent.branches++;
+    return state;
+  }
+
+  updatePeak(): void {
+    this.peakStates = Math.max(this.peakStates, this.exploredStates + this.freeListSize + this.backedges);
+  }
+}
+
+const GPL_LICENSES: ReadonlySet<string> = new Set([
+  "GPL",
+  "GPL v2",
+  "GPL and additional rights",
+  "Dual BSD/GPL",
+  "Dual MIT/GPL",
+  "Dual MPL/GPL",
+]);
+
+/** The line information that covers `insn`; lines are sorted by instruction. */
+export function lineOf(lines: readonly LineInfo[], insn: number): LineInfo | undefined {
+  let low = 0;
+  let high = lines.length - 1;
+  if (high < 0 || lines[0]!.insn > insn) return undefined;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (lines[middle]!.insn <= insn) low = middle;
+    else high = middle - 1;
+  }
+  return lines[low];
+}
+
+export function isCall(insn: Insn): boolean {
+  return insn.code === (BPF_JMP | BPF_CALL);
+}
+
+export function isHelperCall(insn: Insn): boolean {
+  return insn.code === (BPF_JMP | BPF_CALL) && insn.src_reg === 0;
+}
+
+export function isSubprogCall(insn: Insn): boolean {
+  return insn.code === (BPF_JMP | BPF_CALL) && insn.src_reg === BPF_PSEUDO_CALL;
+}
+
+export function isKfuncCall(insn: Insn): boolean {
+  return insn.code === (BPF_JMP | BPF_CALL) && insn.src_reg === BPF_PSEUDO_KFUNC_CALL;
+}
+
+/** Kinds of slot that are not plain data. */
+export const OBJECT_SLOTS: number = (1 << STACK_DYNPTR) | (1 << STACK_ITER) | (1 << STACK_IRQ_FLAG);

@@ -1,0 +1,123 @@
+// Which registers are read later on, at every instruction (bpf_compute_live_registers of kernel/bpf/liveness.c at v7.2).
+
+import {
+  BPF_ALU,
+  BPF_ALU64,
+  BPF_ATOMIC,
+  BPF_CALL,
+  BPF_CLASS,
+  BPF_CMPXCHG,
+  BPF_DW,
+  BPF_END,
+  BPF_EXIT,
+  BPF_FETCH,
+  BPF_IMM,
+  BPF_JA,
+  BPF_JCOND,
+  BPF_JMP,
+  BPF_JMP32,
+  BPF_LD,
+  BPF_LDX,
+  BPF_LOAD_ACQ,
+  BPF_MEM,
+  BPF_MEMSX,
+  BPF_MODE,
+  BPF_MOV,
+  BPF_OP,
+  BPF_SIZE,
+  BPF_SRC,
+  BPF_ST,
+  BPF_STORE_REL,
+  BPF_STX,
+  BPF_X,
+  isLdImm64,
+  type Insn,
+} from "../isa/index.ts";
+import { paramCount } from "./call-summary.ts";
+import { successors } from "./cfg.ts";
+import type { Env } from "./env.ts";
+
+const CALLER_SAVED = 0x3f;
+const ALL = 0xffff;
+
+/** `[read, written]` as bit masks of registers. */
+function useDef(env: Env, insn: Insn): readonly [number, number] {
+  const src = 1 << insn.src_reg;
+  const dst = 1 << insn.dst_reg;
+  const op = BPF_OP(insn.code);
+  const mode = BPF_MODE(insn.code);
+  const register = BPF_SRC(insn.code) === BPF_X;
+  switch (BPF_CLASS(insn.code)) {
+    case BPF_LD:
+      return mode === BPF_IMM && BPF_SIZE(insn.code) === BPF_DW ? [0, dst] : [ALL, 0];
+    case BPF_LDX:
+      return mode === BPF_MEM || mode === BPF_MEMSX ? [src, dst] : [ALL, 0];
+    case BPF_ST:
+      return mode === BPF_MEM ? [dst, 0] : [ALL, 0];
+    case BPF_STX:
+      if (mode === BPF_MEM) return [dst | src, 0];
+      if (mode !== BPF_ATOMIC) return [ALL, 0];
+      if (insn.imm === BPF_CMPXCHG) return [1 | dst | src, 1];
+      if (insn.imm === BPF_LOAD_ACQ) return [src, dst];
+      if (insn.imm === BPF_STORE_REL) return [dst | src, 0];
+      return [dst | src, insn.imm & BPF_FETCH ? src : 0];
+    case BPF_ALU:
+    case BPF_ALU64:
+      if (op === BPF_END) return [dst, dst];
+      if (op === BPF_MOV) return [register ? src : 0, dst];
+      return [register ? dst | src : dst, dst];
+    case BPF_JMP:
+    case BPF_JMP32:
+      switch (op) {
+        case BPF_JA:
+          return [register ? dst : 0, 0];
+        case BPF_JCOND:
+          return [0, 0];
+        case BPF_EXIT:
+          return [1, 0];
+        case BPF_CALL: {
+          const params = paramCount(env, insn) ?? 5;
+          return [((1 << (Math.min(params, 5) + 1)) - 1) & ~1, CALLER_SAVED];
+        }
+        default:
+          return [register ? dst | src : dst, 0];
+      }
+    default:
+      return [ALL, 0];
+  }
+}
+
+/** Fills `liveRegs` of every instruction. */
+export function computeLiveRegisters(env: Env): void {
+  const rows = env.insns.map((insn) => useDef(env, insn));
+  const before = new Int32Array(env.insns.length);
+  let changed = true;
+  while (changed) {
+    changed = false;
+    for (const at of env.postorder) {
+      let after = 0;
+      for (const next of successors(env, at)) after |= before[next]!;
+      const [use, def] = rows[at]!;
+      const live = (after & ~def) | use;
+      if (live === before[at]) continue;
+      before[at] = live;
+      changed = true;
+    }
+  }
+  env.aux.forEach((aux, i) => {
+    aux.liveRegs = before[i]!;
+  });
+  env.detail(() => listing(env));
+}
+
+function listing(env: Env): string {
+  let text = "Live regs before insn:\n";
+  for (let i = 0; i < env.insns.length; i++) {
+    const { scc, liveRegs } = env.aux[i]!;
+    let regs = "";
+    for (let r = 0; r < 10; r++) regs += liveRegs & (1 << r) ? String(r) : ".";
+    text += `${scc ? `${String(scc).padStart(3)} ` : "    "}${String(i).padStart(3)}: ${regs} ${env.insnText(i)}\n`;
+    if (isLdImm64(env.insns[i]!)) i++;
+  }
+  return text;
+}

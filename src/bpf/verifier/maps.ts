@@ -1,0 +1,344 @@
+// Maps as the verifier sees them: sizes, what may be done with each type, and the special fields (locks, timers, kernel
+// pointers) that BTF shows inside a value (btf_parse_fields of kernel/bpf/btf.c, check_map_func_compatibility of
+// kernel/bpf/verifier.c at v7.2).
+
+import { BtfError, type Btf, type BtfType } from "../btf/index.ts";
+import type { MapSpec } from "../object/index.ts";
+import { helperNumber } from "./helpers-proto.ts";
+
+/** BPF_MAP_TYPE_* of include/uapi/linux/bpf.h. */
+export const MAP_HASH = 1;
+export const MAP_ARRAY = 2;
+export const MAP_PROG_ARRAY = 3;
+export const MAP_PERF_EVENT_ARRAY = 4;
+export const MAP_PERCPU_HASH = 5;
+export const MAP_PERCPU_ARRAY = 6;
+export const MAP_STACK_TRACE = 7;
+export const MAP_CGROUP_ARRAY = 8;
+export const MAP_LRU_HASH = 9;
+export const MAP_LRU_PERCPU_HASH = 10;
+export const MAP_LPM_TRIE = 11;
+export const MAP_ARRAY_OF_MAPS = 12;
+export const MAP_HASH_OF_MAPS = 13;
+export const MAP_QUEUE = 22;
+export const MAP_STACK = 23;
+export const MAP_STRUCT_OPS = 26;
+export const MAP_RINGBUF = 27;
+export const MAP_INODE_STORAGE = 28;
+export const MAP_TASK_STORAGE = 29;
+export const MAP_BLOOM_FILTER = 30;
+export const MAP_USER_RINGBUF = 31;
+export const MAP_CGRP_STORAGE = 32;
+export const MAP_ARENA = 33;
+export const MAP_INSN_ARRAY = 34;
+const MAP_SK_STORAGE = 24;
+
+export const BPF_F_RDONLY_PROG: number = 1 << 7;
+export const BPF_F_WRONLY_PROG: number = 1 << 8;
+const BPF_F_INNER_MAP = 1 << 12;
+
+/** Kinds of special field in a value. */
+export type FieldKind =
+  | "bpf_spin_lock"
+  | "bpf_res_spin_lock"
+  | "bpf_timer"
+  | "bpf_wq"
+  | "bpf_task_work"
+  | "bpf_list_head"
+  | "bpf_list_node"
+  | "bpf_rb_root"
+  | "bpf_rb_node"
+  | "bpf_refcount"
+  | "kptr"
+  | "kptr_untrusted"
+  | "percpu_kptr"
+  | "uptr";
+
+/** A special field of a value or object; offset and size in bytes. */
+export interface SpecialField {
+  readonly kind: FieldKind;
+  readonly offset: number;
+  readonly size: number;
+  /** Kernel pointers: the struct pointed to, in the target's BTF or the object's own. */
+  readonly btf: Btf | undefined;
+  readonly btf_id: number;
+}
+
+/** A map of the program. Compared by identity. */
+export interface MapInfo {
+  readonly name: string;
+  readonly map_type: number;
+  readonly key_size: number;
+  readonly value_size: number;
+  readonly max_entries: number;
+  readonly map_flags: number;
+  /** Contents of a frozen read-only map. */
+  readonly contents: Uint8Array | undefined;
+  readonly hasBtf: boolean;
+  readonly fields: readonly SpecialField[];
+}
+
+const STRUCT_FIELDS: ReadonlySet<string> = new Set([
+  "bpf_spin_lock",
+  "bpf_res_spin_lock",
+  "bpf_timer",
+  "bpf_wq",
+  "bpf_task_work",
+  "bpf_list_head",
+  "bpf_list_node",
+  "bpf_rb_root",
+  "bpf_rb_node",
+  "bpf_refcount",
+]);
+const KPTR_TAGS: ReadonlySet<string> = new Set(["kptr", "kptr_untrusted", "percpu_kptr", "uptr"]);
+const MAX_FIELD_DEPTH = 32;
+
+/** As the kernel names a field kind in messages. */
+export function fieldName(kind: FieldKind): string {
+  return kind === "kptr_untrusted" ? "kptr" : kind;
+}
+
+class FieldFinder {
+  readonly found: SpecialField[] = [];
+  readonly btf: Btf;
+  readonly target: Btf;
+
+  constructor(btf: Btf, target: Btf) {
+    this.btf = btf;
+    this.target = target;
+  }
+
+  /** Walks a variable or member of type `id` at `offset`. */
+  walk(id: number, offset: number, depth: number): void {
+    if (depth > MAX_FIELD_DEPTH || this.found.length > 64) return;
+    let type = this.btf.type(id);
+    let count = 1;
+    while (type.kind === "ARRAY") {
+      count *= type.nelems;
+      id = type.type;
+      type = this.btf.type(id);
+    }
+    if (count === 0) return;
+    const size = type.kind === "PTR" ? 8 : this.sizeOf(id);
+    for (let i = 0; i < Math.min(count, 64); i++) this.one(type, offset + i * size, depth);
+  }
+
+  sizeOf(id: number): number {
+    try {
+      return this.btf.sizeOf(id);
+    } catch (error) {
+      if (error instanceof BtfError) return 0;
+      throw error;
+    }
+  }
+
+  one(type: BtfType, offset: number, depth: number): void {
+    if (type.kind === "STRUCT" || type.kind === "UNION") {
+      if (STRUCT_FIELDS.has(type.name)) {
+        this.found.push({ kind: type.name as FieldKind, offset, size: type.size, btf: undefined, btf_id: 0 });
+        return;
+      }
+      for (const member of type.members) {
+        if (member.bit_offset % 8 === 0) this.walk(member.type, offset + member.bit_offset / 8, depth + 1);
+      }
+      return;
+    }
+    this.pointer(type.kind === "VOLATILE" ? this.btf.type(type.type) : type, offset);
+  }
+
+  pointer(type: BtfType, offset: number): void {
+    if (type.kind !== "PTR") return;
+    const tag = this.btf.type(type.type);
+    if (tag.kind !== "TYPE_TAG" || !KPTR_TAGS.has(tag.name)) return;
+    const own = this.btf.skipModifiers(tag.type);
+    const pointee = this.btf.type(own);
+    if (pointee.kind !== "STRUCT" && pointee.kind !== "UNION" && pointee.kind !== "FWD") return;
+    const kernel = this.target.findByName(pointee.name, pointee.kind === "UNION" ? "UNION" : "STRUCT");
+    this.found.push({
+      kind: tag.name as FieldKind,
+      offset,
+      size: 8,
+      btf: kernel === undefined ? this.btf : this.target,
+      btf_id: kernel ?? own,
+    });
+  }
+}
+
+/** The special fields of type `id` (a struct or a DATASEC), by offset. */
+export function specialFields(btf: Btf, target: Btf, id: number): SpecialField[] {
+  if (id <= 0 || id >= btf.nrTypes) return [];
+  try {
+    const finder = new FieldFinder(btf, target);
+    const type = btf.type(btf.skipModifiers(id));
+    if (type.kind === "DATASEC") {
+      for (const entry of type.vars) {
+        const variable = btf.type(entry.type);
+        if (variable.kind === "VAR") finder.walk(variable.type, entry.offset, 0);
+      }
+    } else if (type.kind === "STRUCT") {
+      finder.one(type, 0, 0);
+    }
+    return finder.found.sort((a, b) => a.offset - b.offset);
+  } catch (error) {
+    if (error instanceof BtfError) return [];
+    throw error;
+  }
+}
+
+/** The verifier's view of a map. */
+export function mapInfo(spec: MapSpec, btf: Btf, target: Btf): MapInfo {
+  return {
+    name: spec.name.slice(0, 15),
+    map_type: spec.type,
+    key_size: spec.key_size,
+    value_size: spec.value_size,
+    max_entries: spec.max_entries,
+    map_flags: spec.map_flags | (spec.frozen ? BPF_F_RDONLY_PROG : 0),
+    contents: spec.frozen ? spec.initial : undefined,
+    hasBtf: spec.btf_value_type_id !== 0,
+    fields: specialFields(btf, target, spec.btf_value_type_id),
+  };
+}
+
+export function hasField(map: MapInfo, ...kinds: FieldKind[]): boolean {
+  return map.fields.some((field) => kinds.includes(field.kind));
+}
+
+export function fieldOf(map: MapInfo, kind: FieldKind): SpecialField | undefined {
+  return map.fields.find((field) => field.kind === kind);
+}
+
+/** Whether the program may point into the value directly: arrays of one entry. */
+export function hasDirectValue(map: MapInfo): boolean {
+  return (map.map_type === MAP_ARRAY && map.max_entries === 1) || map.map_type === MAP_ARENA;
+}
+
+/** Whether contents are constants. */
+export function isConstant(map: MapInfo): boolean {
+  return map.contents !== undefined && (map.map_flags & BPF_F_RDONLY_PROG) !== 0 && hasDirectValue(map);
+}
+
+/** A lookup with a constant key in range cannot fail. */
+export function lookupCannotFail(map: MapInfo): boolean {
+  return (map.map_flags & BPF_F_INNER_MAP) === 0 && (map.map_type === MAP_ARRAY || map.map_type === MAP_PERCPU_ARRAY);
+}
+
+/** Whether bpf_for_each_map_elem() knows the type. */
+export function canIterate(map: MapInfo): boolean {
+  return [MAP_HASH, MAP_LRU_HASH, MAP_PERCPU_HASH, MAP_LRU_PERCPU_HASH, MAP_ARRAY, MAP_PERCPU_ARRAY].includes(
+    map.map_type,
+  );
+}
+
+/** Struct in the kernel behind a map pointer. */
+export const MAP_STRUCTS: Readonly<Record<number, string>> = {
+  [MAP_HASH]: "bpf_htab",
+  [MAP_ARRAY]: "bpf_array",
+  [MAP_PROG_ARRAY]: "bpf_array",
+  [MAP_PERF_EVENT_ARRAY]: "bpf_array",
+  [MAP_PERCPU_HASH]: "bpf_htab",
+  [MAP_PERCPU_ARRAY]: "bpf_array",
+  [MAP_STACK_TRACE]: "bpf_stack_map",
+  [MAP_CGROUP_ARRAY]: "bpf_array",
+  [MAP_LRU_HASH]: "bpf_htab",
+  [MAP_LRU_PERCPU_HASH]: "bpf_htab",
+  [MAP_LPM_TRIE]: "lpm_trie",
+  [MAP_ARRAY_OF_MAPS]: "bpf_array",
+  [MAP_HASH_OF_MAPS]: "bpf_htab",
+  [MAP_QUEUE]: "bpf_queue_stack",
+  [MAP_STACK]: "bpf_queue_stack",
+  [MAP_RINGBUF]: "bpf_ringbuf_map",
+  [MAP_BLOOM_FILTER]: "bpf_bloom_filter",
+  [MAP_USER_RINGBUF]: "bpf_ringbuf_map",
+  [MAP_TASK_STORAGE]: "bpf_local_storage_map",
+  [MAP_CGRP_STORAGE]: "bpf_local_storage_map",
+  [MAP_ARENA]: "bpf_arena",
+};
+
+/** Types a sleepable program may use. */
+export const SLEEPABLE_MAPS: ReadonlySet<number> = new Set([
+  MAP_HASH,
+  MAP_LRU_HASH,
+  MAP_ARRAY,
+  MAP_PERCPU_HASH,
+  MAP_PERCPU_ARRAY,
+  MAP_LRU_PERCPU_HASH,
+  MAP_LPM_TRIE,
+  MAP_ARRAY_OF_MAPS,
+  MAP_HASH_OF_MAPS,
+  MAP_RINGBUF,
+  MAP_USER_RINGBUF,
+  MAP_INODE_STORAGE,
+  MAP_SK_STORAGE,
+  MAP_TASK_STORAGE,
+  MAP_CGRP_STORAGE,
+  MAP_QUEUE,
+  MAP_STACK,
+  MAP_ARENA,
+  MAP_INSN_ARRAY,
+  MAP_PROG_ARRAY,
+]);
+
+/** Types whose lookups yield something that is not modelled: such a program is refused. */
+export const UNMODELLED_MAPS: ReadonlySet<number> = new Set([
+  MAP_ARRAY_OF_MAPS,
+  MAP_HASH_OF_MAPS,
+  MAP_ARENA,
+  MAP_INSN_ARRAY,
+  15,
+  16,
+  17,
+  18,
+  19,
+  20,
+  21,
+  14,
+  25,
+  MAP_SK_STORAGE,
+  MAP_INODE_STORAGE,
+]);
+
+function ids(names: string): readonly number[] {
+  return names.split(" ").map(helperNumber);
+}
+
+/** Map types that only these helpers take. */
+const ONLY_HELPERS: Readonly<Record<number, readonly number[]>> = {
+  [MAP_PROG_ARRAY]: ids("tail_call"),
+  [MAP_PERF_EVENT_ARRAY]: ids("perf_event_read perf_event_output skb_output perf_event_read_value xdp_output"),
+  [MAP_RINGBUF]: ids(
+    "ringbuf_output ringbuf_reserve ringbuf_query ringbuf_reserve_dynptr ringbuf_submit_dynptr ringbuf_discard_dynptr",
+  ),
+  [MAP_USER_RINGBUF]: ids("user_ringbuf_drain"),
+  [MAP_STACK_TRACE]: ids("get_stackid"),
+  [MAP_CGROUP_ARRAY]: ids("skb_under_cgroup current_task_under_cgroup"),
+  [MAP_ARRAY_OF_MAPS]: ids("map_lookup_elem"),
+  [MAP_HASH_OF_MAPS]: ids("map_lookup_elem"),
+  [MAP_QUEUE]: ids("map_peek_elem map_pop_elem map_push_elem"),
+  [MAP_STACK]: ids("map_peek_elem map_pop_elem map_push_elem"),
+  [MAP_TASK_STORAGE]: ids("task_storage_get task_storage_delete kptr_xchg"),
+  [MAP_CGRP_STORAGE]: ids("cgrp_storage_get cgrp_storage_delete kptr_xchg"),
+  [MAP_BLOOM_FILTER]: ids("map_peek_elem map_push_elem"),
+  [MAP_INSN_ARRAY]: [],
+};
+
+const HELPER_MAPS: readonly (readonly [helpers: readonly number[], types: readonly number[]])[] = [
+  [ids("tail_call"), [MAP_PROG_ARRAY]],
+  [ids("perf_event_read perf_event_output perf_event_read_value skb_output xdp_output"), [MAP_PERF_EVENT_ARRAY]],
+  [ONLY_HELPERS[MAP_RINGBUF]!, [MAP_RINGBUF]],
+  [ids("user_ringbuf_drain"), [MAP_USER_RINGBUF]],
+  [ids("get_stackid"), [MAP_STACK_TRACE]],
+  [ids("current_task_under_cgroup skb_under_cgroup"), [MAP_CGROUP_ARRAY]],
+  [ids("map_pop_elem"), [MAP_QUEUE, MAP_STACK]],
+  [ids("map_peek_elem map_push_elem"), [MAP_QUEUE, MAP_STACK, MAP_BLOOM_FILTER]],
+  [ids("map_lookup_percpu_elem"), [MAP_PERCPU_ARRAY, MAP_PERCPU_HASH, MAP_LRU_PERCPU_HASH]],
+  [ids("task_storage_get task_storage_delete"), [MAP_TASK_STORAGE]],
+  [ids("cgrp_storage_get cgrp_storage_delete"), [MAP_CGRP_STORAGE]],
+];
+
+/** Whether helper `id` may be handed this map. */
+export function mapFitsHelper(map: MapInfo, id: number): boolean {
+  const only = ONLY_HELPERS[map.map_type];
+  if (only !== undefined && !only.includes(id)) return false;
+  return HELPER_MAPS.every(([helpers, types]) => !helpers.includes(id) || types.includes(map.map_type));
+}

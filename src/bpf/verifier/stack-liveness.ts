@@ -1,0 +1,590 @@
+// Which halves of stack slots may still be read, at every instruction of every function, for its own frame and its callers'
+// (kernel/bpf/liveness.c at v7.2). A data-flow analysis before the walk; a function is analysed again for each call that
+// passes stack pointers, up to a limit.
+
+import {
+  BPF_ADD,
+  BPF_ALU,
+  BPF_ALU64,
+  BPF_ATOMIC,
+  BPF_CALL,
+  BPF_CLASS,
+  BPF_IMM,
+  BPF_JMP,
+  BPF_LD,
+  BPF_LDX,
+  BPF_LOAD_ACQ,
+  BPF_MEM,
+  BPF_MODE,
+  BPF_MOV,
+  BPF_OP,
+  BPF_SRC,
+  BPF_ST,
+  BPF_STORE_REL,
+  BPF_STX,
+  BPF_SUB,
+  BPF_X,
+  type Insn,
+} from "../isa/index.ts";
+import {
+  addOffset,
+  IMPRECISE,
+  isStackPointer,
+  mayBeFrame,
+  NONE,
+  TRACK_NONE,
+  TRACK_UNVISITED,
+  trackAdd,
+  trackAlu,
+  trackAnywhere,
+  trackAt,
+  trackEqual,
+  trackImprecise,
+  trackJoin,
+  UNVISITED,
+  type ArgTrack,
+} from "./arg-track.ts";
+import { ALL_BYTES, paramCount, stackBytes } from "./call-summary.ts";
+import { postorderOf, successors } from "./cfg.ts";
+import { accessBytes, atomicLoadReg } from "./const-fold.ts";
+import { E2BIG, EINVAL, isCall, isHelperCall, isSubprogCall, type Env } from "./env.ts";
+import { helperNumber } from "./helpers-proto.ts";
+import { isStackArgLoad, isStackArgStore, isStackArgStoreImm } from "./resolve.ts";
+import { MAX_CALL_FRAMES, type State } from "./states.ts";
+
+/** Half slots of four bytes; half 0 is fp-4..fp-1. */
+const HALF = 4;
+const HALVES = 128;
+const WORDS = 4;
+const MOST_CALLS = 10_000;
+const STACK_SLOTS = 64;
+const MAX_STACK_ARGS = 7;
+const REGS = 11;
+const FP = 10;
+
+/** Reads, certain writes and live halves of one frame, four words per instruction of the function. */
+interface FrameMasks {
+  readonly reads: Int32Array;
+  readonly writes: Int32Array;
+  readonly live: Int32Array;
+}
+
+/** One function as called from one place. */
+interface Instance {
+  readonly callsite: number;
+  readonly depth: number;
+  readonly subprog: number;
+  readonly start: number;
+  readonly count: number;
+  readonly frames: (FrameMasks | undefined)[];
+  analysed: boolean;
+}
+
+interface Tracks {
+  readonly regs: ArgTrack[][];
+  readonly slots: ArgTrack[][];
+}
+
+const CALLBACKS: ReadonlyMap<number, readonly [callback: number, context: number, parameter: number]> = new Map([
+  [helperNumber("loop"), [2, 3, 2]],
+  [helperNumber("for_each_map_elem"), [2, 3, 4]],
+  [helperNumber("find_vma"), [3, 4, 3]],
+  [helperNumber("user_ringbuf_drain"), [2, 3, 2]],
+]);
+
+function stackArgSlot(off: number): number {
+  const at = Math.abs(off) / 8;
+  return at > MAX_STACK_ARGS ? -1 : at - 1;
+}
+
+/** Slot at an aligned frame offset, or -1. */
+function slotAt(off: number): number {
+  return off >= 0 || off < -STACK_SLOTS * 8 || off % 8 !== 0 ? -1 : -off / 8 - 1;
+}
+
+class Analysis {
+  readonly env: Env;
+  readonly instances = new Map<string, Instance>();
+  readonly tracks: (Tracks | undefined)[] = [];
+  readonly callerSlots = new Map<number, ArgTrack[]>();
+  calls = 0;
+
+  constructor(env: Env) {
+    this.env = env;
+  }
+
+  instance(callsite: number, depth: number, subprog: number): Instance {
+    const { env } = this;
+    const start = env.subprogs[subprog]!.start;
+    const site = depth > 0 ? callsite : start;
+    const key = `${depth}:${site}`;
+    let found = this.instances.get(key);
+    if (found === undefined) {
+      found = {
+        callsite: site,
+        depth,
+        subprog,
+        start,
+        count: env.subprogEnd(subprog) - start,
+        frames: [],
+        analysed: false,
+      };
+      this.instances.set(key, found);
+    }
+    return found;
+  }
+
+  masks(instance: Instance, frame: number): FrameMasks {
+    const size = instance.count * WORDS;
+    return (instance.frames[frame] ??= {
+      reads: new Int32Array(size),
+      writes: new Int32Array(size),
+      live: new Int32Array(size),
+    });
+  }
+
+  read(instance: Instance, frame: number, at: number, from: number, to: number): void {
+    setBits(this.masks(instance, frame).reads, at - instance.start, from, to);
+  }
+
+  readAll(instance: Instance, frame: number, at: number): void {
+    this.read(instance, frame, at, 0, HALVES - 1);
+  }
+
+  /** One access at a known offset; bytes as for stackBytes(). */
+  accessAt(instance: Instance, frame: number, at: number, offset: number, bytes: number): void {
+    if (offset >= 0) return;
+    if (bytes === ALL_BYTES) {
+      this.read(instance, frame, at, 0, Math.trunc((-offset - 1) / HALF));
+    } else if (bytes > 0) {
+      this.read(
+        instance,
+        frame,
+        at,
+        Math.max(Math.trunc((-offset - bytes) / HALF), 0),
+        Math.trunc((-offset - 1) / HALF),
+      );
+    } else {
+      const high = Math.trunc(-offset / HALF) - 1;
+      const low = Math.max(Math.trunc((-offset + bytes + HALF - 1) / HALF), 0);
+      if (low <= high) setBits(this.masks(instance, frame).writes, at - instance.start, low, high);
+    }
+  }
+
+  access(instance: Instance, track: ArgTrack, at: number, bytes: number): void {
+    if (bytes === 0) return;
+    if (track.offsets.length === 0) {
+      if (bytes > 0) this.readAll(instance, track.frame, at);
+      return;
+    }
+    if (bytes < 0 && track.offsets.length !== 1) return;
+    for (const offset of track.offsets) this.accessAt(instance, track.frame, at, offset, bytes);
+  }
+
+  accessImprecise(instance: Instance, mask: number, at: number): void {
+    for (let frame = 0; frame <= instance.depth; frame++) {
+      if (mask & (1 << frame)) this.readAll(instance, frame, at);
+    }
+  }
+
+  record(instance: Instance, track: ArgTrack, at: number, bytes: number): void {
+    if (track.frame >= 0 && track.frame <= instance.depth) this.access(instance, track, at, bytes);
+    else if (track.frame === IMPRECISE) this.accessImprecise(instance, track.mask, at);
+  }
+
+  recordLoadStore(instance: Instance, regs: readonly ArgTrack[], at: number): void {
+    const insn = this.env.insns[at]!;
+    if (isStackArgStore(insn) || isStackArgStoreImm(insn) || isStackArgLoad(insn)) return;
+    let bytes = accessBytes(insn.code);
+    let reg = insn.dst_reg;
+    switch (BPF_CLASS(insn.code)) {
+      case BPF_LDX:
+        reg = insn.src_reg;
+        break;
+      case BPF_STX:
+        if (BPF_MODE(insn.code) !== BPF_ATOMIC || insn.imm === BPF_STORE_REL) bytes = -bytes;
+        else if (insn.imm === BPF_LOAD_ACQ) reg = insn.src_reg;
+        break;
+      case BPF_ST:
+        bytes = -bytes;
+        break;
+      default:
+        return;
+    }
+    const track = regs[reg];
+    if (track === undefined) return;
+    this.record(instance, track.offsets.length > 0 ? trackAdd(track, insn.off) : track, at, bytes);
+  }
+
+  recordCall(instance: Instance, regs: readonly ArgTrack[], at: number): void {
+    const insn = this.env.insns[at]!;
+    if (isSubprogCall(insn)) return;
+    const params = paramCount(this.env, insn) ?? 5;
+    for (let arg = 0; arg < Math.min(params, 5 + MAX_STACK_ARGS); arg++) {
+      const track = regs[arg < 5 ? arg + 1 : REGS + arg - 5];
+      if (track === undefined || !isStackPointer(track)) continue;
+      const bytes = stackBytes(this.env, at, arg);
+      if (bytes !== 0) this.record(instance, track, at, bytes);
+    }
+  }
+
+  /** Tracks behind instruction `at`. */
+  transfer(
+    instance: Instance,
+    at: number,
+    regs: ArgTrack[],
+    slots: ArgTrack[],
+    entryArgs: readonly ArgTrack[],
+    callsites: readonly number[],
+  ): void {
+    const insn = this.env.insns[at]!;
+    const { depth } = instance;
+    const dst = regs[insn.dst_reg]!;
+    const src = regs[insn.src_reg]!;
+    if (isStackArgStore(insn) || isStackArgStoreImm(insn)) {
+      const slot = stackArgSlot(insn.off);
+      if (slot >= 0) regs[REGS + slot] = isStackArgStore(insn) ? src : TRACK_NONE;
+      return;
+    }
+    if (isStackArgLoad(insn)) {
+      const slot = stackArgSlot(insn.off);
+      regs[insn.dst_reg] = entryArgs[slot] ?? TRACK_NONE;
+      return;
+    }
+    const op = BPF_OP(insn.code);
+    switch (BPF_CLASS(insn.code)) {
+      case BPF_ALU64:
+        if (op === BPF_MOV) regs[insn.dst_reg] = BPF_SRC(insn.code) === BPF_X && insn.off === 0 ? src : TRACK_NONE;
+        else if (BPF_SRC(insn.code) === BPF_X) regs[insn.dst_reg] = trackAlu(dst, src);
+        else if (dst.frame >= 0) {
+          if (op === BPF_ADD) regs[insn.dst_reg] = trackAdd(dst, insn.imm);
+          else if (op === BPF_SUB) regs[insn.dst_reg] = trackAdd(dst, -insn.imm);
+          else regs[insn.dst_reg] = trackAnywhere(dst.frame);
+        }
+        return;
+      case BPF_ALU:
+        regs[insn.dst_reg] = TRACK_NONE;
+        return;
+      case BPF_JMP:
+        if (op === BPF_CALL) for (let r = 0; r <= 5; r++) regs[r] = TRACK_NONE;
+        return;
+      case BPF_LDX:
+        regs[insn.dst_reg] = this.load(insn, depth, src, regs, slots, callsites);
+        return;
+      case BPF_LD:
+        if (BPF_MODE(insn.code) === BPF_IMM) regs[insn.dst_reg] = TRACK_NONE;
+        return;
+      case BPF_STX: {
+        const local = insn.dst_reg === FP || mayBeFrame(dst, depth);
+        const bytes = accessBytes(insn.code);
+        if (local && BPF_MODE(insn.code) === BPF_MEM) spill(insn, regs, slots, bytes === 8 ? src : TRACK_NONE);
+        if (BPF_MODE(insn.code) !== BPF_ATOMIC) return;
+        if (local && insn.imm !== BPF_LOAD_ACQ) clearSlots(insn, regs, slots, bytes);
+        const loaded = atomicLoadReg(insn);
+        if (loaded >= 0) regs[loaded] = TRACK_NONE;
+        return;
+      }
+      case BPF_ST:
+        if (BPF_MODE(insn.code) === BPF_MEM && (insn.dst_reg === FP || mayBeFrame(dst, depth))) {
+          clearSlots(insn, regs, slots, accessBytes(insn.code));
+        }
+        return;
+      default:
+    }
+  }
+
+  load(
+    insn: Insn,
+    depth: number,
+    src: ArgTrack,
+    regs: readonly ArgTrack[],
+    slots: readonly ArgTrack[],
+    callsites: readonly number[],
+  ): ArgTrack {
+    if (BPF_MODE(insn.code) !== BPF_MEM || accessBytes(insn.code) !== 8) return TRACK_NONE;
+    if (insn.src_reg === FP || mayBeFrame(src, depth)) return fill(insn, regs, slots, depth);
+    if (src.frame >= 0 && src.frame < depth) {
+      const callers = this.callerSlots.get(callsites[src.frame]!);
+      return callers === undefined ? trackImprecise((1 << (src.frame + 1)) - 1) : fill(insn, regs, callers, src.frame);
+    }
+    return src.frame === IMPRECISE && !(src.mask & (1 << depth)) && src.mask ? src : TRACK_NONE;
+  }
+
+  /** Tracks before every instruction of the function, to a fixed point; then its accesses. */
+  computeTracks(instance: Instance, entry: readonly ArgTrack[] | undefined, callsites: readonly number[]): Tracks {
+    const { env } = this;
+    const { start, count, depth, subprog } = instance;
+    const [first, last] = postorderOf(env, subprog);
+    const blank = (length: number, value: ArgTrack): ArgTrack[] => Array.from({ length }, () => value);
+    const regs = Array.from({ length: count }, () => blank(REGS + MAX_STACK_ARGS, TRACK_UNVISITED));
+    const slots = Array.from({ length: count }, () => blank(STACK_SLOTS, TRACK_UNVISITED));
+    regs[0] = blank(REGS + MAX_STACK_ARGS, TRACK_NONE);
+    regs[0][FP] = trackAt(depth, 0);
+    if (entry !== undefined) for (let r = 1; r <= 5; r++) regs[0][r] = entry[r]!;
+    slots[0] = blank(STACK_SLOTS, TRACK_NONE);
+    const entryArgs = entry === undefined ? [] : entry.slice(REGS);
+    let changed = true;
+    while (changed) {
+      changed = false;
+      for (let p = last - 1; p >= first; p--) {
+        const at = env.postorder[p]!;
+        const before = regs[at - start]!;
+        if (before[0]!.frame === UNVISITED && before[1]!.frame === UNVISITED) continue;
+        const outRegs = before.slice();
+        const outSlots = slots[at - start]!.slice();
+        this.transfer(instance, at, outRegs, outSlots, entryArgs, callsites);
+        for (const next of successors(env, at)) {
+          if (next < start || next >= start + count) continue;
+          if (joinAll(regs[next - start]!, outRegs)) changed = true;
+          if (joinAll(slots[next - start]!, outSlots)) changed = true;
+        }
+      }
+    }
+    for (let p = last - 1; p >= first; p--) {
+      const at = env.postorder[p]!;
+      const insn = env.insns[at]!;
+      this.recordLoadStore(instance, regs[at - start]!, at);
+      if (isCall(insn)) this.recordCall(instance, regs[at - start]!, at);
+      if (isSubprogCall(insn) || env.aux[at]!.callsCallback) this.callerSlots.set(at, slots[at - start]!);
+    }
+    return { regs, slots };
+  }
+
+  /** The function a call enters and the tracks of its parameters; undefined when none is entered with stack pointers. */
+  callee(instance: Instance, at: number, tracks: Tracks): { subprog: number; args: ArgTrack[] } | undefined {
+    const { env } = this;
+    const insn = env.insns[at]!;
+    const regs = tracks.regs[at - instance.start]!;
+    const args = Array.from({ length: REGS + MAX_STACK_ARGS }, () => TRACK_NONE);
+    if (isSubprogCall(insn)) {
+      const subprog = env.subprogAt(at + insn.imm + 1);
+      if (subprog < 0) return undefined;
+      for (let r = 1; r <= 5; r++) args[r] = regs[r]!;
+      for (let i = REGS; i < REGS + MAX_STACK_ARGS; i++) args[i] = regs[i]!;
+      return { subprog, args };
+    }
+    if (!env.aux[at]!.callsCallback) return undefined;
+    const spec = isHelperCall(insn) ? CALLBACKS.get(insn.imm) : undefined;
+    if (spec === undefined) return undefined;
+    const [callback, context, parameter] = spec;
+    const aux = env.aux[at]!;
+    if (!(aux.constSubprogMask & (1 << callback))) {
+      if (regs[context]!.frame !== NONE) {
+        for (let frame = 0; frame <= instance.depth; frame++) this.readAll(instance, frame, at);
+      }
+      return undefined;
+    }
+    args[parameter] = regs[context]!;
+    return { subprog: aux.constValues[callback]!, args };
+  }
+
+  analyse(instance: Instance, entry: readonly ArgTrack[] | undefined, callsites: number[]): void {
+    const { env } = this;
+    if (++this.calls > MOST_CALLS) {
+      env.reject(E2BIG, `liveness analysis exceeded complexity limit (${this.calls} calls)`);
+    }
+    const work: Instance = instance.analysed ? { ...instance, frames: [], analysed: false } : instance;
+    const tracks = this.computeTracks(work, entry, callsites);
+    this.tracks[work.subprog] = tracks;
+    const [first, last] = postorderOf(env, work.subprog);
+    for (let p = first; p < last; p++) {
+      const at = env.postorder[p]!;
+      const call = this.callee(work, at, tracks);
+      if (call === undefined || !call.args.some(isStackPointer)) continue;
+      if (work.depth === MAX_CALL_FRAMES - 1)
+        env.reject(EINVAL, "the call chain is too deep for the analysis of the stack");
+      const callee = this.instance(at, work.depth + 1, call.subprog);
+      callsites[work.depth] = at;
+      this.analyse(callee, call.args, callsites);
+      for (let frame = 0; frame < callee.depth; frame++) {
+        const masks = callee.frames[frame];
+        if (masks === undefined) continue;
+        const reads = this.masks(work, frame).reads;
+        for (let w = 0; w < WORDS; w++) reads[(at - work.start) * WORDS + w]! |= masks.live[w]!;
+      }
+    }
+    if (work !== instance) merge(instance, work);
+    this.propagate(instance);
+  }
+
+  /** Live halves backwards through the function. */
+  propagate(instance: Instance): void {
+    const { env } = this;
+    instance.analysed = true;
+    const [first, last] = postorderOf(env, instance.subprog);
+    for (let frame = 0; frame <= instance.depth; frame++) {
+      const masks = instance.frames[frame];
+      if (masks === undefined) continue;
+      let changed = true;
+      while (changed) {
+        changed = false;
+        for (let p = first; p < last; p++) {
+          const at = env.postorder[p]!;
+          const next = successors(env, at);
+          if (next.length === 0) continue;
+          const base = (at - instance.start) * WORDS;
+          for (let w = 0; w < WORDS; w++) {
+            let after = 0;
+            for (const target of next) after |= masks.live[(target - instance.start) * WORDS + w]!;
+            const before = (after & ~masks.writes[base + w]!) | masks.reads[base + w]!;
+            if (before === masks.live[base + w]) continue;
+            masks.live[base + w] = before;
+            changed = true;
+          }
+        }
+      }
+    }
+  }
+}
+
+function setBits(words: Int32Array, index: number, from: number, to: number): void {
+  for (let bit = from; bit <= to && bit < HALVES; bit++) words[index * WORDS + (bit >> 5)]! |= 1 << (bit & 31);
+}
+
+function joinAll(into: ArgTrack[], from: readonly ArgTrack[]): boolean {
+  let changed = false;
+  for (let i = 0; i < into.length; i++) {
+    const joined = trackJoin(into[i]!, from[i]!);
+    if (trackEqual(joined, into[i]!)) continue;
+    into[i] = joined;
+    changed = true;
+  }
+  return changed;
+}
+
+function fill(insn: Insn, regs: readonly ArgTrack[], slots: readonly ArgTrack[], depth: number): ArgTrack {
+  const anything = trackImprecise((1 << (depth + 1)) - 1);
+  if (insn.src_reg === FP) {
+    const slot = slotAt(insn.off);
+    return slot >= 0 ? slots[slot]! : anything;
+  }
+  const { offsets } = regs[insn.src_reg]!;
+  if (offsets.length === 0) return anything;
+  let result = TRACK_NONE;
+  for (const offset of offsets) {
+    const sum = addOffset(offset, insn.off);
+    const slot = sum === undefined ? -1 : slotAt(sum);
+    if (slot < 0) return anything;
+    result = trackJoin(result, slots[slot]!);
+  }
+  return result;
+}
+
+function spill(insn: Insn, regs: readonly ArgTrack[], slots: ArgTrack[], value: ArgTrack): void {
+  if (insn.dst_reg === FP) {
+    const slot = slotAt(insn.off);
+    if (slot >= 0) slots[slot] = value;
+    return;
+  }
+  const { offsets } = regs[insn.dst_reg]!;
+  if (offsets.length === 0) {
+    for (let i = 0; i < slots.length; i++) slots[i] = trackJoin(slots[i]!, value);
+    return;
+  }
+  for (const offset of offsets) {
+    const sum = addOffset(offset, insn.off);
+    const slot = sum === undefined ? -1 : slotAt(sum);
+    if (slot >= 0) slots[slot] = offsets.length === 1 ? value : trackJoin(slots[slot]!, value);
+  }
+}
+
+/** Slots that a store of plain data at one of several offsets overlaps hold no pointer any more. */
+function clearSlots(insn: Insn, regs: readonly ArgTrack[], slots: ArgTrack[], bytes: number): void {
+  const clear = (offset: number, count: number): void => {
+    for (let i = 0; i < slots.length; i++) {
+      const start = -(i + 1) * 8;
+      if (count !== 0 && (start >= offset + bytes || start + 8 <= offset)) continue;
+      slots[i] = count === 1 ? TRACK_NONE : trackJoin(slots[i]!, TRACK_NONE);
+    }
+  };
+  if (insn.dst_reg === FP) {
+    clear(insn.off, 1);
+    return;
+  }
+  const { offsets } = regs[insn.dst_reg]!;
+  if (offsets.length === 0) clear(0, 0);
+  for (const offset of offsets) {
+    const sum = addOffset(offset, insn.off);
+    if (sum === undefined) {
+      clear(0, 0);
+      break;
+    }
+    clear(sum, offsets.length);
+  }
+}
+
+/** Joins a second analysis into the first: reads of either, writes of both. */
+function merge(into: Instance, from: Instance): void {
+  for (let frame = 0; frame <= into.depth; frame++) {
+    const a = into.frames[frame];
+    const b = from.frames[frame];
+    if (b === undefined) {
+      a?.writes.fill(0);
+    } else if (a === undefined) {
+      into.frames[frame] = b;
+      b.writes.fill(0);
+    } else {
+      for (let i = 0; i < a.reads.length; i++) {
+        a.reads[i]! |= b.reads[i]!;
+        a.writes[i]! &= b.writes[i]!;
+      }
+    }
+  }
+}
+
+/** Runs the analysis and installs `env.halfSlotAlive`. */
+export function computeStackLiveness(env: Env): void {
+  const analysis = new Analysis(env);
+  for (let k = env.topoOrder.length - 1; k >= 0; k--) {
+    const subprog = env.topoOrder[k]!;
+    if (analysis.tracks[subprog] !== undefined && !env.subprogs[subprog]!.global) continue;
+    analysis.analyse(analysis.instance(0, 0, subprog), undefined, []);
+  }
+  env.halfSlotAlive = (state) => query(env, analysis.instances, state);
+}
+
+function lookup(
+  env: Env,
+  instances: ReadonlyMap<string, Instance>,
+  state: State,
+  frameno: number,
+): Instance | undefined {
+  const frame = state.frames[frameno]!;
+  const start = env.subprogs[frame.subprogno]!.start;
+  const site = frameno > 0 ? frame.callsite : start;
+  for (let depth = frameno; depth >= 0; depth--) {
+    const found = instances.get(`${depth}:${depth > 0 ? site : start}`);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function liveBefore(instance: Instance, at: number, frame: number, half: number): boolean {
+  const masks = instance.frames[frame];
+  return masks !== undefined && ((masks.live[(at - instance.start) * WORDS + (half >> 5)]! >>> (half & 31)) & 1) === 1;
+}
+
+/** Answers for one state whether a half slot of one of its frames is live. */
+function query(
+  env: Env,
+  instances: ReadonlyMap<string, Instance>,
+  state: State,
+): (frameno: number, half: number) => boolean {
+  const found = state.frames.map((_, i) => lookup(env, instances, state, i));
+  const current = state.frames.length - 1;
+  const innermost = found[current];
+  return (frameno, half) => {
+    if (innermost === undefined) return true;
+    const rel = frameno + innermost.depth - current;
+    if (rel >= 0 && rel <= innermost.depth && liveBefore(innermost, state.insnIdx, rel, half)) return true;
+    for (let i = frameno; i < current; i++) {
+      const instance = found[i];
+      if (instance === undefined) return true;
+      const at = frameno + instance.depth - i;
+      if (at < 0 || at > instance.depth) return true;
+      const callsite = state.frames[i + 1]!.callsite;
+      if (liveBefore(instance, env.aux[callsite]!.callsCallback ? callsite : callsite + 1, at, half)) return true;
+    }
+    return false;
+  };
+}
