@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fnv1a } from "../src/base/index.ts";
 import { openEngine, openObject } from "../src/engine/index.ts";
-import { DEFAULT_SETUP_FLAGS, LoopError, type Engine, type EngineOptions } from "../src/loop/index.ts";
+import { DEFAULT_SETUP_FLAGS, LoopError, type Engine, type EngineName, type EngineOptions } from "../src/loop/index.ts";
 import { probeIoUring } from "../src/sys/index.ts";
 import { missingShared, sharedPath } from "./shared-data.ts";
 
@@ -28,7 +28,7 @@ const MEM_BYTES = 8192;
 const SQE_BYTES = 512;
 const missing = missingShared("verdicts/verdicts.jsonl");
 const probe = probeIoUring();
-const reason = missing ?? (probe.available ? undefined : probe.why);
+const noRing = probe.available ? undefined : probe.why;
 
 const recorded: Recorded[] = missing
   ? []
@@ -75,23 +75,32 @@ function expected(loop: Recorded): Record<string, unknown> {
   return loop.unstable ? { run_ret, cq_head, cq_tail } : { run_ret, out, cq_head, cq_tail, mem_fnv1a, sq_fnv1a };
 }
 
-const MODES: readonly EngineOptions[] = [{}, { interpret: true }];
+interface Mode {
+  readonly engine: EngineName;
+  readonly options: EngineOptions;
+  readonly missing: string | undefined;
+}
 
-for (const options of MODES) {
-  describe.skipIf(reason !== undefined)(
-    `recorded runs on user ${JSON.stringify(options)}${reason ? ` (${reason})` : ""}`,
-    () => {
-      let engine: Engine;
-      beforeAll(async () => {
-        engine = await openEngine("user", options);
+const MODES: readonly Mode[] = [
+  { engine: "user", options: {}, missing: noRing },
+  { engine: "user", options: { interpret: true }, missing: noRing },
+  { engine: "sim", options: {}, missing: undefined },
+];
+
+for (const mode of MODES) {
+  const reason = missing ?? mode.missing;
+  const title = `recorded runs on ${mode.engine} ${JSON.stringify(mode.options)}${reason ? ` (${reason})` : ""}`;
+  describe.skipIf(reason !== undefined)(title, () => {
+    let engine: Engine;
+    beforeAll(async () => {
+      engine = await openEngine(mode.engine, mode.options);
+    });
+    afterAll(() => engine[Symbol.dispose]());
+    it("has recorded runs", () => expect(recorded.length).toBeGreaterThan(0));
+    for (const loop of recorded) {
+      it(`${loop.program} ${loop.mcpu}`, async () => {
+        expect(await runRecorded(engine, loop)).toMatchObject(expected(loop));
       });
-      afterAll(() => engine[Symbol.dispose]());
-      it("has recorded runs", () => expect(recorded.length).toBeGreaterThan(0));
-      for (const loop of recorded) {
-        it(`${loop.program} ${loop.mcpu}`, async () => {
-          expect(await runRecorded(engine, loop)).toMatchObject(expected(loop));
-        });
-      }
-    },
-  );
+    }
+  });
 }

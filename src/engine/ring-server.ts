@@ -3,7 +3,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { workerData } from "node:worker_threads";
 import { LoopstepError } from "../base/index.ts";
-import { CONTROL, type Answer, type Request } from "./ring-thread.ts";
+import { CONTROL, READY, type Answer, type Request } from "./ring-thread.ts";
 
 /** What a handler may use besides its arguments. */
 export interface ServerContext {
@@ -15,7 +15,16 @@ export type Handlers = Readonly<Record<string, (args: never) => unknown>>;
 
 /** Serves until the port closes. `make` gets the data the thread was started with. */
 export function serve(make: (context: ServerContext, data: Record<string, unknown>) => Handlers): void {
-  const { port, control: shared, ...data } = workerData as { port: MessagePort; control: SharedArrayBuffer };
+  const {
+    port,
+    control: shared,
+    entry: _,
+    ...data
+  } = workerData as {
+    port: MessagePort;
+    control: SharedArrayBuffer;
+    entry: string;
+  };
   const control = new Int32Array(shared);
   const answer = (message: Answer): void => {
     port.postMessage(message);
@@ -23,7 +32,7 @@ export function serve(make: (context: ServerContext, data: Record<string, unknow
     Atomics.notify(control, CONTROL.answers);
   };
   const handlers = make({ control, printk: (printk) => answer({ printk }) }, data);
-  Atomics.store(control, CONTROL.ready, 1);
+  Atomics.store(control, CONTROL.ready, READY.yes);
   Atomics.notify(control, CONTROL.ready);
   port.on("message", ({ id, name, args }: Request) => {
     try {

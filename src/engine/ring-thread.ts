@@ -4,6 +4,7 @@
 
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from "node:worker_threads";
 import { LoopstepError } from "../base/index.ts";
+import { workerUrl } from "./worker-url.ts";
 
 /** Words of the control block both sides share. */
 export const CONTROL = {
@@ -15,7 +16,7 @@ export const CONTROL = {
   steps: 2,
   /** Non-zero: the ops are gone. Seen at the next iteration only, and wakes nobody: as in the kernel. */
   ejected: 3,
-  /** Non-zero once the thread takes requests. */
+  /** Whether the thread takes requests yet, see READY. */
   ready: 4,
   words: 8,
 } as const;
@@ -23,11 +24,14 @@ export const CONTROL = {
 /** Why a run is ended from outside. */
 export const ABORT = { no: 0, signal: 1, timeout: 2 } as const;
 
+export const READY = { notYet: 0, yes: 1, failed: 2 } as const;
+
 /** What the worker answers; an error crosses as its facts. */
 export type Answer =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: Record<string, unknown> }
-  | { readonly printk: string };
+  | { readonly printk: string }
+  | { readonly failed: Record<string, unknown> };
 
 export interface Request {
   readonly id: number;
@@ -61,7 +65,7 @@ export interface Deadline {
 export const GRACE_MS = 400;
 
 /** Time a thread has to start, on a machine that is busy with other things. */
-const START_MS = 30_000;
+const START_MS = 10_000;
 
 /** The caller's side of one ring's thread. */
 export class RingThread implements Disposable {
@@ -80,8 +84,8 @@ export class RingThread implements Disposable {
     this.#onPrintk = onPrintk;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    this.#worker = new Worker(entry, {
-      workerData: { ...data, control, port: port2 },
+    this.#worker = new Worker(workerUrl("ring-boot"), {
+      workerData: { ...data, entry: entry.href, control, port: port2 },
       transferList: [port2],
       stdout: false,
       stderr: false,
@@ -156,14 +160,15 @@ export class RingThread implements Disposable {
     void this.#worker.terminate();
   }
 
-  /** A thread that cannot start never answers, and a blocked caller would never hear why. */
+  /** A thread that cannot start never answers. */
   #awaitReady(): void {
-    if (Atomics.wait(this.control, CONTROL.ready, 0, START_MS) !== "timed-out") return;
+    Atomics.wait(this.control, CONTROL.ready, READY.notYet, START_MS);
+    if (Atomics.load(this.control, CONTROL.ready) === READY.yes) return;
+    const failed = receiveMessageOnPort(this.#port) as { message: Answer } | undefined;
     void this.terminate();
-    throw new ThreadError({
-      code: "THREAD_STUCK",
-      message: `the ring's thread did not start within ${START_MS / 1000} seconds`,
-    });
+    if (failed && "failed" in failed.message) throw new ThreadError(failed.message.failed);
+    const message = `the ring's thread did not start within ${START_MS / 1000} seconds`;
+    throw new ThreadError({ code: "THREAD_STUCK", message });
   }
 
   #post(name: string, args: unknown): number {
@@ -175,6 +180,10 @@ export class RingThread implements Disposable {
   #settle(answer: Answer): void {
     if ("printk" in answer) {
       this.#onPrintk(answer.printk);
+      return;
+    }
+    if ("failed" in answer) {
+      this.#fail(new ThreadError(answer.failed));
       return;
     }
     const pending = this.#pending.get(answer.id);
@@ -190,7 +199,7 @@ export class RingThread implements Disposable {
   }
 }
 
-function valueOf(answer: Exclude<Answer, { readonly printk: string }>): unknown {
+function valueOf(answer: Extract<Answer, { readonly id: number }>): unknown {
   if ("error" in answer) throw new ThreadError(answer.error);
   return answer.value;
 }

@@ -1,4 +1,4 @@
-export { CURRENT_TASK_HELPERS, task_struct, writeTask } from "./current-task.ts";
+export { currentTaskHelpers, placeTask, task_struct } from "./current-task.ts";
 export {
   DEFAULT_SETUP_FLAGS,
   type Engine,

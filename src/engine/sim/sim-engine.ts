@@ -5,6 +5,7 @@ import type { Btf } from "../../bpf/btf/index.ts";
 import type { BpfObject } from "../../bpf/object/index.ts";
 import { VmMemory } from "../../bpf/vm/index.ts";
 import {
+  currentTaskHelpers,
   loopTargetBtf,
   UnsupportedError,
   type Engine,
@@ -25,7 +26,8 @@ import {
   type TraceSink,
   type World,
 } from "../../uring/sim/index.ts";
-import { SimObject, type RunMode } from "./sim-object.ts";
+import { VmObject, type VmRings } from "../vm-object.ts";
+import { executableOf, type RunMode } from "./run-mode.ts";
 import { SimRing } from "./sim-ring.ts";
 
 const PAGE = 4096;
@@ -55,12 +57,13 @@ export class SimEngine implements Engine {
   readonly target: Btf = loopTargetBtf();
   readonly kernel: SimKernel;
   readonly #memory: VmMemory;
-  readonly #mode: RunMode;
+  /** How a ring of this engine takes a program. */
+  readonly #vmRings: VmRings<SimRing>;
   readonly #rings = new Set<SimRing>();
-  readonly #objects = new Set<SimObject>();
+  readonly #objects = new Set<VmObject<SimRing>>();
 
   constructor(options: SimEngineOptions) {
-    const { interpret = false, verify = true, seed = 1, onPrintk = () => {}, world, maxMemory = MAX_MEMORY } = options;
+    const { interpret = false, seed = 1, onPrintk = () => {}, world, maxMemory = MAX_MEMORY } = options;
     this.#memory = VmMemory.create({ maximum: maxMemory });
     const { buffer } = this.#memory.memory;
     const { faults, trace, costs, network } = options;
@@ -75,7 +78,14 @@ export class SimEngine implements Engine {
       ...(network === undefined ? {} : { network }),
     });
     const ktimeNs = (): bigint => BigInt(Math.floor(this.kernel.now));
-    this.#mode = { interpret, checked: !verify, seed, ktimeNs, printk: onPrintk };
+    const mode: RunMode = { interpret, checked: true, seed, ktimeNs, printk: onPrintk };
+    this.#vmRings = {
+      own: (ring) => (ring instanceof SimRing ? ring : undefined),
+      attach: (ring, image) =>
+        ring.attach((kfuncs) =>
+          executableOf(image, this.#memory, mode, { kfuncs, helpers: currentTaskHelpers(ring.task) }),
+        ),
+    };
     const files = world === undefined ? "files in memory" : "files of the given world";
     this.why = [`a simulated io_uring: virtual time, seed ${seed}, ${files}`, ...(options.passedOver ?? [])].join("; ");
   }
@@ -87,7 +97,7 @@ export class SimEngine implements Engine {
   }
 
   load(object: BpfObject): Promise<LoadedObject> {
-    const loaded = new SimObject(object, this.#memory, this.#mode);
+    const loaded = new VmObject(object, this.#memory, this.#vmRings);
     this.#objects.add(loaded);
     return Promise.resolve(loaded);
   }

@@ -6,6 +6,7 @@ import {
   ejectSlot,
   getRegion,
   LoopError,
+  placeTask,
   ringGeometry,
   UnsupportedError,
   type OpsSlot,
@@ -39,6 +40,9 @@ const NO_STATS: RunStats = { steps: 0, submitted: 0, completed: 0, enters: 0, wa
 /** Makes the program ready, given the functions it may call. */
 export type MakeProgram = (kfuncs: Record<string, Callee>) => Executable;
 
+/** Programs may look at the process they run in; here it is always the same one. */
+const SIM_PID = 1;
+
 const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 export class SimRing implements Ring {
@@ -48,6 +52,8 @@ export class SimRing implements Ring {
   readonly rings: Uint8Array;
   readonly slot: OpsSlot;
   readonly fd: number;
+  /** Address of the task a program may look at. */
+  readonly task: number;
   stats: RunStats = NO_STATS;
   readonly #kernel: SimKernel;
   readonly #memory: VmMemory;
@@ -76,7 +82,8 @@ export class SimRing implements Ring {
       mem === undefined ? undefined : { address: memory.allocate("IOU_REGION_MEM", mem, { align: PAGE }), size: mem };
     this.#ctx = memory.allocate("the context", 16, { writable: false });
     this.#loopParams = memory.allocate("struct iou_loop_params", 4);
-    this.#allocated = [rings, sqes, this.#ctx, this.#loopParams, ...(region ? [region.address] : [])];
+    this.task = placeTask(memory, SIM_PID, SIM_PID);
+    this.#allocated = [rings, sqes, this.#ctx, this.#loopParams, this.task, ...(region ? [region.address] : [])];
     this.#memory = memory;
     this.#kernel = kernel;
     const arg = memory.allocate("arguments", 256, { visible: false });

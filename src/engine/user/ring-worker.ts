@@ -11,7 +11,7 @@ import {
   type FaultFacts,
   type VmEnv,
 } from "../../bpf/vm/index.ts";
-import { CURRENT_TASK_HELPERS, getRegion } from "../../loop/index.ts";
+import { currentTaskHelpers, getRegion } from "../../loop/index.ts";
 import { createRing, openSys, type KernelRing } from "../../sys/index.ts";
 import { IORING_SETUP } from "../../uring/abi/index.ts";
 import { CONTROL } from "../ring-thread.ts";
@@ -82,7 +82,7 @@ class RingWorker {
     const { ctx, params, seed } = request;
     const env = {
       kfuncs: this.#kfuncs(request),
-      helpers: taskHelpers(request.task),
+      helpers: currentTaskHelpers(request.task),
       printk: (line: string) => this.#context.printk(line),
       seed,
     };
@@ -168,11 +168,6 @@ class RingWorker {
     };
   }
 }
-
-const taskHelpers = (task: number): Record<number, Callee> =>
-  Object.fromEntries(
-    CURRENT_TASK_HELPERS.map(([id, name]) => [id, { name, params: [], result: "i32", call: () => task }]),
-  );
 
 serve((context, data): Handlers => {
   const worker = new RingWorker(context, data as unknown as ThreadData);

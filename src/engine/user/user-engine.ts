@@ -18,8 +18,8 @@ import {
 import { openSys, probeIoUring, type Sys } from "../../sys/index.ts";
 import { RingThread } from "../ring-thread.ts";
 import { workerUrl } from "../worker-url.ts";
-import { UserObject, type RunMode } from "./user-object.ts";
-import { UserRing } from "./user-ring.ts";
+import { VmObject, type VmRings } from "../vm-object.ts";
+import { UserRing, type RunMode } from "./user-ring.ts";
 
 const PAGE = 4096;
 /** Reserved address space, not memory: it becomes memory as it is used. */
@@ -43,12 +43,13 @@ class UserEngine implements Engine {
   readonly target: Btf = loopTargetBtf();
   readonly #sys: Sys;
   readonly #memory: VmMemory = VmMemory.create({ maximum: MAX_MEMORY });
-  readonly #mode: RunMode;
+  /** How a ring of this engine takes a program. */
+  readonly #vmRings: VmRings<UserRing>;
   readonly #onPrintk: (line: string) => void;
   readonly #available: string;
   readonly #notes = new Set<string>();
   readonly #rings = new Set<UserRing>();
-  readonly #objects = new Set<UserObject>();
+  readonly #objects = new Set<VmObject<UserRing>>();
   /** Started early, so that the first ring need not wait for it. */
   #spare: RingThread | undefined;
 
@@ -56,7 +57,11 @@ class UserEngine implements Engine {
     const { interpret = false, seed = 1, onPrintk = () => {}, passedOver = [] } = options;
     this.#sys = sys;
     this.#available = [available, ...passedOver].join("; ");
-    this.#mode = { interpret, checked: true, seed };
+    const mode: RunMode = { interpret, checked: true, seed };
+    this.#vmRings = {
+      own: (ring) => (ring instanceof UserRing ? ring : undefined),
+      attach: (ring, image) => ring.attach(image, mode),
+    };
     this.#onPrintk = onPrintk;
     this.#spare = this.#startThread();
   }
@@ -75,7 +80,7 @@ class UserEngine implements Engine {
   }
 
   load(object: BpfObject): Promise<LoadedObject> {
-    const loaded = new UserObject(object, this.#memory, this.#mode);
+    const loaded = new VmObject(object, this.#memory, this.#vmRings);
     this.#objects.add(loaded);
     return Promise.resolve(loaded);
   }

@@ -5,13 +5,11 @@ import {
   ejectSlot,
   LoopError,
   ringGeometry,
-  task_struct,
-  writeTask,
+  placeTask,
   type RingGeometry,
   type OpsSlot,
   type Region,
   type Regions,
-  type Ring,
   type RingOptions,
   type RunOptions,
   type RunStats,
@@ -21,6 +19,7 @@ import type { RingPlacement } from "../../sys/index.ts";
 import { parseSetupFlags } from "../../uring/abi/index.ts";
 import { ringsLayout } from "../../uring/ring/index.ts";
 import { ABORT, CONTROL, GRACE_MS, ThreadError, type RingThread } from "../ring-thread.ts";
+import type { VmRing } from "../vm-object.ts";
 import { reviveSysError } from "../revive.ts";
 import { loopError } from "../run-outcome.ts";
 import type { AttachRequest, CreateReply, CreateRequest, RunReply } from "./protocol.ts";
@@ -36,15 +35,15 @@ const EBUSY = 16;
 
 const NO_STATS: RunStats = { steps: 0, submitted: 0, completed: 0, enters: 0, wallNs: 0 };
 
-/** The program a ring's loop runs, and how. */
-export interface StepProgram {
-  readonly image: VmImage;
+/** How programs run in the ring's thread. */
+export interface RunMode {
   readonly interpret: boolean;
+  /** Check every access: the program was not verified. */
   readonly checked: boolean;
   readonly seed: number;
 }
 
-export class UserRing implements Ring {
+export class UserRing implements VmRing {
   readonly params: RingGeometry;
   readonly mem: Uint8Array | undefined;
   readonly sqes: Uint8Array;
@@ -80,8 +79,7 @@ export class UserRing implements Ring {
       mem === undefined ? undefined : { address: memory.allocate("IOU_REGION_MEM", mem, { align: PAGE }), size: mem };
     this.#ctx = memory.allocate("the context", 16, { writable: false });
     this.#loopParams = memory.allocate("struct iou_loop_params", 4);
-    this.#task = memory.allocate("struct task_struct", task_struct.size, { writable: false });
-    writeTask(memory.view, this.#task, process.pid, process.pid);
+    this.#task = placeTask(memory, process.pid, process.pid);
     this.#allocated = [
       place.rings,
       place.sqes,
@@ -122,7 +120,7 @@ export class UserRing implements Ring {
   }
 
   /** Hands the program to the ring's thread. */
-  attach({ image, interpret, checked, seed }: StepProgram): void {
+  attach(image: VmImage, mode: RunMode): void {
     const request: AttachRequest = {
       image,
       regions: this.#regions,
@@ -130,9 +128,7 @@ export class UserRing implements Ring {
       params: this.#loopParams,
       iouCtx: IOU_CTX,
       task: this.#task,
-      interpret,
-      checked,
-      seed,
+      ...mode,
     };
     this.#ask("attach", request);
     this.#image = image;

@@ -1,22 +1,17 @@
-// An object loaded into the `sim` engine: its maps lie in the engine's memory, its programs are compiled to WebAssembly or
-// interpreted.
+// An object loaded into an engine that runs programs in a VM (`user`, `sim`): its maps lie in the engine's memory, its
+// programs are images ready to run. What an engine adds is how a ring takes such an image.
 
-import type { BtfValue } from "../../bpf/btf/index.ts";
-import { compile, instantiate } from "../../bpf/jit/index.ts";
-import { Globals, type BpfObject, type ResolvedStructOps } from "../../bpf/object/index.ts";
+import type { BtfValue } from "../bpf/btf/index.ts";
+import { Globals, type BpfObject, type ResolvedStructOps } from "../bpf/object/index.ts";
 import {
   buildImage,
   createMaps,
-  Interpreter,
   openMap,
-  type Callee,
-  type Executable,
   type MapImage,
-  type VmEnv,
   type VmImage,
   type VmMap,
   type VmMemory,
-} from "../../bpf/vm/index.ts";
+} from "../bpf/vm/index.ts";
 import {
   AttachError,
   attachError,
@@ -26,43 +21,50 @@ import {
   type LoadedMap,
   type LoadedObject,
   type OpsMap,
+  type OpsSlot,
   type Registration,
   type Ring,
-} from "../../loop/index.ts";
-import { loadedMap, type MapAccess } from "../loaded-map.ts";
-import { SimRing } from "./sim-ring.ts";
+} from "../loop/index.ts";
+import { loadedMap, type MapAccess } from "./loaded-map.ts";
+
+/** A ring of such an engine. */
+export interface VmRing extends Ring {
+  readonly closed: boolean;
+  readonly slot: OpsSlot;
+  detach(): void;
+}
+
+/** What the engine adds. */
+export interface VmRings<R extends VmRing> {
+  /** The ring as the engine's own, or undefined when it belongs to another. */
+  own(ring: Ring): R | undefined;
+  /** Gives the program to the ring. */
+  attach(ring: R, image: VmImage): void;
+}
 
 const FROZEN = "it is constant once the object is loaded";
 const EBADF = 9;
-
-/** How programs of this engine run. */
-export interface RunMode {
-  readonly interpret: boolean;
-  readonly checked: boolean;
-  readonly seed: number;
-  readonly ktimeNs: () => bigint;
-  readonly printk: (line: string) => void;
-}
-
 const ops = ioUringBpfOps(() => true);
 
-export class SimObject implements LoadedObject {
+/** See the head of the file. */
+export class VmObject<R extends VmRing> implements LoadedObject {
   readonly object: BpfObject;
   readonly values: Globals;
   readonly bss: Record<string, BtfValue>;
   readonly data: Record<string, BtfValue>;
   readonly rodata: Record<string, BtfValue>;
   readonly maps: Readonly<Record<string, LoadedMap>>;
-  readonly #mode: RunMode;
+  readonly #rings: VmRings<R>;
   readonly #memory: VmMemory;
   readonly #mapImages: readonly MapImage[];
   readonly #images: ReadonlyMap<string, VmImage>;
   readonly #opsMaps = new Map<string, OpsMap>();
   readonly #links = new Set<Link>();
 
-  constructor(object: BpfObject, memory: VmMemory, mode: RunMode) {
+  /** Resolves every program a struct_ops map refers to and places the maps. Throws ObjectError, BtfError, VmError. */
+  constructor(object: BpfObject, memory: VmMemory, rings: VmRings<R>) {
     this.object = object;
-    this.#mode = mode;
+    this.#rings = rings;
     this.#memory = memory;
     const target = loopTargetBtf();
     const used = new Set(object.structOps.flatMap(({ programs }) => Object.values(programs)));
@@ -85,33 +87,25 @@ export class SimObject implements LoadedObject {
 
   attach(name: string | undefined, ring: Ring): Link {
     const spec = this.object.resolveStructOps(name, { target: loopTargetBtf() });
-    if (!(ring instanceof SimRing)) {
+    const own = this.#rings.own(ring);
+    if (!own) {
       throw new AttachError("ATTACH_FOREIGN_RING", 0, {
         where: spec.name,
         message: "the ring belongs to another engine",
         remedy: "Create it with engine.createRing() of the engine that loaded the object.",
       });
     }
-    const registration: Registration = { slot: ring.closed ? -EBADF : ring.slot, map: this.#opsMap(spec) };
+    const registration: Registration = { slot: own.closed ? -EBADF : own.slot, map: this.#opsMap(spec) };
     const error = ops.reg(registration);
     if (error < 0) throw attachError(error, spec.name, registration);
     const program = spec.programs.find(({ member }) => member === "loop_step")!.program;
     try {
-      ring.attach((kfuncs) => this.#executable(program, kfuncs));
+      this.#rings.attach(own, this.#images.get(program)!);
     } catch (cause) {
       ops.unreg(registration);
       throw cause;
     }
-    return this.#link(spec.name, ring, registration);
-  }
-
-  #executable(name: string, kfuncs: Record<string, Callee>): Executable {
-    const image = this.#images.get(name)!;
-    const { interpret, checked, seed, ktimeNs, printk } = this.#mode;
-    const env: VmEnv = { kfuncs, seed, ktimeNs, printk };
-    if (interpret) return new Interpreter(image, this.#memory, env);
-    const program = compile(image, { checked, kfuncs });
-    return instantiate(program, new WebAssembly.Module(program.bytes), image, this.#memory, env);
+    return this.#link(spec.name, own, registration);
   }
 
   #opsMap({ name, programs }: ResolvedStructOps): OpsMap {
@@ -123,7 +117,7 @@ export class SimObject implements LoadedObject {
     return map;
   }
 
-  #link(name: string, ring: SimRing, registration: Registration): Link {
+  #link(name: string, ring: R, registration: Registration): Link {
     const detach = (): void => {
       // only if this link's binding is still the current one: the ring may be gone, or the map attached anew
       if (!this.#links.delete(link) || registration.map.slot !== ring.slot) return;
