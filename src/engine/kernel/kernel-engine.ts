@@ -1,7 +1,7 @@
 // The `kernel` engine: objects are loaded into the running Linux (7.1 or later) with raw bpf(2) calls, and their loops run
 // inside io_uring_enter. One memory for all rings and objects of an engine; one thread for each ring.
 
-import { closeSync, ftruncateSync, openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import type { Btf } from "../../bpf/btf/index.ts";
 import type { BpfObject } from "../../bpf/object/index.ts";
 import {
@@ -93,10 +93,7 @@ class KernelEngine implements Engine {
   }
 
   openFile(path: string, mode: "read" | "create"): number {
-    if (mode === "read") return openSync(path, "r");
-    const fd = openSync(path, "w+");
-    ftruncateSync(fd, 0);
-    return fd;
+    return openSync(path, mode === "read" ? "r" : "w+");
   }
 
   closeFile(fd: number): void {

@@ -1,7 +1,7 @@
 // The `user` engine: the loop runs in this process, BPF in a VM, on a real ring whose memory lies inside the VM's. One
 // memory for all rings and objects of an engine; one thread for each ring.
 
-import { closeSync, ftruncateSync, openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import type { Btf } from "../../bpf/btf/index.ts";
 import type { BpfObject } from "../../bpf/object/index.ts";
 import { VmMemory } from "../../bpf/vm/index.ts";
@@ -86,10 +86,7 @@ class UserEngine implements Engine {
   }
 
   openFile(path: string, mode: "read" | "create"): number {
-    if (mode === "read") return openSync(path, "r");
-    const fd = openSync(path, "w+");
-    ftruncateSync(fd, 0);
-    return fd;
+    return openSync(path, mode === "read" ? "r" : "w+");
   }
 
   closeFile(fd: number): void {
