@@ -5,6 +5,7 @@ export { linkObjects } from "./link.ts";
 export type { LinkSource } from "./link-inputs.ts";
 export { BpfObject, type CoreReport, type OpenOptions, type ResolveOptions } from "./object.ts";
 export { BPF_PROG_TYPE_STRUCT_OPS, PROG_TYPES, sectionKind, type SectionKind } from "./program-types.ts";
+export { generateSkeleton, type SkeletonOptions } from "./skeleton.ts";
 export { KFUNC_POISON } from "./resolve.ts";
 export type {
   ExternSpec,
