@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cp: copies a regular file with nr_buffers reads or writes in flight, of buffer_size bytes each.
+ * cp: copies a file with nr_buffers reads or writes in flight, of buffer_size bytes each.
  *
  * Every buffer is a slot that owns one chunk of the file at a time and goes
  *
@@ -8,6 +8,10 @@
  *
  * so a slot has at most one request in flight and user_data is its number. A read of 0 bytes is the end of the file.
  * After the first error nothing new is started, what is in flight is waited for, and `result` says what happened.
+ *
+ * Pipes, sockets and terminals have no offsets: with several requests in flight their bytes would be mixed up. So both
+ * files are probed first, by a SYNC_FILE_RANGE that syncs nothing and that Linux refuses for them with ESPIPE; one slot
+ * then does all the work.
  */
 #include "loopstep.bpf.h"
 
@@ -18,6 +22,9 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define EINTR 4
 #define EAGAIN 11
 #define EINVAL 22
+#define ESPIPE 29
+/* Retries in a row of requests that ask to be tried again: a non-blocking descriptor may ask for ever. */
+#define MAX_RETRIES 1000
 
 /* Descriptors of the two files. */
 __s32 in_fd;
@@ -32,10 +39,12 @@ __u32 nr_buffers = 8;
 __u64 bytes_copied;
 __u64 reads;
 __u64 writes;
-/* 0, or the negative errno of the request that failed, with its opcode and file offset below. */
+/* 0, or the negative errno of the request that failed, with its opcode and file offset below; of a submission: opcode 0. */
 __s32 result;
 __u32 failed_opcode;
 __u64 failed_offset;
+/* Slots in use: nr_buffers, or 1 where there are no offsets. */
+__u32 depth;
 
 struct slot {
 	/* file offset and length of the request in flight or to be made */
@@ -53,7 +62,12 @@ struct slot {
 static struct slot slots[MAX_BUFFERS];
 static __u64 next_offset;
 static __u32 inflight;
-static __u8 started, eof;
+static __u32 retries;
+/* files probed: 0, 1, 2 */
+static __u8 probed;
+static __u8 begun, started, eof;
+/* which slot the entry number i of the submission queue is for */
+static __u8 queue[MAX_BUFFERS];
 
 static __attribute__((always_inline)) void next_chunk(struct slot *slot)
 {
@@ -79,14 +93,23 @@ static __attribute__((always_inline)) void fail(struct slot *slot, __s32 error)
 
 static __attribute__((always_inline)) void complete(struct slot *slot, __s32 res)
 {
-	if (res == -EINTR || res == -EAGAIN) {
+	if ((res == -EINTR || res == -EAGAIN) && retries++ < MAX_RETRIES) {
 		slot->ready = 1;
+		return;
+	}
+	if (slot->opcode == IORING_OP_SYNC_FILE_RANGE) {
+		/* other errors are left to the read or write that will meet them */
+		if (res == -ESPIPE)
+			depth = 1;
+		probed++;
+		slot->ready = probed < 2;
 		return;
 	}
 	if (res < 0) {
 		fail(slot, res);
 		return;
 	}
+	retries = 0;
 	if (slot->opcode == IORING_OP_READ) {
 		reads++;
 		if (!res) {
@@ -138,14 +161,15 @@ LOOP_STEP(cp)
 	cq_tail = (__u32 *)(rings + cq_tail_offset);
 	cqes = (struct io_uring_cqe *)(rings + cqes_offset);
 
-	if (!started) {
-		started = 1;
+	if (!begun) {
+		begun = 1;
 		if (!nr_buffers || nr_buffers > MAX_BUFFERS || nr_buffers > sq_entries || nr_buffers > cq_entries || !buffer_size) {
 			result = -EINVAL;
 			return IOU_LOOP_STOP;
 		}
-		bpf_for(i, 0, nr_buffers)
-			next_chunk(&slots[i & (MAX_BUFFERS - 1)]);
+		depth = nr_buffers;
+		slots[0].opcode = IORING_OP_SYNC_FILE_RANGE;
+		slots[0].ready = 1;
 	}
 
 	head = *cq_head;
@@ -160,7 +184,12 @@ LOOP_STEP(cp)
 	*cq_head = head + ready;
 	inflight -= ready;
 
-	bpf_for(i, 0, nr_buffers) {
+	if (probed == 2 && !started) {
+		started = 1;
+		bpf_for(i, 0, depth)
+			next_chunk(&slots[i & (MAX_BUFFERS - 1)]);
+	}
+	bpf_for(i, 0, depth) {
 		__u32 n = i & (MAX_BUFFERS - 1);
 		struct slot *slot = &slots[n];
 		struct io_uring_sqe *sqe;
@@ -171,22 +200,28 @@ LOOP_STEP(cp)
 		sqe = &sqes[queued & (sq_entries - 1)];
 		__builtin_memset(sqe, 0, sizeof(*sqe));
 		sqe->opcode = slot->opcode;
+		sqe->user_data = n;
+		queue[queued & (MAX_BUFFERS - 1)] = n;
+		queued++;
+		if (slot->opcode == IORING_OP_SYNC_FILE_RANGE) {
+			sqe->fd = probed ? out_fd : in_fd;
+			continue;
+		}
 		sqe->fd = slot->opcode == IORING_OP_READ ? in_fd : out_fd;
 		sqe->addr = buffers + (__u64)n * buffer_size + slot->at;
 		sqe->len = slot->len;
 		sqe->off = slot->offset;
-		sqe->user_data = n;
-		queued++;
 	}
 	if (queued) {
 		submitted = bpf_io_uring_submit_sqes(ring, queued);
-		if (submitted > 0)
+		if (submitted > 0) {
 			inflight += submitted;
-		/* a request that was refused reports itself by its CQE; those behind it were not taken */
-		if (submitted < 0 && !result)
-			result = submitted;
-		else if (!submitted && !result)
-			result = -EAGAIN;
+			/* what was not taken, for lack of memory or behind a refused request, has to be asked for again */
+			bpf_for(i, submitted, queued)
+				slots[queue[i & (MAX_BUFFERS - 1)] & (MAX_BUFFERS - 1)].ready = 1;
+		} else if (!result) {
+			result = submitted ? submitted : -EAGAIN;
+		}
 	}
 	if (!inflight)
 		return IOU_LOOP_STOP;

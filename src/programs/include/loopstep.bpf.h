@@ -43,7 +43,7 @@ struct io_uring_cqe {
 	__u32 flags;
 };
 
-enum { IORING_OP_NOP = 0, IORING_OP_READ = 22, IORING_OP_WRITE = 23 };
+enum { IORING_OP_NOP = 0, IORING_OP_SYNC_FILE_RANGE = 8, IORING_OP_READ = 22, IORING_OP_WRITE = 23 };
 
 /* io_uring/loop.h and io_uring/bpf-ops.h at v7.2 */
 enum { IOU_LOOP_CONTINUE = 0, IOU_LOOP_STOP = 1 };

@@ -7,7 +7,10 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-/* NOPs kept in flight; at most sq_entries count. */
+#define EAGAIN 11
+#define EINVAL 22
+
+/* NOPs kept in flight, not 0; at most sq_entries count. */
 const volatile __u32 queue_depth = 8;
 
 /* Requests still to complete; 0 after a full run. */
@@ -51,6 +54,8 @@ LOOP_STEP(nops)
 	reqs_done += ready;
 	reqs_to_run -= ready;
 
+	if (!queue_depth)
+		result = -EINVAL;
 	if (result || !reqs_to_run)
 		return IOU_LOOP_STOP;
 
@@ -67,8 +72,8 @@ LOOP_STEP(nops)
 	}
 	if (room) {
 		submitted = bpf_io_uring_submit_sqes(ring, room);
-		if (submitted < 0) {
-			result = submitted;
+		if (submitted <= 0) {
+			result = submitted ? submitted : -EAGAIN;
 			return IOU_LOOP_STOP;
 		}
 		inflight += submitted;
