@@ -53,7 +53,7 @@ function check(files: Readonly<Record<string, string>>): string[] {
 }
 
 const HOST = `
-import { attachLoop, loadLoop, openLoop, type LoopProgram, type point } from "./loop.ts";
+import { attachLoop, loadLoop, openLoop, type LoopProgram, type point } from "SKELETON";
 import type { Engine, Ring } from "loopstep";
 export async function run(engine: Engine, ring: Ring): Promise<bigint> {
   const object = await openLoop();
@@ -71,7 +71,7 @@ export async function run(engine: Engine, ring: Ring): Promise<bigint> {
 `;
 
 const WRONG = `
-import { loadLoop, openLoop } from "./loop.ts";
+import { loadLoop, openLoop } from "SKELETON";
 import type { Engine, Ring } from "loopstep";
 export async function wrong(engine: Engine, ring: Ring): Promise<void> {
   const object = await openLoop();
@@ -93,8 +93,8 @@ describe("generated modules", () => {
       "core.ts": skeleton("core.clang19.v4", { embed: fixture("core.clang19.v4") }),
       "plain.ts": skeleton("plain.clang19.v3", { embed: fixture("plain.clang19.v3"), library: "loopstep/sim" }),
       "parts.ts": skeleton("parts.linked"),
-      "host.ts": HOST,
-      "wrong.ts": WRONG,
+      "host.ts": HOST.replace("SKELETON", "./loop.ts"),
+      "wrong.ts": WRONG.replace("SKELETON", "./loop.ts"),
     };
     expect(check(files)).toEqual([
       "wrong.ts:6: TS2551",
