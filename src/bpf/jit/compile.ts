@@ -307,7 +307,7 @@ class Compiler {
   #writeWhole(local: LocalFunction, unit: Unit, typing: Typing): void {
     const context = this.#context(1 + popCount(local.args), 0);
     const { expr } = context;
-    context.enterFrame();
+    if (this.#options.checked || this.#usesFrame(unit)) context.enterFrame();
     let param = 1;
     for (let reg = 1; reg <= 5; reg++) {
       if (!(local.args & (1 << reg))) continue;
@@ -348,6 +348,20 @@ class Compiler {
   #hasMayGoto(unit: Unit): boolean {
     const { rows } = this.#effects;
     return unit.kind.some((kind, node) => kind === NODE_CODE && rows[unit.end[node]! - 1]?.op === "may_goto");
+  }
+
+  // True when the code may ask for the low end of the frame: an access through r10, or a call.
+  #usesFrame(unit: Unit): boolean {
+    const { insns, rows } = this.#effects;
+    return unit.kind.some((kind, node) => {
+      if (kind !== NODE_CODE) return false;
+      for (let slot = unit.first[node]!; slot < unit.end[node]!; slot++) {
+        const { dst_reg, src_reg } = insns[slot]!;
+        const op = rows[slot]?.op;
+        if (dst_reg === 10 || src_reg === 10 || op === "call" || op === "callx") return true;
+      }
+      return false;
+    });
   }
 
   #registerGlobals(): number[] {

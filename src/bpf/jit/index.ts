@@ -5,4 +5,5 @@
 //     instantiate(program, module, image, memory, env).run(ctx);    // throws VmFault, as the interpreter does
 export { compile, type CompileOptions, type JitImport, type JitProgram } from "./compile.ts";
 export { instantiate } from "./instantiate.ts";
+export { listing, type ListingOptions } from "./listing.ts";
 export { slotAt, type SourceMap } from "./source-map.ts";

@@ -1,0 +1,393 @@
+// What the JIT does beyond computing: faults, limits, calls out and back, what crosses threads. Each case also runs on the
+// interpreter, whose facts are the ones to match.
+
+import { describe, expect, it } from "vitest";
+import { asm, encode } from "../isa/index.ts";
+import {
+  BPF_MAP_TYPE_ARRAY,
+  BPF_MAP_TYPE_HASH,
+  buildImage,
+  createMaps,
+  Interpreter,
+  openMap,
+  VmError,
+  VmFault,
+  VmMemory,
+  type Callee,
+  type VmEnv,
+  type VmImage,
+} from "../vm/index.ts";
+import { compile, instantiate, listing, slotAt } from "./index.ts";
+
+type Runnable = { run(ctx: number, arg2?: number): number; readonly r0: bigint };
+type Mode = "interpreter" | "bare" | "checked";
+const MODES: readonly Mode[] = ["interpreter", "bare", "checked"];
+
+const spec = (type: number, name: string, key_size: number, value_size: number, max_entries: number) =>
+  ({
+    name,
+    kind: "map",
+    type,
+    key_size,
+    value_size,
+    max_entries,
+    map_flags: 0,
+    btf_key_type_id: 0,
+    btf_value_type_id: 0,
+    frozen: false,
+  }) as const;
+const MAPS = [spec(BPF_MAP_TYPE_ARRAY, "array", 4, 8, 3), spec(BPF_MAP_TYPE_HASH, "hash", 4, 8, 8)];
+const KFUNCS = {
+  2000: "loop_add",
+  2001: "loop_wide",
+  2002: "loop_gone",
+  2003: "bpf_iter_num_new",
+  2004: "bpf_iter_num_next",
+  2005: "bpf_iter_num_destroy",
+};
+
+const KFUNC_IDS = Object.fromEntries(Object.entries(KFUNCS).map(([id, name]) => [name, Number(id)]));
+
+interface World {
+  readonly memory: VmMemory;
+  readonly image: VmImage;
+  readonly buffer: number;
+}
+
+function world(text: string): World {
+  const memory = VmMemory.create({ initial: 1 << 18 });
+  const buffer = memory.allocate("the buffer", 64);
+  const insns = asm(text, { kfuncs: KFUNC_IDS });
+  const maps = createMaps(memory, MAPS);
+  return {
+    memory,
+    buffer,
+    image: {
+      ...buildImage({ name: "test", insns, subprogs: [], lines: [], maps: MAPS }, memory, maps),
+      kfuncs: KFUNCS,
+    },
+  };
+}
+
+function load({ image, memory }: World, mode: Mode, env: VmEnv = {}): Runnable {
+  if (mode === "interpreter") return new Interpreter(image, memory, env);
+  const program = compile(image, { checked: mode === "checked", ...env });
+  return instantiate(program, new WebAssembly.Module(program.bytes), image, memory, env);
+}
+
+function fault(run: () => unknown): VmFault {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof VmFault) return error;
+    throw error;
+  }
+  throw new Error("no fault");
+}
+
+/** r0 of the program in each mode, for a fresh world each. */
+function results(text: string, env?: VmEnv): bigint[] {
+  return MODES.map((mode) => {
+    const here = world(text);
+    const executable = load(here, mode, env);
+    executable.run(here.buffer, 64);
+    return executable.r0;
+  });
+}
+
+describe("faults of checked code are the interpreter's", () => {
+  const CASES: readonly (readonly [name: string, text: string, env: VmEnv])[] = [
+    ["a load past the end", "r0 = *(u64 *)(r1 +57)\nexit", {}],
+    ["a load from NULL", "r1 = 0\nr0 = *(u8 *)(r1 +8)\nexit", {}],
+    ["an address of 64 bits", "r1 = -8 ll\nr0 = *(u32 *)(r1 +0)\nexit", {}],
+    ["a store past the end", "*(u64 *)(r1 +64) = 1\nr0 = 0\nexit", {}],
+    ["a store to a map's header", "r1 = map[idx:0]\n*(u32 *)(r1 +0) = 1\nr0 = 0\nexit", {}],
+    ["a load below the frame", "r1 = r10\nr1 += -513\nr0 = *(u8 *)(r1 +0)\nexit", {}],
+    ["a load above the stack", "r0 = *(u8 *)(r10 +0)\nexit", {}],
+    ["an atomic out of bounds", "r2 = 1\nlock *(u64 *)(r1 +4096) += r2\nr0 = 0\nexit", {}],
+    ["an atomic that is not aligned", "r2 = 1\nlock *(u32 *)(r1 +2) += r2\nr0 = 0\nexit", {}],
+    ["a load-acquire that is not aligned", "r0 = load_acquire((u64 *)(r1 +4))\nexit", {}],
+    ["recursion without end", "call pc+1\nexit\ncall pc-1\nexit", {}],
+    ["a helper that does not exist", "call 60000\nexit", {}],
+    ["a helper that is not there", "call 9\nexit", {}],
+    ["a kfunc that is not there", "call loop_gone\nexit", {}],
+    ["a key that cannot be read", "r1 = map[idx:1]\nr2 = 16\ncall 1\nexit", {}],
+    ["a key of an array that cannot be read", "r1 = map[idx:0]\nr2 = 16\ncall 1\nexit", {}],
+    ["a key that is no address", "r1 = map[idx:1]\nr2 = -1\ncall 1\nexit", {}],
+    ["a map that is none", "r2 = r1\ncall 1\nexit", {}],
+    ["a callback that is none", "r1 = 1\nr2 = 3\nr3 = 0\nr4 = 0\ncall 181\nexit", {}],
+    ["an iterator that is no memory", "r1 = 8\nr2 = 0\nr3 = 4\ncall bpf_iter_num_new\nexit", {}],
+    ["a loop without end", "goto -1\nexit", { maxInsns: 100_000 }],
+  ];
+
+  it.each(CASES)("%s", (_name, text, env) => {
+    const [expected, found] = (["interpreter", "checked"] as const).map((mode) => {
+      const here = world(text);
+      return fault(() => load(here, mode, env).run(here.buffer, 64));
+    });
+    expect(found!.toJSON()).toEqual(expected!.toJSON());
+    expect(found!.message).toContain("insn");
+  });
+
+  it("a frame of a callee reaches up the stack and not down", () => {
+    const text =
+      "r1 = r10\nr1 += -8\n*(u64 *)(r1 +0) = 5\ncall pc+1\nexit\nr0 = *(u64 *)(r1 +0)\nr2 = r10\nr2 += -600\nr3 = *(u8 *)(r2 +0)\nexit";
+    const [expected, found] = (["interpreter", "checked"] as const).map((mode) => {
+      const here = world(text);
+      return fault(() => load(here, mode).run(here.buffer)).toJSON();
+    });
+    expect(found).toEqual(expected);
+    expect(found!["insn"]).toBe(8);
+  });
+
+  it("a segment that is taken away is gone at once", () => {
+    const here = world("r0 = *(u8 *)(r1 +0)\nexit");
+    const executable = load(here, "checked");
+    executable.run(here.buffer);
+    here.memory.removeSegment(here.buffer);
+    expect(fault(() => executable.run(here.buffer)).facts).toMatchObject({ kind: "memory", insn: 0 });
+    here.memory.addSegment({ name: "again", start: here.buffer, end: here.buffer + 8, writable: false });
+    executable.run(here.buffer);
+    expect(fault(() => executable.run(here.buffer + 8)).facts.kind).toBe("memory");
+  });
+});
+
+describe("traps of bare code become faults", () => {
+  const FAR = "r1 = 0x7fff0000 ll\n";
+  it.each([
+    ["a load", `${FAR}r0 = *(u64 *)(r1 +8)\nexit`, { kind: "memory", insn: 2, write: false }],
+    ["a store", `${FAR}r0 = 0\n*(u32 *)(r1 +8) = r0\nexit`, { kind: "memory", insn: 3, write: true }],
+    [
+      "an atomic",
+      `${FAR}r0 = 0\nr0 = atomic_fetch_add((u64 *)(r1 +8), r0)\nexit`,
+      { kind: "memory", insn: 3, write: true },
+    ],
+    ["in a function that is called", `call pc+1\nexit\n${FAR}r0 = *(u8 *)(r1 +0)\nexit`, { kind: "memory", insn: 4 }],
+    [
+      "an atomic that is not aligned",
+      "r2 = 1\nlock *(u64 *)(r1 +4) += r2\nr0 = 0\nexit",
+      { kind: "memory", insn: 1, detail: "an atomic operation needs natural alignment" },
+    ],
+    ["recursion without end", "call pc+1\nexit\ncall pc-1\nexit", { kind: "call-depth", insn: 2 }],
+    ["a helper that is not there", "call 9\nexit", { kind: "helper", insn: 0 }],
+  ] as const)("%s", (_name, text, facts) => {
+    const here = world(text);
+    const found = fault(() => load(here, "bare").run(here.buffer));
+    expect(found.facts).toMatchObject(facts);
+    expect(found.instruction).not.toBe("");
+  });
+
+  it("an error of the host's own passes unchanged", () => {
+    const broken: Callee = {
+      name: "loop_add",
+      params: [],
+      result: "void",
+      call: () => {
+        throw new TypeError("mine");
+      },
+    };
+    for (const mode of MODES) {
+      const here = world("call loop_add\nexit");
+      expect(() => load(here, mode, { kfuncs: { loop_add: broken } }).run(0)).toThrow(TypeError);
+    }
+  });
+});
+
+describe("ending a run from outside", () => {
+  it.each(MODES)("%s: the abort flag keeps it from starting", (mode) => {
+    const here = world("r0 = 1\nexit");
+    const executable = load(here, mode);
+    here.memory.abort();
+    expect(fault(() => executable.run(0)).facts.kind).toBe("aborted");
+    here.memory.abort(false);
+    expect(executable.run(0)).toBe(1);
+  });
+
+  // The kfunc stands for another thread: it raises the flag while the program runs.
+  it.each([
+    ["interpreter", "call loop_add\ngoto -1\nexit"],
+    ["checked", "call loop_add\ngoto -1\nexit"],
+    ["bare", "call loop_add\nr1 = 8388608\nr2 = &callback\nr3 = 0\nr4 = 0\ncall 181\nexit\ncallback:\nr0 = 0\nexit"],
+  ] as const)("%s: it ends at the next turn", (mode, text) => {
+    const here = world(text);
+    const raise: Callee = { name: "loop_add", params: [], result: "void", call: () => here.memory.abort() };
+    expect(fault(() => load(here, mode, { kfuncs: { loop_add: raise } }).run(0)).facts.kind).toBe("aborted");
+  });
+});
+
+describe("calls", () => {
+  it("pass numbers and bigints as their kinds say, in every register", () => {
+    const seen: unknown[][] = [];
+    const wide: Callee = {
+      name: "loop_wide",
+      params: ["i32", "i64", "i32", "i64", "i64"],
+      result: "i64",
+      call: (...args: unknown[]) => {
+        seen.push(args);
+        return -2n;
+      },
+    };
+    const text = "r1 = -1\nr2 = -1\nr3 = 0x100000005 ll\nr4 = 4\nr5 = 0x8000000000000000 ll\ncall loop_wide\nexit";
+    expect(results(text, { kfuncs: { loop_wide: wide } })).toEqual(MODES.map(() => 0xffff_ffff_ffff_fffen));
+    for (const args of seen) expect(args).toEqual([-1, 0xffff_ffff_ffff_ffffn, 5, 4n, 0x8000_0000_0000_0000n]);
+  });
+
+  it.each([
+    ["i32", true, 0xffff_ffff_ffff_ffffn],
+    ["i32", false, 0xffff_ffffn],
+    ["void", false, 0n],
+  ] as const)("results of kind %s, signed: %s", (result, signed, r0) => {
+    const callee: Callee = {
+      name: "loop_add",
+      params: ["i32"],
+      result,
+      signed,
+      call: () => (result === "void" ? undefined : -1),
+    };
+    expect(results("r0 = 7\nr1 = 1\ncall loop_add\nexit", { kfuncs: { loop_add: callee } })).toEqual(
+      MODES.map(() => r0),
+    );
+  });
+
+  it("helpers of the host come before the VM's", () => {
+    const callee: Callee = { name: "mine", params: [], result: "i32", call: () => 99 };
+    expect(results("call 8\nexit", { helpers: { 8: callee } })).toEqual(MODES.map(() => 99n));
+  });
+
+  it("say what they lack when they were compiled for another host", () => {
+    const here = world("r1 = 1\ncall loop_add\nexit");
+    const callee: Callee = { name: "loop_add", params: ["i32"], result: "i32", call: () => 0 };
+    const program = compile(here.image, { checked: false, kfuncs: { loop_add: callee } });
+    expect(() => instantiate(program, new WebAssembly.Module(program.bytes), here.image, here.memory)).toThrow(VmError);
+  });
+
+  it("callx takes the helper's number from a register", () => {
+    expect(results("r1 = 8\ncallx r1\nr0 += 3\nexit")).toEqual(MODES.map(() => 3n));
+  });
+});
+
+describe("loops the kernel counts", () => {
+  it("bpf_loop stops when its callback says so, and gives the number of turns", () => {
+    const text =
+      "r1 = 10\nr2 = &callback\nr3 = r10\nr3 += -8\nr4 = 0\ncall 181\nexit\ncallback:\nr0 = 0\nif r1 < 6 goto +1\nr0 = 1\nexit";
+    expect(results(text)).toEqual(MODES.map(() => 7n));
+  });
+
+  it.each([
+    ["flags", "r1 = 10\nr2 = &callback\nr3 = 0\nr4 = 1\ncall 181\nexit\ncallback:\nr0 = 0\nexit", -22n],
+    ["too many turns", "r1 = 8388609\nr2 = &callback\nr3 = 0\nr4 = 0\ncall 181\nexit\ncallback:\nr0 = 0\nexit", -7n],
+  ])("bpf_loop refuses %s", (_name, text, errno) => {
+    expect(results(text)).toEqual(MODES.map(() => BigInt.asUintN(64, errno)));
+  });
+
+  it("a callback that only a register knows is found", () => {
+    const text =
+      "r6 = &callback\nr1 = 3\nif r1 > 2 goto next\nnext:\nr2 = r6\nr3 = 5\nr4 = 0\ncall 181\nexit\ncallback:\nr0 = 0\nexit";
+    expect(results(text)).toEqual(MODES.map(() => 3n));
+  });
+
+  it("bpf_for_each_map_elem calls back with key, value and context", () => {
+    // The callback adds the value to what the context points to.
+    const text = `
+      r6 = r10
+      r6 += -8
+      *(u64 *)(r6 +0) = 0
+      r1 = map[idx:0]
+      r2 = &callback
+      r3 = r6
+      r4 = 0
+      call 164
+      r0 <<= 32
+      r1 = *(u64 *)(r6 +0)
+      r0 |= r1
+      exit
+      callback:
+      r5 = *(u64 *)(r3 +0)
+      r0 = *(u64 *)(r4 +0)
+      r0 += r5
+      *(u64 *)(r4 +0) = r0
+      r0 = 0
+      exit`;
+    for (const mode of MODES) {
+      const here = world(text);
+      const map = openMap(here.image.maps[0]!, here.memory);
+      for (const [index, value] of [3, 4, 5].entries())
+        map.set(Uint8Array.of(index, 0, 0, 0), Uint8Array.of(value, 0, 0, 0, 0, 0, 0, 0));
+      const executable = load(here, mode);
+      executable.run(0);
+      expect(executable.r0).toBe((3n << 32n) | 12n);
+    }
+  });
+
+  it("may_goto gives up after as many turns in every engine", () => {
+    expect(results("r0 = 0\nmay_goto +2\nr0 += 1\ngoto -3\nexit")).toEqual(MODES.map(() => 8_388_608n));
+  });
+
+  it("number iterators count", () => {
+    const at = "r1 = r10\nr1 += -8\n";
+    const text = `${at}r2 = 3\nr3 = 7\ncall bpf_iter_num_new\nr6 = 0\n${at}call bpf_iter_num_next\nif r0 == 0 goto +3\nr1 = *(s32 *)(r0 +0)\nr6 += r1\ngoto -7\n${at}call bpf_iter_num_destroy\nr0 = r6\nexit`;
+    expect(results(text)).toEqual(MODES.map(() => 18n));
+  });
+});
+
+describe("maps", () => {
+  it.each([0, 1, 2, 3, -1])("an array's element %i", (index) => {
+    const text = `*(u32 *)(r10 -4) = ${index}\nr2 = r10\nr2 += -4\nr1 = map[idx:0]\ncall 1\nexit`;
+    const [interpreter, ...others] = results(text);
+    expect(others).toEqual([interpreter, interpreter]);
+    expect(interpreter === 0n).toBe(index < 0 || index > 2);
+  });
+
+  it("a hash's entries come and go", () => {
+    const key = "r2 = r10\nr2 += -4\nr1 = map[idx:1]\n";
+    const text = `*(u32 *)(r10 -4) = 77\n*(u64 *)(r10 -16) = 5\n${key}r3 = r10\nr3 += -16\nr4 = 0\ncall 2\n${key}call 1\nif r0 == 0 goto +7\nr6 = *(u64 *)(r0 +0)\n${key}call 3\nr0 += r6\nexit`;
+    expect(results(text)).toEqual(MODES.map(() => 5n));
+  });
+});
+
+describe("a compiled program", () => {
+  const text = "r0 = *(u32 *)(r1 +4)\nif r0 s> 5 goto +1\nr0 += 1\nexit";
+
+  it("is the same bytes every time, and survives being cloned", () => {
+    const here = world(text);
+    const program = compile(here.image, { checked: true });
+    expect(compile(here.image, { checked: true }).bytes).toEqual(program.bytes);
+    const clone = structuredClone(program);
+    const executable = instantiate(clone, new WebAssembly.Module(clone.bytes), here.image, here.memory);
+    here.memory.view.setUint32(here.buffer + 4, 3, true);
+    expect(executable.run(here.buffer)).toBe(4);
+  });
+
+  it("maps its loads back to their instructions", () => {
+    const here = world(text);
+    const { sourceMap } = compile(here.image, { checked: false, listing: true });
+    expect(new Set(sourceMap.slots)).toEqual(new Set([0, 1, 2, 3]));
+    expect(slotAt(sourceMap, sourceMap.offsets[0]! - 1)).toBeUndefined();
+    expect(slotAt(sourceMap, 1 << 30)).toBe(3);
+  });
+
+  it("can be read beside its BPF", () => {
+    const lines = listing(world(text).image, { checked: false });
+    const at = lines.findIndex((line) => line.includes(";; 0: (61) r0 = *(u32 *)(r1 +4)"));
+    expect(lines.slice(at, at + 4).map((line) => line.trim())).toContain("i64.load32_u offset=4 align=1");
+    expect(lines[0]).toMatch(/^\(func /);
+  });
+
+  it("keeps what is only an address or 32 bits wide in i32 locals", () => {
+    const lines = listing(world("r0 = *(u32 *)(r1 +0)\nr1 += 4\nr2 = *(u32 *)(r1 +0)\nw0 += w2\nexit").image, {
+      checked: false,
+    });
+    const main = lines.slice(0, lines.indexOf(")"));
+    expect(main[0]).toMatch(/^\(func \$test \(param i32 i32\) \(result i64\)/);
+    expect(main.filter((line) => line.includes("i64.") && !line.includes("i64.extend_i32_u"))).toEqual([]);
+  });
+
+  it("has no dispatcher for what clang writes", () => {
+    const loops = "r0 = 0\nr2 = 10\nr0 += r2\nr2 += -1\nif r2 != 0 goto -3\nif r0 > 50 goto +1\nr0 = 1\nexit";
+    expect(listing(world(loops).image, { checked: false }).some((line) => line.includes("br_table"))).toBe(false);
+    const crossed = "r0 = 0\nr2 = 9\nif r1 == 0 goto +1\nr0 += 1\nr2 += -1\nif r2 != 0 goto -3\nexit";
+    expect(listing(world(crossed).image, { checked: false }).some((line) => line.includes("br_table"))).toBe(true);
+    const here = world(crossed);
+    expect(encode(here.image.insns).length).toBe(here.image.insns.length * 8);
+  });
+});
