@@ -12,10 +12,12 @@ import {
   type VmMap,
   type VmMemory,
 } from "../bpf/vm/index.ts";
+import { verifyOrThrow } from "../bpf/verifier/index.ts";
 import {
   AttachError,
   attachError,
   ioUringBpfOps,
+  LOOP_STEP_TYPE,
   loopTargetBtf,
   type Link,
   type LoadedMap,
@@ -44,7 +46,6 @@ export interface VmRings<R extends VmRing> {
 
 const FROZEN = "it is constant once the object is loaded";
 const EBADF = 9;
-const ops = ioUringBpfOps(() => true);
 
 /** See the head of the file. */
 export class VmObject<R extends VmRing> implements LoadedObject {
@@ -61,14 +62,19 @@ export class VmObject<R extends VmRing> implements LoadedObject {
   readonly #opsMaps = new Map<string, OpsMap>();
   readonly #links = new Set<Link>();
 
-  /** Resolves every program a struct_ops map refers to and places the maps. Throws ObjectError, BtfError, VmError. */
-  constructor(object: BpfObject, memory: VmMemory, rings: VmRings<R>) {
+  /**
+   * Resolves every program a struct_ops map refers to, verifies it unless told not to, and places the maps. Throws
+   * ObjectError, BtfError, VerifierError, VmError.
+   */
+  constructor(object: BpfObject, memory: VmMemory, rings: VmRings<R>, verify: boolean) {
     this.object = object;
     this.#rings = rings;
     this.#memory = memory;
     const target = loopTargetBtf();
     const used = new Set(object.structOps.flatMap(({ programs }) => Object.values(programs)));
     const resolved = [...used].map((name) => object.resolve(name, { target }));
+    if (verify)
+      for (const program of resolved) verifyOrThrow(program, { type: LOOP_STEP_TYPE, externs: object.externs });
     this.#mapImages = createMaps(memory, object.maps);
     this.#images = new Map(resolved.map((program) => [program.name, buildImage(program, memory, this.#mapImages)]));
 
@@ -96,13 +102,13 @@ export class VmObject<R extends VmRing> implements LoadedObject {
       });
     }
     const registration: Registration = { slot: own.closed ? -EBADF : own.slot, map: this.#opsMap(spec) };
-    const error = ops.reg(registration);
+    const error = ioUringBpfOps.reg(registration);
     if (error < 0) throw attachError(error, spec.name, registration);
     const program = spec.programs.find(({ member }) => member === "loop_step")!.program;
     try {
       this.#rings.attach(own, this.#images.get(program)!);
     } catch (cause) {
-      ops.unreg(registration);
+      ioUringBpfOps.unreg(registration);
       throw cause;
     }
     return this.#link(spec.name, own, registration);
@@ -121,7 +127,7 @@ export class VmObject<R extends VmRing> implements LoadedObject {
     const detach = (): void => {
       // only if this link's binding is still the current one: the ring may be gone, or the map attached anew
       if (!this.#links.delete(link) || registration.map.slot !== ring.slot) return;
-      ops.unreg(registration);
+      ioUringBpfOps.unreg(registration);
       ring.detach();
     };
     const link: Link = { ops: name, detach, [Symbol.dispose]: detach };

@@ -2,6 +2,7 @@
 // v7.2 fills it. It knows what a ring's slot for ops and a struct_ops map are, and nothing of how either is made.
 
 import type { AccessInfo, ContextField, StructOps, VerifierOps } from "../bpf/struct-ops.ts";
+import { isBaseHelper } from "../bpf/verifier/index.ts";
 import { IORING_SETUP } from "../uring/abi/index.ts";
 import { AttachError } from "./errors.ts";
 
@@ -34,7 +35,7 @@ const POINTER_SIZE = 8;
 const CTX_ARGS: readonly string[] = ["iou_ctx", "iou_loop_params"];
 const CQ_WAIT_IDX_END = 4;
 
-const verifier_ops = (isBaseHelper: (id: number) => boolean): VerifierOps => ({
+const verifier_ops: VerifierOps = {
   get_func_proto: isBaseHelper,
   is_valid_access({ off, size, write, target }: AccessInfo): ContextField | undefined {
     const arg = CTX_ARGS[off / POINTER_SIZE];
@@ -44,19 +45,17 @@ const verifier_ops = (isBaseHelper: (id: number) => boolean): VerifierOps => ({
   },
   btf_struct_access: (struct, { off, size }) =>
     struct === "iou_loop_params" && off >= 0 && off + size <= CQ_WAIT_IDX_END,
-});
+};
 
-/** The descriptor. `isBaseHelper` says which helpers are in the kernel's base set (kernel/bpf/helpers.c). */
-export function ioUringBpfOps(isBaseHelper: (id: number) => boolean): StructOps<Registration> {
-  return {
-    name: "io_uring_bpf_ops",
-    verifier_ops: verifier_ops(isBaseHelper),
-    // ring_fd is taken by the kernel as data (1); priv must be zero
-    init_member: (member, value) => (member === "ring_fd" ? 1 : member === "priv" && value !== 0n ? -EINVAL : 0),
-    reg,
-    unreg,
-  };
-}
+/** The descriptor. */
+export const ioUringBpfOps: StructOps<Registration> = {
+  name: "io_uring_bpf_ops",
+  verifier_ops,
+  // ring_fd is taken by the kernel as data (1); priv must be zero
+  init_member: (member, value) => (member === "ring_fd" ? 1 : member === "priv" && value !== 0n ? -EINVAL : 0),
+  reg,
+  unreg,
+};
 
 /** The order of these checks is the kernel's: the first that fails decides. */
 function reg({ slot, map }: Registration): number {

@@ -5,17 +5,20 @@ import { ENGINE_CHOICES } from "../../engine/index.ts";
 import type { Command, ParsedOptions } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit-status.ts";
+import { interruption } from "../interruption.ts";
 import { toJson } from "../json.ts";
-import { openFileOrProgram } from "../locate.ts";
+import { openFileOrProgram, programNamed } from "../locate.ts";
+import { ringOf } from "../ring-options.ts";
 import { openProgress } from "../progress.ts";
 import { formatReport } from "../report-text.ts";
 import { runObject, type RunPlan } from "../session.ts";
 import { parseNumber, parseSetting } from "../settings.ts";
 import { statusOf } from "../status-of.ts";
 
-const MAX_ENTRIES = 32768;
 const MAX_INT = 2 ** 31 - 1;
 const PROGRESS_MS = 200;
+const PAGE = 4096n;
+const MAX_MEM = 1n << 30n;
 
 export const runCommand: Command = {
   name: "run",
@@ -39,8 +42,9 @@ export const runCommand: Command = {
     steps: { value: "N", help: "stop after N steps (an error)" },
     timeout: { value: "MS", help: "stop after so many milliseconds (an error)" },
     seed: { value: "N", help: "seed of bpf_get_prandom_u32 (default 1)" },
+    "no-verify": { help: "skip the verifier (user and sim; accesses are checked as they happen)" },
     interpret: { help: "interpret instead of compiling to WebAssembly" },
-    json: { help: "print one JSON object on stdout" },
+    json: { help: "print one JSON object on stdout; nothing when the loop was not started" },
     quiet: { help: "print nothing but errors" },
   },
   async run(options) {
@@ -67,13 +71,6 @@ function planOf(options: ParsedOptions): RunPlan {
       expected: ENGINE_CHOICES.join(", "),
     });
   }
-  const entries = options.integer("entries", 1, MAX_ENTRIES) ?? 8;
-  const cqEntries = options.integer("cq-entries", 1, 2 * MAX_ENTRIES);
-  const flags =
-    options
-      .text("setup")
-      ?.split(",")
-      .filter((flag) => flag !== "") ?? DEFAULT_SETUP_FLAGS;
   const { bytes, file } = memOf(options.text("mem"));
   const seed = options.integer("seed", 0, Number.MAX_SAFE_INTEGER);
   const maxSteps = options.integer("steps", 1, MAX_INT);
@@ -83,21 +80,17 @@ function planOf(options: ParsedOptions): RunPlan {
     engine: engine as EngineName | "auto",
     engineOptions: {
       interpret: options.flag("interpret"),
+      verify: !options.flag("no-verify"),
       onPrintk: (line) => void (quiet || process.stderr.write(`${line}\n`)),
       ...(seed === undefined ? {} : { seed }),
     },
-    ring: {
-      entries,
-      flags,
-      // CQSIZE without a size would be refused; the queue of the loop's default is as long as the other
-      ...(flags.includes("CQSIZE") || cqEntries !== undefined ? { cq_entries: cqEntries ?? entries } : {}),
-      ...(bytes === undefined ? {} : { mem: bytes }),
-    },
+    ring: { ...ringOf(options), ...(bytes === undefined ? {} : { mem: bytes }) },
     ops: options.text("ops"),
     bind: !options.flag("no-bind"),
     settings: options.list("set").map(parseSetting),
     memIn: file,
-    memOut: options.text("mem-out"),
+    memOut: memOutOf(options.text("mem-out"), bytes),
+    program: programNamed(options.positionals[0]!),
     run: {
       signal: interruption(),
       ...(maxSteps === undefined ? {} : { maxSteps }),
@@ -109,14 +102,26 @@ function planOf(options: ParsedOptions): RunPlan {
 function memOf(text: string | undefined): { bytes: number | undefined; file: string | undefined } {
   if (text === undefined) return { bytes: undefined, file: undefined };
   const [size = "", ...file] = text.split(":");
-  return { bytes: Number(parseNumber(size, `--mem ${text}`)), file: file.length > 0 ? file.join(":") : undefined };
+  const where = `--mem ${text}`;
+  const bytes = parseNumber(size, where);
+  if (bytes <= 0n || bytes > MAX_MEM || bytes % PAGE !== 0n) {
+    throw new UsageError("USAGE_VALUE", {
+      where,
+      message: "the region's size is out of range, or not in whole pages",
+      found: `${bytes}`,
+      expected: `a multiple of ${PAGE}, up to 1 GiB`,
+    });
+  }
+  return { bytes: Number(bytes), file: file.length > 0 ? file.join(":") : undefined };
 }
 
-/** Ctrl-C and a polite kill end the loop like a signal in the kernel would; a second one ends the process. */
-function interruption(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => controller.abort());
-  return controller.signal;
+function memOutOf(file: string | undefined, bytes: number | undefined): string | undefined {
+  if (file === undefined || bytes !== undefined) return file;
+  throw new UsageError("USAGE_OPTION", {
+    where: `--mem-out ${file}`,
+    message: "there is no region to write out",
+    remedy: "Register one with --mem BYTES.",
+  });
 }
 
 function watch(engine: Engine, ring: Ring, silent: boolean): Disposable {

@@ -24,7 +24,7 @@ import type { PageMemory } from "./page-memory.ts";
 const EBADF = 9;
 const ENOENT = 2;
 const FROZEN = "it is constant once the object is loaded";
-const { reg, unreg } = ioUringBpfOps(() => true);
+const { reg, unreg } = ioUringBpfOps;
 
 /** Used after it was closed. */
 export class ClosedError extends LoopstepError<"OBJECT_CLOSED"> {}

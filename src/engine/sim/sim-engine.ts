@@ -57,13 +57,14 @@ export class SimEngine implements Engine {
   readonly target: Btf = loopTargetBtf();
   readonly kernel: SimKernel;
   readonly #memory: VmMemory;
+  readonly #verify: boolean;
   /** How a ring of this engine takes a program. */
   readonly #vmRings: VmRings<SimRing>;
   readonly #rings = new Set<SimRing>();
   readonly #objects = new Set<VmObject<SimRing>>();
 
   constructor(options: SimEngineOptions) {
-    const { interpret = false, seed = 1, onPrintk = () => {}, world, maxMemory = MAX_MEMORY } = options;
+    const { interpret = false, verify = true, seed = 1, onPrintk = () => {}, world, maxMemory = MAX_MEMORY } = options;
     this.#memory = VmMemory.create({ maximum: maxMemory });
     const { buffer } = this.#memory.memory;
     const { faults, trace, costs, network } = options;
@@ -78,7 +79,8 @@ export class SimEngine implements Engine {
       ...(network === undefined ? {} : { network }),
     });
     const ktimeNs = (): bigint => BigInt(Math.floor(this.kernel.now));
-    const mode: RunMode = { interpret, checked: true, seed, ktimeNs, printk: onPrintk };
+    const mode: RunMode = { interpret, checked: !verify, seed, ktimeNs, printk: onPrintk };
+    this.#verify = verify;
     this.#vmRings = {
       own: (ring) => (ring instanceof SimRing ? ring : undefined),
       attach: (ring, image) =>
@@ -97,7 +99,7 @@ export class SimEngine implements Engine {
   }
 
   load(object: BpfObject): Promise<LoadedObject> {
-    const loaded = new VmObject(object, this.#memory, this.#vmRings);
+    const loaded = new VmObject(object, this.#memory, this.#vmRings, this.#verify);
     this.#objects.add(loaded);
     return Promise.resolve(loaded);
   }

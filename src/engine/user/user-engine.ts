@@ -43,6 +43,7 @@ class UserEngine implements Engine {
   readonly target: Btf = loopTargetBtf();
   readonly #sys: Sys;
   readonly #memory: VmMemory = VmMemory.create({ maximum: MAX_MEMORY });
+  readonly #verify: boolean;
   /** How a ring of this engine takes a program. */
   readonly #vmRings: VmRings<UserRing>;
   readonly #onPrintk: (line: string) => void;
@@ -54,10 +55,11 @@ class UserEngine implements Engine {
   #spare: RingThread | undefined;
 
   constructor(sys: Sys, available: string, options: EngineOptions) {
-    const { interpret = false, seed = 1, onPrintk = () => {}, passedOver = [] } = options;
+    const { interpret = false, verify = true, seed = 1, onPrintk = () => {}, passedOver = [] } = options;
     this.#sys = sys;
     this.#available = [available, ...passedOver].join("; ");
-    const mode: RunMode = { interpret, checked: true, seed };
+    const mode: RunMode = { interpret, checked: !verify, seed };
+    this.#verify = verify;
     this.#vmRings = {
       own: (ring) => (ring instanceof UserRing ? ring : undefined),
       attach: (ring, image) => ring.attach(image, mode),
@@ -80,7 +82,7 @@ class UserEngine implements Engine {
   }
 
   load(object: BpfObject): Promise<LoadedObject> {
-    const loaded = new VmObject(object, this.#memory, this.#vmRings);
+    const loaded = new VmObject(object, this.#memory, this.#vmRings, this.#verify);
     this.#objects.add(loaded);
     return Promise.resolve(loaded);
   }

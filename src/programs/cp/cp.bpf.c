@@ -62,6 +62,8 @@ struct slot {
 static struct slot slots[MAX_BUFFERS];
 static __u64 next_offset;
 static __u32 inflight;
+/* SQEs written in this step. Not a local variable: the verifier would walk the loop once for each of its values. */
+static __u32 queued;
 static __u32 retries;
 /* files probed: 0, 1, 2 */
 static __u8 probed;
@@ -151,7 +153,7 @@ LOOP_STEP(cp)
 {
 	__u8 *rings = bpf_io_uring_get_region(ring, IOU_REGION_CQ, cqes_offset + cq_entries * sizeof(struct io_uring_cqe));
 	struct io_uring_sqe *sqes = (void *)bpf_io_uring_get_region(ring, IOU_REGION_SQ, sq_entries * sizeof(struct io_uring_sqe));
-	__u32 *cq_head, *cq_tail, head, ready, queued = 0;
+	__u32 *cq_head, *cq_tail, head, ready;
 	struct io_uring_cqe *cqes;
 	int i, submitted;
 
@@ -172,6 +174,7 @@ LOOP_STEP(cp)
 		slots[0].ready = 1;
 	}
 
+	queued = 0;
 	head = *cq_head;
 	ready = *cq_tail - head;
 	if (ready > cq_entries)
