@@ -22,6 +22,7 @@ export {
   type OpsSlot,
   type Registration,
 } from "./io-uring-bpf-ops.ts";
+export { KFUNC_SIGNATURES, loopKfuncs, type KfuncHost } from "./kfuncs.ts";
 export { LOOP_STEP_TYPE } from "./loop-step-type.ts";
 export { getRegion, type Region, type Regions } from "./regions.ts";
 export { GLOBAL_BINDINGS, PARAM_BY_PATH, ringGeometry, type RingGeometry } from "./ring-params.ts";

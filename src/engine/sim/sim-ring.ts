@@ -4,7 +4,7 @@
 import { VmFault, type Callee, type Executable, type VmMemory } from "../../bpf/vm/index.ts";
 import {
   ejectSlot,
-  getRegion,
+  loopKfuncs,
   LoopError,
   placeTask,
   ringGeometry,
@@ -161,27 +161,12 @@ export class SimRing implements Ring {
   }
 
   #kfuncs(ring: KernelRing): Record<string, Callee> {
-    const regions = this.#regions;
-    return {
-      bpf_io_uring_get_region: {
-        name: "bpf_io_uring_get_region",
-        params: ["i32", "i32", "i32"],
-        result: "i32",
-        call: (ctx: number, id: number, size: number) => (ctx === IOU_CTX ? getRegion(regions, id, size) : 0),
-      },
-      bpf_io_uring_submit_sqes: {
-        name: "bpf_io_uring_submit_sqes",
-        params: ["i32", "i32"],
-        result: "i32",
-        signed: true,
-        call: (ctx: number, nr: number) => {
-          if (ctx !== IOU_CTX) return -EFAULT;
-          const taken = this.#kernel.submitSqes(ring, nr);
-          if (taken > 0) this.#submitted += taken;
-          return taken;
-        },
-      },
+    const submit = (nr: number): number => {
+      const taken = this.#kernel.submitSqes(ring, nr);
+      if (taken > 0) this.#submitted += taken;
+      return taken;
     };
+    return loopKfuncs({ iouCtx: IOU_CTX, regions: this.#regions, submit });
   }
 
   async run(options: RunOptions = {}): Promise<0> {

@@ -2,16 +2,8 @@
 // RingThread; speaks protocol.ts.
 
 import { compile, instantiate } from "../../bpf/jit/index.ts";
-import {
-  Interpreter,
-  VmFault,
-  VmMemory,
-  type Callee,
-  type Executable,
-  type FaultFacts,
-  type VmEnv,
-} from "../../bpf/vm/index.ts";
-import { currentTaskHelpers, getRegion } from "../../loop/index.ts";
+import { Interpreter, VmFault, VmMemory, type Executable, type FaultFacts, type VmEnv } from "../../bpf/vm/index.ts";
+import { currentTaskHelpers, loopKfuncs } from "../../loop/index.ts";
 import { createRing, openSys, type KernelRing } from "../../sys/index.ts";
 import { IORING_SETUP } from "../../uring/abi/index.ts";
 import { CONTROL } from "../ring-thread.ts";
@@ -79,9 +71,10 @@ class RingWorker {
   }
 
   attach(request: AttachRequest): void {
-    const { ctx, params, seed } = request;
+    const { ctx, params, seed, iouCtx, regions } = request;
+    const ring = this.#loopRing!;
     const env = {
-      kfuncs: this.#kfuncs(request),
+      kfuncs: loopKfuncs({ iouCtx, regions, submit: (nr) => ring.submit(nr) }),
       helpers: currentTaskHelpers(request.task),
       printk: (line: string) => this.#context.printk(line),
       seed,
@@ -147,25 +140,6 @@ class RingWorker {
     this.#attached = undefined;
     this.#ring?.close();
     this.#ring = undefined;
-  }
-
-  #kfuncs({ regions, iouCtx }: AttachRequest): Record<string, Callee> {
-    const ring = this.#loopRing!;
-    return {
-      bpf_io_uring_get_region: {
-        name: "bpf_io_uring_get_region",
-        params: ["i32", "i32", "i32"],
-        result: "i32",
-        call: (ctx: number, id: number, size: number) => (ctx === iouCtx ? getRegion(regions, id, size) : 0),
-      },
-      bpf_io_uring_submit_sqes: {
-        name: "bpf_io_uring_submit_sqes",
-        params: ["i32", "i32"],
-        result: "i32",
-        signed: true,
-        call: (ctx: number, nr: number) => (ctx === iouCtx ? ring.submit(nr) : -EFAULT),
-      },
-    };
   }
 }
 
