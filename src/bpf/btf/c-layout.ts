@@ -67,10 +67,19 @@ const UNITS = [
   ["char", 8],
 ] as const;
 
+/** Gaps beyond this many bytes get an array with a name, to keep the text short. */
+const LARGEST_GAP = 4096;
+
 /** Nameless bitfields that fill the bits [from, to). */
 export function padding(from: number, to: number): string[] {
   const lines: string[] = [];
   while (from < to) {
+    const whole = Math.floor((to - from) / 8);
+    if (from % 8 === 0 && whole > LARGEST_GAP) {
+      lines.push(`unsigned char __padding_${from / 8}[${whole}];`);
+      from += whole * 8;
+      continue;
+    }
     const inByte = from % 8;
     const unit = UNITS.find(([, bits]) => from % bits === 0 && from + bits <= to);
     const [name, bits] = inByte === 0 && unit ? unit : ["char", Math.min(8 - inByte, to - from)];
