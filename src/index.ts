@@ -34,5 +34,16 @@ export {
   type RunOptions,
   type RunStats,
 } from "./loop/index.ts";
-export { findProgram, PROGRAMS, type ReadyProgram } from "./programs/index.ts";
+export {
+  copyDescriptor,
+  copyFile,
+  findProgram,
+  ProgramError,
+  PROGRAMS,
+  runNops,
+  type CopyOptions,
+  type CopyResult,
+  type NopsResult,
+  type ReadyProgram,
+} from "./programs/index.ts";
 export { SysError } from "./sys/index.ts";

@@ -31,6 +31,8 @@ export interface Command {
   readonly options: OptionTable;
   /** How many positional words are allowed. */
   readonly words: readonly [min: number, max: number];
+  /** Sentences after the options in the help text. */
+  readonly notes?: readonly string[];
   readonly run: (options: ParsedOptions) => Promise<number>;
 }
 
@@ -39,10 +41,10 @@ export function parseCommand(command: Command, argv: readonly string[]): ParsedO
   const table = { ...command.options, help: { help: "show this" } };
   const unknown = argv.find(
     (word, i) =>
-      word.startsWith("--") && word.length > 2 && !isAfterDashes(argv, i) && !(word.slice(2).split("=")[0]! in table),
+      word.startsWith("--") && word.length > 2 && !isAfterDashes(argv, i) && !(word.slice(2).split("=")[0] in table),
   );
   if (unknown) {
-    const name = unknown.slice(2).split("=")[0]!;
+    const name = unknown.slice(2).split("=")[0];
     throw new UsageError("USAGE_OPTION", {
       where: `loopstep ${command.name}`,
       message: `there is no option --${name}`,
@@ -61,7 +63,7 @@ export function parseCommand(command: Command, argv: readonly string[]): ParsedO
   } catch (error) {
     throw new UsageError("USAGE_OPTION", {
       where: `loopstep ${command.name}`,
-      message: (error as Error).message.split("\n")[0]!,
+      message: (error as Error).message.split("\n")[0].replace(/\.$/, ""),
       remedy: `See loopstep ${command.name} --help.`,
       cause: error,
     });
@@ -100,7 +102,7 @@ function checkWords({ name, usage, words: [min, max] }: Command, positionals: re
 }
 
 /** The help text of one command. */
-export function helpText({ usage, summary, options }: Command): string {
+export function helpText({ usage, summary, options, notes = [] }: Command): string {
   const rows = Object.entries(options).map(
     ([name, { value, help }]) => [`  --${name}${value ? ` ${value}` : ""}`, help] as const,
   );
@@ -110,6 +112,7 @@ export function helpText({ usage, summary, options }: Command): string {
     "",
     `Usage: ${usage}`,
     ...(rows.length ? ["", "Options:", ...rows.map(([left, help]) => left.padEnd(width) + help)] : []),
+    ...(notes.length ? ["", ...notes] : []),
     "",
   ].join("\n");
 }

@@ -2,14 +2,19 @@
 
 import { existsSync } from "node:fs";
 import type { BpfObject } from "../bpf/object/index.ts";
-import { didYouMean } from "../base/index.ts";
-import { openObject } from "../engine/index.ts";
-import { findProgram, PROGRAMS } from "../programs/index.ts";
-import { UsageError } from "./errors.ts";
+import { didYouMean, LoopstepError } from "../base/index.ts";
+import { FileError, openObject } from "../engine/index.ts";
+import { findProgram, PROGRAMS, type ReadyProgram } from "../programs/index.ts";
+import { InputError, UsageError } from "./errors.ts";
 
-/** Opens the object that `file` names. A file wins over a program of the same name. */
+/** The ready-made program that `file` names. A file wins over a program of the same name. */
+export function programNamed(file: string): ReadyProgram | undefined {
+  return existsSync(file) ? undefined : findProgram(file);
+}
+
+/** Opens the object that `file` names: a path, or a program's name. */
 export async function openFileOrProgram(file: string): Promise<BpfObject> {
-  const program = existsSync(file) ? undefined : findProgram(file);
+  const program = programNamed(file);
   if (program) return openObject(program.object);
   if (!existsSync(file) && !/[./]/.test(file)) {
     const names = PROGRAMS.map(({ name }) => name);
@@ -20,5 +25,10 @@ export async function openFileOrProgram(file: string): Promise<BpfObject> {
       remedy: didYouMean(file, names),
     });
   }
-  return openObject(file);
+  try {
+    return await openObject(file);
+  } catch (error) {
+    // errors of the format know the place in the file, not its name
+    throw error instanceof LoopstepError && !(error instanceof FileError) ? new InputError(file, error) : error;
+  }
 }

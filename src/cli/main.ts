@@ -20,9 +20,13 @@ loopstep COMMAND --help tells more.
 
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
-  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+  if (name === undefined) {
+    process.stderr.write(OVERVIEW);
+    return EXIT.usage;
+  }
+  if (name === "--help" || name === "-h" || name === "help") {
     process.stdout.write(OVERVIEW);
-    return name === undefined ? EXIT.usage : EXIT.ok;
+    return EXIT.ok;
   }
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (!command) {
@@ -48,10 +52,15 @@ function report(error: unknown): number {
     process.stderr.write(`loopstep: ${error.message}\n`);
     return statusOf(error);
   }
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`loopstep: unexpected failure, please report it\n${text}\n`);
+  const text = error instanceof Error ? error.message : String(error);
+  const stack = process.env["LOOPSTEP_DEBUG"] && error instanceof Error ? `${error.stack}\n` : "";
+  process.stderr.write(
+    `loopstep: unexpected failure: ${text}. Please report it, with what LOOPSTEP_DEBUG=1 adds.\n${stack}`,
+  );
   return EXIT.failed;
 }
+
+process.on("uncaughtException", (error) => process.exit(report(error)));
 
 // a reader that closes early (| head) is no failure
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -9,7 +9,7 @@ export const grouped = (value: number): string => value.toLocaleString("en");
 
 /** Nanoseconds as a duration of four digits or so. */
 export function duration(ns: number): string {
-  if (ns < 1e3) return `${ns} ns`;
+  if (ns < 1e3) return `${Math.round(ns)} ns`;
   if (ns < 1e6) return `${(ns / 1e3).toFixed(1)} us`;
   if (ns < 1e9) return `${(ns / 1e6).toFixed(1)} ms`;
   return `${(ns / 1e9).toFixed(2)} s`;
@@ -46,11 +46,11 @@ export function formatReport({
 }: RunReport): string {
   const lines = [
     `engine    ${engine}: ${why}`,
-    `result    ${result}${errno === undefined ? "" : ` (${errno})`}`,
-    `steps     ${steps === undefined ? "not visible" : grouped(steps)}`,
-    `requests  ${submitted === undefined ? "" : `${grouped(submitted)} submitted, `}${grouped(completed)} completed`,
+    `result    ${result}${errno === null ? "" : ` (${errno})`}`,
+    `steps     ${steps === null ? "not visible" : grouped(steps)}`,
+    `requests  ${submitted === null ? "" : `${grouped(submitted)} submitted, `}${grouped(completed)} completed`,
     `enters    ${grouped(enters)}`,
-    `time      ${duration(wallNs)}${completed > 0 ? `, ${duration(Math.round(wallNs / completed))} a request` : ""}`,
+    `time      ${duration(wallNs)}${completed > 0 ? `, ${duration(wallNs / completed)} a request` : ""}`,
   ];
   const names = Object.entries(globals);
   if (names.length > 0) lines.push("globals", ...names.map(([name, value]) => `  ${name} = ${formatValue(value)}`));

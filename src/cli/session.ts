@@ -1,6 +1,6 @@
 // One run, from an opened object to its result: engine, ring, settings, load, attach, run, and what is left behind.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { errnoName, LoopstepError } from "../base/index.ts";
 import type { BpfObject } from "../bpf/object/index.ts";
 import { openEngine } from "../engine/index.ts";
@@ -15,6 +15,7 @@ import {
   type RingOptions,
   type RunOptions,
 } from "../loop/index.ts";
+import { isSameFile, type ReadyProgram } from "../programs/index.ts";
 import { UsageError } from "./errors.ts";
 import type { Setting } from "./settings.ts";
 
@@ -29,6 +30,8 @@ export interface RunPlan {
   /** File whose contents fill the parameter region, and file it is written to after the run. */
   readonly memIn: string | undefined;
   readonly memOut: string | undefined;
+  /** The ready-made program this is: it can tell a failure of its own. */
+  readonly program: ReadyProgram | undefined;
   readonly run: RunOptions;
 }
 
@@ -37,11 +40,12 @@ export interface RunReport {
   readonly schemaVersion: 1;
   readonly engine: EngineName;
   readonly why: string;
-  /** What io_uring_enter returns: 0 or a negative errno; its name in `errno`. */
+  /** What io_uring_enter returns: 0 or a negative errno; its name in `errno`, null for 0. */
   readonly result: number;
-  readonly errno: string | undefined;
-  readonly steps: number | undefined;
-  readonly submitted: number | undefined;
+  readonly errno: string | null;
+  /** null where the engine cannot see it. */
+  readonly steps: number | null;
+  readonly submitted: number | null;
   readonly completed: number;
   readonly enters: number;
   readonly wallNs: number;
@@ -69,17 +73,20 @@ export async function runObject(
   // a wrong name, and a missing or ambiguous choice of ops, should be told before anything is made
   object.chooseStructOps(plan.ops);
   for (const { name } of plan.settings) object.values.spec(name);
+  refuseSameFile(plan.settings);
   using ring = engine.createRing(plan.ring);
   if (plan.bind) object.bind(ring.params);
   const files: number[] = [];
   try {
-    for (const setting of plan.settings) object.values.set(setting.name, valueOf(setting, engine, ring, files));
+    for (const setting of inOrder(plan.settings))
+      object.values.set(setting.name, valueOf(setting, engine, ring, files));
     fillMem(ring, plan.memIn);
+    if (plan.memOut !== undefined) tryToWrite(plan.memOut);
     using loaded = await engine.load(object);
     using _link = loaded.attach(plan.ops, ring);
-    const error = await runRing(ring, plan.run, watch(engine, ring));
-    if (plan.memOut !== undefined && ring.mem) writeFileSync(plan.memOut, ring.mem);
-    return { report: report(engine, ring, loaded, error), error };
+    const ended = await runRing(ring, plan.run, watch(engine, ring));
+    const error = ended ?? writeMem(ring.mem, plan.memOut) ?? plan.program?.failure((name) => loaded.values.get(name));
+    return { report: report(engine, ring, loaded, ended, error), error };
   } finally {
     for (const fd of files) engine.closeFile(fd);
   }
@@ -96,12 +103,32 @@ async function runRing(ring: Ring, options: RunOptions, watching: Disposable): P
   }
 }
 
+/** Truncating a file comes last: what is refused before it has lost nothing. */
+const inOrder = (settings: readonly Setting[]): readonly Setting[] => [
+  ...settings.filter(({ value }) => value.kind !== "create"),
+  ...settings.filter(({ value }) => value.kind === "create"),
+];
+
+function refuseSameFile(settings: readonly Setting[]): void {
+  const paths = (kind: "open" | "create"): string[] =>
+    settings.flatMap(({ value }) => (value.kind === kind ? [value.path] : []));
+  for (const to of paths("create")) {
+    const from = paths("open").find((path) => isSameFile(path, to));
+    if (from === undefined) continue;
+    throw new UsageError("USAGE_FILE", {
+      where: `@create:${to}`,
+      message: `this is the file of @open:${from}, and would be emptied`,
+      remedy: "Give another target.",
+    });
+  }
+}
+
 function valueOf({ name, value }: Setting, engine: Engine, ring: Ring, files: number[]): bigint {
   switch (value.kind) {
     case "number":
       return value.value;
     case "param":
-      return BigInt(PARAM_BY_PATH[value.path]!(ring.params));
+      return BigInt(PARAM_BY_PATH[value.path](ring.params));
     case "buffer":
       return engine.buffer(value.bytes).address;
     case "open":
@@ -150,16 +177,56 @@ function fillMem({ mem }: Ring, file: string | undefined): void {
   mem.set(bytes);
 }
 
-function report(engine: Engine, ring: Ring, loaded: LoadedObject, error: LoopstepError | undefined): RunReport {
-  const result = error === undefined ? 0 : error instanceof LoopError ? error.errno : -EFAULT;
+function cannotWrite(file: string, cause: unknown): UsageError {
+  return new UsageError("USAGE_FILE", {
+    where: `--mem-out ${file}`,
+    message: "the file cannot be written",
+    found: (cause as NodeJS.ErrnoException).code,
+    cause,
+  });
+}
+
+/** Better told before the loop runs than after. What is in the file stays, it may be the one of --mem. */
+function tryToWrite(file: string): void {
+  try {
+    closeSync(openSync(file, "a"));
+  } catch (cause) {
+    throw cannotWrite(file, cause);
+  }
+}
+
+function writeMem(mem: Uint8Array | undefined, file: string | undefined): UsageError | undefined {
+  if (!mem || file === undefined) return undefined;
+  try {
+    writeFileSync(file, mem);
+    return undefined;
+  } catch (cause) {
+    return cannotWrite(file, cause);
+  }
+}
+
+/** `ended`: why the loop did not stop by itself; `error`: that, or what went wrong after it. */
+function report(
+  engine: Engine,
+  ring: Ring,
+  loaded: LoadedObject,
+  ended: LoopstepError | undefined,
+  error: LoopstepError | undefined,
+): RunReport {
+  const result = ended === undefined ? 0 : ended instanceof LoopError ? ended.errno : -EFAULT;
+  const { steps, submitted, completed, enters, wallNs } = ring.stats;
   const visible = loaded.object.globals.filter(({ local }) => !local);
   return {
     schemaVersion: 1,
     engine: engine.name,
     why: engine.why,
     result,
-    errno: result === 0 ? undefined : errnoName(-result),
-    ...ring.stats,
+    errno: result === 0 ? null : errnoName(-result),
+    steps: steps ?? null,
+    submitted: submitted ?? null,
+    completed,
+    enters,
+    wallNs,
     globals: Object.fromEntries(visible.map(({ name }) => [name, loaded.values.get(name)])),
     maps: Object.fromEntries(Object.values(loaded.maps).map((map) => [map.name, { entries: map.entries() }])),
     ...(error ? { error: error.toJSON() } : {}),

@@ -76,6 +76,6 @@ export function parseNumber(text: string, where: string): bigint {
       found: `"${text}"`,
       expected: "a decimal or 0x number, with k, M or G if you like",
     });
-  const value = BigInt(match[2]!) * UNITS[match[3]!]!;
+  const value = BigInt(match[2]) * UNITS[match[3]];
   return match[1] ? -value : value;
 }

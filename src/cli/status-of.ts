@@ -5,6 +5,7 @@ import { EXIT } from "./exit-status.ts";
 
 /** The command line asked for something that is not there, or cannot be: status 2. */
 const USAGE: ReadonlySet<string> = new Set([
+  "FILE_READ",
   "OBJECT_NAME",
   "OBJECT_STRUCT_OPS_CHOICE",
   "OBJECT_VALUE",

@@ -10,10 +10,11 @@ import { DEFAULT_SETUP_FLAGS } from "../../loop/index.ts";
 import { findProgram } from "../../programs/index.ts";
 import type { Command } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
+import { interruption } from "../interruption.ts";
+import { openProgress } from "../progress.ts";
 import { duration, grouped } from "../report-text.ts";
 import { runObject, type RunPlan, type RunReport } from "../session.ts";
 import { parseSetting } from "../settings.ts";
-import { openProgress } from "../progress.ts";
 
 const FILE_BYTES = 64 << 20;
 const CHUNK = 1 << 20;
@@ -28,10 +29,12 @@ export const demoCommand: Command = {
   words: [0, 0],
   options: {},
   async run() {
+    // an interrupted demo cleans up behind itself
+    const signal = interruption();
     const dir = mkdtempSync(path.join(tmpdir(), "loopstep-demo-"));
     try {
-      const same = await copy(dir);
-      await nops();
+      const same = await copy(dir, signal);
+      await nops(signal);
       return same ? EXIT.ok : EXIT.failed;
     } finally {
       rmSync(dir, { recursive: true, force: true });
@@ -39,7 +42,7 @@ export const demoCommand: Command = {
   },
 };
 
-async function copy(dir: string): Promise<boolean> {
+async function copy(dir: string, signal: AbortSignal): Promise<boolean> {
   const from = path.join(dir, "from");
   const to = path.join(dir, "to");
   writeRandomFile(from);
@@ -50,7 +53,7 @@ async function copy(dir: string): Promise<boolean> {
     `buffer_size=${BUFFER_SIZE}`,
     `nr_buffers=${NR_BUFFERS}`,
   ];
-  const report = await runProgram("cp", NR_BUFFERS, settings);
+  const report = await runProgram("cp", NR_BUFFERS, settings, signal);
   const [before, after] = [await sha256(from), await sha256(to)];
   print(`cp    ${FILE_BYTES >> 20} MiB, ${NR_BUFFERS} buffers of ${BUFFER_SIZE >> 10} KiB`, report);
   process.stdout.write(
@@ -59,15 +62,21 @@ async function copy(dir: string): Promise<boolean> {
   return before === after;
 }
 
-async function nops(): Promise<void> {
+async function nops(signal: AbortSignal): Promise<void> {
   const depth = 32;
-  const report = await runProgram("nops", depth, [`reqs_to_run=${NOPS}`, `queue_depth=${depth}`]);
+  const report = await runProgram("nops", depth, [`reqs_to_run=${NOPS}`, `queue_depth=${depth}`], signal);
   print(`nops  ${grouped(NOPS)} requests, ${depth} in flight`, report);
   process.stdout.write(`      ${duration(report.wallNs / NOPS)} a request\n`);
 }
 
-async function runProgram(name: string, entries: number, settings: readonly string[]): Promise<RunReport> {
-  const object = await openObject(findProgram(name)!.object);
+async function runProgram(
+  name: string,
+  entries: number,
+  settings: readonly string[],
+  signal: AbortSignal,
+): Promise<RunReport> {
+  const program = findProgram(name)!;
+  const object = await openObject(program.object);
   const plan: RunPlan = {
     engine: "auto",
     engineOptions: {},
@@ -77,7 +86,8 @@ async function runProgram(name: string, entries: number, settings: readonly stri
     settings: settings.map(parseSetting),
     memIn: undefined,
     memOut: undefined,
-    run: {},
+    program,
+    run: { signal },
   };
   using progress = openProgress(process.stderr, false);
   progress.update(`running ${name}`);
@@ -90,7 +100,7 @@ function print(title: string, { engine, why, steps, submitted, completed, enters
   process.stdout.write(
     `${title}\n` +
       `      engine ${engine}: ${why}\n` +
-      `      steps ${steps === undefined ? "not visible" : grouped(steps)}, requests ${grouped(submitted ?? completed)}, system calls ${grouped(enters)}, time ${duration(wallNs)}\n`,
+      `      steps ${steps === null ? "not visible" : grouped(steps)}, requests ${grouped(submitted ?? completed)}, system calls ${grouped(enters)}, time ${duration(wallNs)}\n`,
   );
 }
 

@@ -15,7 +15,7 @@ export const inspectCommand: Command = {
   words: [1, 1],
   options: { json: { help: "print one JSON object on stdout" } },
   async run(options) {
-    const object = await openFileOrProgram(options.positionals[0]!);
+    const object = await openFileOrProgram(options.positionals[0]);
     process.stdout.write(options.flag("json") ? `${toJson(describe(object))}\n` : text(object));
     return EXIT.ok;
   },
@@ -99,7 +99,7 @@ function table(rows: readonly (readonly string[])[]): string {
     .map(
       (row) =>
         `  ${row
-          .map((cell, i) => cell.padEnd(widths[i]!))
+          .map((cell, i) => cell.padEnd(widths[i]))
           .join("  ")
           .trimEnd()}\n`,
     )

@@ -47,9 +47,14 @@ export const runCommand: Command = {
     json: { help: "print one JSON object on stdout; nothing when the loop was not started" },
     quiet: { help: "print nothing but errors" },
   },
+  notes: [
+    "Exit status: 0 the loop stopped by itself; 1 it failed, or the program did at its work; 2 bad usage; 3 the verifier",
+    "rejected it; 4 not supported here. What went wrong is said on stderr. With --json a loop that was started has its object",
+    "on stdout, however it ended; where none was started stdout stays empty.",
+  ],
   async run(options) {
     const plan = planOf(options);
-    const object = await openFileOrProgram(options.positionals[0]!);
+    const object = await openFileOrProgram(options.positionals[0]);
     const quiet = options.flag("quiet");
     const { report, error } = await runObject(object, plan, (engine, ring) =>
       watch(engine, ring, quiet || options.flag("json")),
@@ -90,7 +95,7 @@ function planOf(options: ParsedOptions): RunPlan {
     settings: options.list("set").map(parseSetting),
     memIn: file,
     memOut: memOutOf(options.text("mem-out"), bytes),
-    program: programNamed(options.positionals[0]!),
+    program: programNamed(options.positionals[0]),
     run: {
       signal: interruption(),
       ...(maxSteps === undefined ? {} : { maxSteps }),
