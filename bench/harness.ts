@@ -31,6 +31,8 @@ export interface Question {
 export interface Answer {
   readonly name: string;
   readonly ns: Readonly<Record<string, number>>;
+  /** The least of each, which a busy machine disturbs less. */
+  readonly best?: Readonly<Record<string, number>>;
 }
 
 /** How long to measure. */
@@ -45,8 +47,9 @@ export interface Report {
   readonly answers: readonly Answer[];
   /** The peer others are compared with. */
   readonly baseline: string;
-  /** Geometric means over all questions, relative to the baseline. */
+  /** Geometric means over all questions, relative to the baseline: of medians, and of the least times. */
   readonly ratios: Readonly<Record<string, number>>;
+  readonly bestRatios?: Readonly<Record<string, number>>;
   readonly skipped: readonly Skipped[];
   /** Further figures by name, in their own units. */
   readonly figures: Readonly<Record<string, number>>;
@@ -60,7 +63,8 @@ export interface Bench {
 
 /** A run that proves no more than that the benchmark works. */
 export const TINY: Effort = { rounds: 1, forNs: 1e5 };
-export const FULL: Effort = { rounds: 9, forNs: 4e7 };
+/** Many short turns: the medians settle, and some turns of each peer are left alone by everything else on the machine. */
+export const FULL: Effort = { rounds: 60, forNs: 3e6 };
 
 /** The middle of the values, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
@@ -74,20 +78,44 @@ export function geometricMean(values: readonly number[]): number {
   return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 }
 
+/** Nanoseconds on a clock. */
+export type Clock = () => number;
+
+/** The time of day: what a user waits. */
+export const wallClock: Clock = () => Number(process.hrtime.bigint());
+
+/** Processor time of this process: what is left of the above when others want the processor too. */
+export const cpuClock: Clock = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) * 1e3;
+};
+
 /** Times calls of `work` over about `forNs` nanoseconds. */
-export function timeCalls(work: () => void, forNs: number): number {
+export function timeCalls(work: () => void, forNs: number, clock: Clock = wallClock): number {
   let calls = 1;
   for (;;) {
-    const start = process.hrtime.bigint();
+    const start = clock();
     for (let i = 0; i < calls; i++) work();
-    const took = Number(process.hrtime.bigint() - start);
+    const took = clock() - start;
     if (took >= forNs || calls >= 1e9) return took / calls;
     calls = Math.max(calls + 1, Math.ceil(calls * Math.min(10, (1.1 * forNs) / Math.max(took, 1))));
   }
 }
 
+/** Runs a peer until it gets no faster: an engine's optimising compiler takes over after some calls, and some time. */
+export function warmUp(peer: Peer, { rounds, forNs }: Effort): Peer {
+  if (rounds === 1) return peer;
+  let best = Number.POSITIVE_INFINITY;
+  for (let since = 0, turn = 0; since < 40 && turn < 1000; since++, turn++) {
+    const ns = peer.measure(forNs);
+    if (ns < best * 0.97) since = 0;
+    best = Math.min(best, ns);
+  }
+  return peer;
+}
+
 /** Lets the peers take turns; the one that begins changes with the round. */
-export function interleave({ name, peers }: Question, { rounds, forNs }: Effort): Answer {
+export function interleave({ name, peers }: Question, { rounds, forNs }: Effort): Required<Answer> {
   const times = new Map<string, number[]>(peers.map((peer) => [peer.name, []]));
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < peers.length; turn++) {
@@ -95,22 +123,28 @@ export function interleave({ name, peers }: Question, { rounds, forNs }: Effort)
       times.get(peer.name)!.push(peer.measure(forNs));
     }
   }
-  return { name, ns: Object.fromEntries([...times].map(([peer, list]) => [peer, median(list)])) };
+  const summary = (of: (list: readonly number[]) => number): Record<string, number> =>
+    Object.fromEntries([...times].map(([peer, list]) => [peer, of(list)]));
+  return { name, ns: summary(median), best: summary((list) => Math.min(...list)) };
 }
 
 /** Geometric means of each peer's time relative to the baseline's, over the questions both answered. */
-export function ratiosTo(baseline: string, answers: readonly Answer[]): Record<string, number> {
-  const names = new Set(answers.flatMap(({ ns }) => Object.keys(ns)));
+export function ratiosTo(
+  baseline: string,
+  answers: readonly Answer[],
+  of: "ns" | "best" = "ns",
+): Record<string, number> {
+  const times = answers.map((answer) => answer[of] ?? answer.ns);
   const ratios: Record<string, number> = {};
-  for (const name of names) {
-    const both = answers.filter(({ ns }) => ns[name] !== undefined && ns[baseline] !== undefined);
-    if (both.length > 0) ratios[name] = geometricMean(both.map(({ ns }) => ns[name]! / ns[baseline]!));
+  for (const name of new Set(times.flatMap((ns) => Object.keys(ns)))) {
+    const both = times.filter((ns) => ns[name] !== undefined && ns[baseline] !== undefined);
+    if (both.length > 0) ratios[name] = geometricMean(both.map((ns) => ns[name]! / ns[baseline]!));
   }
   return ratios;
 }
 
 /** The report as a table in plain text. */
-export function render({ answers, baseline, ratios, skipped, figures }: Report): string {
+export function render({ answers, baseline, ratios, bestRatios, skipped, figures }: Report): string {
   const names = Object.keys(ratios);
   const cell = (answer: Answer, name: string): string => {
     const ns = answer.ns[name];
@@ -122,6 +156,7 @@ export function render({ answers, baseline, ratios, skipped, figures }: Report):
     ["", ...names],
     ...answers.map((answer) => [answer.name, ...names.map((name) => cell(answer, name))]),
     [`geometric mean / ${baseline}`, ...names.map((name) => ratios[name]!.toFixed(3))],
+    ...(bestRatios ? [["  of the least times", ...names.map((name) => bestRatios[name]!.toFixed(3))]] : []),
   ];
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const lines = rows.map((row) =>

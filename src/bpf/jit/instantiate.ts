@@ -4,6 +4,7 @@
 
 import { disasmInsn, helperName } from "../isa/index.ts";
 import {
+  CONTROL_ABORT,
   createServices,
   HELPERS,
   KFUNCS,
@@ -215,6 +216,10 @@ class JitExecutable implements Executable {
   readonly #host: JitHost;
   readonly #exports: JitExports;
   readonly #fuel: bigint;
+  /** A budget is for each run anew; setting it costs more than a short run. */
+  readonly #limited: boolean;
+  /** The low words of the memory, which every view of it shows: a run that begins asks the abort flag. */
+  readonly #low: Int32Array;
   readonly #maxInsns: number | undefined;
 
   constructor(program: JitProgram, module: WebAssembly.Module, image: VmImage, memory: VmMemory, env: VmEnv) {
@@ -222,8 +227,10 @@ class JitExecutable implements Executable {
     this.#program = program;
     this.#host = host;
     this.#maxInsns = env.maxInsns;
-    this.#fuel =
-      env.maxInsns === undefined || !Number.isFinite(env.maxInsns) ? ENDLESS : BigInt(Math.floor(env.maxInsns));
+    const endless = env.maxInsns === undefined || !Number.isFinite(env.maxInsns);
+    this.#fuel = endless ? ENDLESS : BigInt(Math.floor(env.maxInsns));
+    this.#limited = program.checked && !endless;
+    this.#low = memory.words;
     const imports: Record<string, ImportFunction> = {};
     for (const needed of program.imports) imports[needed.field] = importOf(needed, host, env);
     const instance = new WebAssembly.Instance(module, {
@@ -237,11 +244,12 @@ class JitExecutable implements Executable {
     });
     this.#exports = instance.exports as unknown as JitExports;
     host.exports = this.#exports;
+    this.#exports.fuel.value = this.#fuel;
   }
 
   run(ctx: number, arg2 = 0): number {
-    if (this.#program.checked) this.#exports.fuel.value = this.#fuel;
-    if (this.#host.memory.aborted) this.#host.raise({ kind: "aborted", insn: 0 });
+    if (this.#limited) this.#exports.fuel.value = this.#fuel;
+    if (this.#low[CONTROL_ABORT >> 2] !== 0) this.#host.raise({ kind: "aborted", insn: 0 });
     try {
       return this.#exports.run(ctx, arg2);
     } catch (error) {
