@@ -367,6 +367,10 @@ function accessContext(
     env.setReg(valueReg, UNKNOWN_SCALAR);
     return;
   }
+  if (env.type.attach !== undefined) {
+    const { kind, name: struct } = env.target.type(field.btf_id);
+    env.say(`func '${env.type.attach.member}' arg${at / 8} has btf_id ${field.btf_id} type ${kind} '${struct}'\n`);
+  }
   const out = pointer(PTR_TO_BTF_ID | (field.trusted ? PTR_TRUSTED : 0));
   out.btf = env.target;
   out.num = field.btf_id;

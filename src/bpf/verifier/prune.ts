@@ -275,7 +275,8 @@ function onHit(env: Env, old: State, cur: State, insn: number, loop: boolean): v
   const visit = chain === undefined ? undefined : env.sccVisits.get(chain);
   if (visit === undefined) return env.reject(EFAULT, "verifier bug: add backedge: no SCC in verification path");
   env.detail(() => `SCC backedge (${chain})\n`);
-  visit.backedges.push(backedge);
+  // the newest first, as the rounds of propagation take them
+  visit.backedges.unshift(backedge);
   env.backedges++;
   env.updatePeak();
 }

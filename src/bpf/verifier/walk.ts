@@ -47,6 +47,7 @@ import { checkAccess, checkFixedOffset } from "./check-mem.ts";
 import { readStackArg, writeStackArg } from "./check-stack.ts";
 import { accessBytes, atomicLoadReg } from "./const-fold.ts";
 import { E2BIG, EACCES, EFAULT, EINVAL, type Env } from "./env.ts";
+import { Rejection } from "./errors.ts";
 import { helperNumber } from "./helpers-proto.ts";
 import { stateText } from "./log.ts";
 import { endPath, isVisited } from "./prune.ts";
@@ -393,7 +394,6 @@ function traceStep(env: Env, at: number, previous: number, showState: boolean): 
   const { cur } = env;
   if (env.wantsLevel2 && showState) {
     env.trace(`\nfrom ${previous} to ${at}:${stateText(env, cur, cur.curframe, true)}`);
-    env.markClean();
   }
   if (env.anyScratched) env.traceInsnState(cur, cur.curframe);
   env.traceLine(at, "; ");
@@ -455,8 +455,6 @@ function walkFunction(env: Env, subprog: number): void {
   env.cur = state;
   env.insnIdx = sub.start;
   env.checkpoints.clear();
-  env.exploredStates = 0;
-  env.freeListSize = 0;
   env.sccVisits.clear();
   env.messages = [];
   if (subprog !== 0) {
@@ -470,10 +468,16 @@ function walkFunction(env: Env, subprog: number): void {
   if (env.level !== 0 && !env.wantsLevel2) env.log.cut(0);
 }
 
-/** What the main function declares of its context does not matter: it gets one. */
+/** What the main function declares of its context does not matter, though the log may complain: it gets one. */
 function mainArguments(env: Env): void {
   if (!env.hasFuncInfo) return;
   const sub = env.subprogs[0]!;
+  try {
+    subprogArgs(env, 0);
+  } catch (error) {
+    if (!(error instanceof Rejection)) throw error;
+  }
+  env.messages = [];
   sub.argCount = 1;
   sub.stackArgCount = 0;
 }
