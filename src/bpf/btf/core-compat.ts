@@ -53,13 +53,33 @@ export function fieldsCompatible(local: Btf, localId: number, target: Btf, targe
   throw tooDeep(localId);
 }
 
+/** Pairs compared in one question, and the answer: those in progress count as equal, so that cycles end. */
+type Answers = Map<number, Map<number, boolean>>;
+
+/** The answer for a pair, from `ask` when it is new. */
+function remembered(answers: Answers, a: number, b: number, ask: () => boolean): boolean {
+  let row = answers.get(a);
+  if (row === undefined) answers.set(a, (row = new Map()));
+  const known = row.get(b);
+  if (known !== undefined) return known;
+  row.set(b, true);
+  const answer = ask();
+  row.set(b, answer);
+  return answer;
+}
+
 /** Whether two types have the same shape, names aside: what a kfunc's prototype must have. */
-export function typesCompatible(
+export function typesCompatible(local: Btf, localId: number, target: Btf, targetId: number): boolean {
+  return compatible(new Map(), local, localId, target, targetId, DEEPEST);
+}
+
+function compatible(
+  answers: Answers,
   local: Btf,
   localId: number,
   target: Btf,
   targetId: number,
-  level: number = DEEPEST,
+  level: number,
 ): boolean {
   if (!sameKind(local.kind(localId), target.kind(targetId))) return false;
   for (let depth = 0; depth < DEEPEST; depth++) {
@@ -84,15 +104,10 @@ export function typesCompatible(
         const other = theirs as typeof mine;
         if (mine.params.length !== other.params.length) return false;
         if (level <= 0) throw tooDeep(localId);
-        const fit = mine.params.every((param, i) =>
-          typesCompatible(
-            local,
-            local.skipModifiers(param.type),
-            target,
-            target.skipModifiers(other.params[i]!.type),
-            level - 1,
-          ),
-        );
+        const fit = mine.params.every((param, i) => {
+          const [a, b] = [local.skipModifiers(param.type), target.skipModifiers(other.params[i]!.type)];
+          return remembered(answers, a, b, () => compatible(answers, local, a, target, b, level - 1));
+        });
         if (!fit) return false;
         localId = mine.type;
         targetId = other.type;
@@ -117,24 +132,50 @@ function enumsMatch(mine: BtfEnum, theirs: BtfEnum): boolean {
 const fwdStandsFor = (fwd: BtfType & { kind: "FWD" }, kind: BtfKind): boolean =>
   kind === (fwd.union ? "UNION" : "STRUCT");
 
-function membersMatch(local: Btf, mine: BtfComposite, target: Btf, theirs: BtfComposite, level: number): boolean {
+function membersMatch(
+  answers: Answers,
+  local: Btf,
+  mine: BtfComposite,
+  target: Btf,
+  theirs: BtfComposite,
+  level: number,
+): boolean {
   if (mine.members.length > theirs.members.length) return false;
   return mine.members.every((member) =>
     theirs.members.some(
       (other) =>
-        namesMatch(member.name, other.name) && typesMatch(local, member.type, target, other.type, false, level - 1),
+        namesMatch(member.name, other.name) &&
+        matchRemembered(answers, local, member.type, target, other.type, false, level - 1),
     ),
   );
 }
 
 /** Whether the target's type is what the object thinks it is (bpf_core_type_matches). */
-export function typesMatch(
+export function typesMatch(local: Btf, localId: number, target: Btf, targetId: number): boolean {
+  return match(new Map(), local, localId, target, targetId, false, DEEPEST);
+}
+
+/** The same question behind a pointer is another one. */
+function matchRemembered(
+  answers: Answers,
+  local: Btf,
+  a: number,
+  target: Btf,
+  b: number,
+  behind: boolean,
+  level: number,
+): boolean {
+  return remembered(answers, behind ? -a : a, b, () => match(answers, local, a, target, b, behind, level));
+}
+
+function match(
+  answers: Answers,
   local: Btf,
   localId: number,
   target: Btf,
   targetId: number,
-  behindPointer = false,
-  level: number = DEEPEST,
+  behindPointer: boolean,
+  level: number,
 ): boolean {
   if (level <= 0) throw tooDeep(localId);
   for (let depth = 0; depth < DEEPEST; depth++) {
@@ -148,7 +189,7 @@ export function typesMatch(
     if (mine.kind === "STRUCT" || mine.kind === "UNION") {
       if (behindPointer && theirs.kind === "FWD") return fwdStandsFor(theirs, mine.kind);
       if (mine.kind !== theirs.kind) return false;
-      return behindPointer || membersMatch(local, mine, target, theirs as BtfComposite, level);
+      return behindPointer || membersMatch(answers, local, mine, target, theirs as BtfComposite, level);
     }
     if (mine.kind !== theirs.kind) return false;
     switch (mine.kind) {
@@ -176,7 +217,7 @@ export function typesMatch(
         const behind = behindPointer;
         if (
           !mine.params.every((param, i) =>
-            typesMatch(local, param.type, target, other.params[i]!.type, behind, level - 1),
+            matchRemembered(answers, local, param.type, target, other.params[i]!.type, behind, level - 1),
           )
         ) {
           return false;

@@ -31,6 +31,11 @@ const C_WORDS: ReadonlySet<string> = new Set([
 /** Typedefs the compiler brings along. */
 const BUILT_IN: ReadonlySet<string> = new Set(["__builtin_va_list"]);
 const DEEPEST = 200;
+/** vmlinux takes less than a million. */
+const MOST_WORK = 8_000_000;
+
+const endless = (id: number): BtfError =>
+  new BtfError("BTF_LOOP", { message: "types nest without end", where: `BTF type ${id}` });
 
 const isC = (name: string): boolean => name !== "" && name.split(" ").every((word) => C_WORDS.has(word));
 
@@ -59,11 +64,17 @@ class Dump {
   readonly #names = new Map<number, string>();
   readonly #leaf: LeafText = (type, id) => this.#leafText(type, id);
   #depth = 0;
+  #work = 0;
   #indent = 0;
 
   constructor(btf: Btf) {
     this.#btf = btf;
     this.#alignments = new Alignments(btf);
+  }
+
+  /** Types shared by many nameless ones could be printed without end. */
+  #count(id: number): void {
+    if (++this.#work > MOST_WORK) throw endless(id);
   }
 
   /** A name not given out before: the second of one name is `name___2`. */
@@ -119,6 +130,7 @@ class Dump {
     const cursor = new StructCursor(this.#btf, this.#alignments, packed);
     this.#indent++;
     for (const member of type.members) {
+      this.#count(member.type);
       const size = member.bitfield_size > 0 ? 0 : this.#btf.sizeOf(member.type);
       if (type.kind === "STRUCT") lines.push(...cursor.place(member, size));
       const bits = member.bitfield_size > 0 ? `: ${member.bitfield_size}` : "";
@@ -192,8 +204,8 @@ class Dump {
 
   /** Makes sure that a declaration with type `id` can follow. `whole`: its size is needed too. */
   need(id: number, whole: boolean): void {
-    if (++this.#depth > DEEPEST)
-      throw new BtfError("BTF_LOOP", { message: "types nest without end", where: `BTF type ${id}` });
+    this.#count(id);
+    if (++this.#depth > DEEPEST) throw endless(id);
     const type = this.#btf.type(id);
     switch (type.kind) {
       case "INT":

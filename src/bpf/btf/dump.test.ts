@@ -10,7 +10,9 @@ import { readElf } from "../../elf/index.ts";
 import { Btf } from "./btf.ts";
 import { BtfBuilder } from "./builder.ts";
 import { dumpC } from "./dump-c.ts";
+import { dumpJson } from "./dump-json.ts";
 import { dumpRaw } from "./dump-raw.ts";
+import { dumpTs } from "./dump-ts.ts";
 import { BtfError } from "./errors.ts";
 import { formatDeclaration, formatType } from "./format.ts";
 
@@ -185,8 +187,33 @@ describe("types as text", () => {
   });
 });
 
+describe("other forms", () => {
+  const btf = oddLayouts();
+
+  test("TypeScript: values as readValue gives them", () => {
+    const text = dumpTs(btf);
+    expect(text).toContain("export type packed = {\n  readonly a: number;\n  readonly b: number;\n};");
+    expect(text).toContain("export const large = {\n  LARGE: 9223372036854775808n,\n} as const;");
+    // the enum of that name came first
+    expect(text).toContain("export type level_ = {\n  readonly clashes: number;\n};");
+    expect(text).toMatch(
+      /export type with_anonymous = \{\n {2}readonly head: number;\n {2}readonly p: bigint;\n {2}readonly q: number;\n\};/,
+    );
+    const roots = dumpTs(btf, { roots: ["holds_aligned"] });
+    expect([...roots.matchAll(/^export type (\w+)/gm)].map(([, name]) => name)).toEqual(["aligned", "holds_aligned"]);
+    expect(() => dumpTs(btf, { roots: ["no_such_type"] })).toThrow(BtfError);
+  });
+
+  test("JSON: every type with its id, nothing that JSON cannot say", () => {
+    const all = JSON.parse(JSON.stringify([...dumpJson(btf)])) as { id: number; kind: string; values?: unknown[] }[];
+    expect(all.map(({ id }) => id)).toEqual(Array.from({ length: btf.nrTypes - 1 }, (_, i) => i + 1));
+    expect(all.find(({ kind }) => kind === "ENUM64")!.values).toEqual([{ name: "LARGE", val: "9223372036854775808" }]);
+  });
+});
+
 test("a struct that contains itself is refused", () => {
   const b = new BtfBuilder();
   b.addStruct("loop", 8, [{ name: "self", type: b.nextId, bit_offset: 0 }]);
   expect(() => dumpC(b.build())).toThrow(BtfError);
+  expect(() => dumpTs(b.build())).toThrow(BtfError);
 });

@@ -5,6 +5,8 @@ import type { BtfType } from "./types.ts";
 
 /** Deeper nesting is cut off with `...`; it only occurs in malformed BTF. */
 const DEEPEST = 32;
+/** What a function type counts for: those of functions of functions multiply. */
+const PROTO_DEPTH = 6;
 
 /** The text around a declarator: `left` before it, `right` after it. */
 interface Text {
@@ -83,7 +85,7 @@ function around(btf: Btf, id: number, text: Text, depth: number, leaf: LeafText)
       return around(btf, type.type, { left: text.left, right: `${text.right}[${type.nelems}]` }, depth + 1, leaf);
     case "FUNC_PROTO": {
       const params = type.params.map((param) =>
-        param.type === 0 ? "..." : formatDeep(btf, param.type, depth + 1, leaf),
+        param.type === 0 ? "..." : formatDeep(btf, param.type, depth + PROTO_DEPTH, leaf),
       );
       return around(
         btf,

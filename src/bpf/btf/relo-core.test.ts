@@ -7,6 +7,7 @@ import type { Insn } from "../isa/index.ts";
 import type { Btf } from "./btf.ts";
 import { BtfBuilder } from "./builder.ts";
 import { BtfError } from "./errors.ts";
+import { formatType } from "./format.ts";
 import type { CoreRelo } from "./ext-info.ts";
 import { CORE_KINDS, type CoreKind } from "./core-spec.ts";
 import { CORE_POISON, patchCore, resolveCoreRelo } from "./relo-core.ts";
@@ -293,4 +294,28 @@ describe("nonsense is refused", () => {
     }
     expect(() => patchCore([], 0, result)).toThrow(BtfError);
   });
+});
+
+test("function types that refer to themselves over and over end all the same", () => {
+  const build = (): { btf: Btf; id: number } => {
+    const b = new BtfBuilder();
+    const self = b.addPtr(b.nextId + 1);
+    b.addFuncProto(
+      self,
+      Array.from({ length: 8 }, () => ({ name: "", type: self })),
+    );
+    const id = b.addStruct("s", 8, [{ name: "multiply", type: self, bit_offset: 0 }]);
+    return { btf: b.build(), id };
+  };
+  const { btf, id } = build();
+  for (const kind of ["type_exists", "type_matches"] as const) {
+    let outcome: unknown;
+    try {
+      outcome = resolveCoreRelo(relo(kind, id, "0"), btf, build().btf).value;
+    } catch (error) {
+      outcome = error instanceof BtfError ? "told" : error;
+    }
+    expect([1n, "told"]).toContain(outcome);
+  }
+  expect(formatType(btf, 1).length).toBeLessThan(10_000_000);
 });

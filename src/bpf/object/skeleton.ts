@@ -1,7 +1,7 @@
 // A TypeScript module for one object: its globals, maps, programs and struct_ops as static types, and functions to open and
 // load it. Only text is made here; what it says at run time is BpfObject and LoadedObject as they are.
 
-import type { Btf, BtfComposite, BtfType } from "../btf/index.ts";
+import { propertyName, TsTypes } from "../btf/index.ts";
 import { ObjectError } from "./errors.ts";
 import type { BpfObject } from "./object.ts";
 import type { GlobalSpec, MapSpec } from "./types.ts";
@@ -16,19 +16,7 @@ export interface SkeletonOptions {
   readonly library?: "loopstep" | "loopstep/sim";
 }
 
-const RESERVED: ReadonlySet<string> = new Set(
-  (
-    "any as async await bigint boolean break case catch class const continue debugger declare default delete do else enum export " +
-    "extends false finally for from function get if implements import in instanceof interface let module never new null number " +
-    "object of package private protected public readonly return set static string super switch symbol this throw true try type " +
-    "typeof undefined unknown using var void while with yield Promise Uint8Array URL Engine Link LoadedObject Ring BpfObject"
-  ).split(" "),
-);
-
 const LINE = 116;
-const isIdentifier = (name: string): boolean => /^[A-Za-z_$][\w$]*$/.test(name);
-const property = (name: string): string => (isIdentifier(name) ? name : JSON.stringify(name));
-
 /** `io-uring_nops` -> `IoUringNops`. */
 function pascalCase(name: string): string {
   const words = name.split(/[^A-Za-z0-9]+/).filter(Boolean);
@@ -39,107 +27,22 @@ function pascalCase(name: string): string {
 /** Text that cannot end a comment. */
 const comment = (text: string): string => text.replaceAll("*/", "* /");
 
-/** The struct types a skeleton declares, by BTF id, in the order they are met. */
-class TypeTexts {
-  readonly declared = new Map<number, { name: string; text: string }>();
-  readonly #btf: Btf;
-  readonly #taken: Set<string>;
-
-  constructor(btf: Btf, taken: Iterable<string>) {
-    this.#btf = btf;
-    this.#taken = new Set(taken);
-  }
-
-  #freshName(name: string): string {
-    let candidate = RESERVED.has(name) || !isIdentifier(name) ? `${name.replaceAll(/\W/g, "_")}_` : name;
-    while (this.#taken.has(candidate)) candidate += "_";
-    this.#taken.add(candidate);
-    return candidate;
-  }
-
-  /** The type of values of BTF type `id`, as readValue gives them. */
-  of(id: number, indent: string): string {
-    const resolved = this.#btf.skipModifiers(id);
-    const type = this.#btf.type(resolved);
-    switch (type.kind) {
-      case "INT":
-        if (type.bool) return "boolean";
-        return type.size <= 4 ? "number" : "bigint";
-      case "ENUM":
-      case "ENUM64":
-        return type.size <= 4 ? "number" : "bigint";
-      case "FLOAT":
-        return type.size === 4 || type.size === 8 ? "number" : "bigint";
-      case "PTR":
-        return "bigint";
-      case "ARRAY":
-        return `readonly ${this.#element(type.type, indent)}[]`;
-      case "STRUCT":
-      case "UNION":
-        return type.name === "" ? this.#literal(type, indent) : this.#named(resolved, type);
-      default:
-        return "unknown";
-    }
-  }
-
-  #element(id: number, indent: string): string {
-    const text = this.of(id, indent);
-    return text.startsWith("readonly ") ? `(${text})` : text;
-  }
-
-  #named(id: number, type: BtfComposite): string {
-    const known = this.declared.get(id);
-    if (known !== undefined) return known.name;
-    const name = this.#freshName(type.name);
-    const entry = { name, text: "" };
-    // inner structs first
-    const text = this.#literal(type, "");
-    entry.text = `/** ${type.kind.toLowerCase()} ${type.name}, ${type.size} bytes */\nexport type ${name} = ${text};`;
-    this.declared.set(id, entry);
-    return name;
-  }
-
-  #literal(type: BtfComposite, indent: string): string {
-    const lines = this.#members(type, `${indent}  `, 0);
-    return lines.length === 0 ? "Record<never, never>" : `{\n${lines.join("\n")}\n${indent}}`;
-  }
-
-  #members(type: BtfComposite, indent: string, depth: number): string[] {
-    return type.members.flatMap((member) => {
-      const inner: BtfType = this.#btf.resolved(member.type);
-      if (member.name !== "") {
-        const text =
-          member.bitfield_size > 0 ? this.#bitfield(inner, member.bitfield_size) : this.of(member.type, indent);
-        return [`${indent}readonly ${property(member.name)}: ${text};`];
-      }
-      return depth < 16 && (inner.kind === "STRUCT" || inner.kind === "UNION")
-        ? this.#members(inner, indent, depth + 1)
-        : [];
-    });
-  }
-
-  #bitfield(type: BtfType, bits: number): string {
-    if (type.kind === "INT" && type.bool) return "boolean";
-    return bits <= 32 ? "number" : "bigint";
-  }
-}
-
 /** Globals of one section as a type; of several with one name the first counts, as it does at run time. */
-function sectionType(name: string, section: string, globals: readonly GlobalSpec[], types: TypeTexts): string {
+function sectionType(name: string, section: string, globals: readonly GlobalSpec[], types: TsTypes): string {
   const once = [...new Map(globals.toReversed().map((spec) => [spec.name, spec])).values()].sort(
     (a, b) => a.offset - b.offset,
   );
   const lines = once.flatMap((spec) => [
     `  /** ${comment(spec.type)} */`,
-    `  ${property(spec.name)}: ${types.of(spec.type_id, "  ")};`,
+    `  ${propertyName(spec.name)}: ${types.of(spec.type_id, "  ")};`,
   ]);
   return `/** Globals of ${section}. */\nexport type ${name} = {\n${lines.join("\n")}\n};`;
 }
 
-function mapLine(map: MapSpec, types: TypeTexts): string {
+function mapLine(map: MapSpec, types: TsTypes): string {
   const side = (id: number): string => (id === 0 ? "unknown" : types.of(id, "  "));
   const key = map.btf_key_type_id === 0 && map.kind !== "map" ? "number" : side(map.btf_key_type_id);
-  return `  readonly ${property(map.name)}: TypedMap<${key}, ${side(map.btf_value_type_id)}>;`;
+  return `  readonly ${propertyName(map.name)}: TypedMap<${key}, ${side(map.btf_value_type_id)}>;`;
 }
 
 /** Names as a union of literals, over several lines when they are many. */
@@ -182,7 +85,7 @@ export function generateSkeleton(object: BpfObject, options: SkeletonOptions): s
   const name = pascalCase(stem);
   const present = SECTIONS.filter((section) => object.globals.some((spec) => spec.section === `.${section}`));
   const typeName = (section: string): string => name + pascalCase(section);
-  const types = new TypeTexts(object.btf, [
+  const types = new TsTypes(object.btf, [
     name,
     `Loaded${name}`,
     "TypedMap",
