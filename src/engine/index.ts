@@ -1,2 +1,3 @@
+export { diagnose, type Diagnosis, type Finding, type FindingState } from "./doctor.ts";
 export { ENGINE_CHOICES, openEngine } from "./open-engine.ts";
 export { FileError, openObject } from "./open-object.ts";

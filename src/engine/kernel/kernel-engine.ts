@@ -33,8 +33,7 @@ export function openKernelEngine(options: EngineOptions = {}): Engine {
   if (!probe.available) throw unavailable(probe.why, probe.remedy);
   const sys = openSys();
   const version = formatKernelVersion(kernelVersion());
-  const target = vmlinuxBtf();
-  if (!hasLoopOps(target)) {
+  if (!hasLoopOps()) {
     throw unavailable(
       `Linux ${version} has no BPF-controlled io_uring`,
       "It needs Linux 7.1 or later with CONFIG_IO_URING_BPF_OPS; the user engine runs the same program here",
@@ -43,7 +42,13 @@ export function openKernelEngine(options: EngineOptions = {}): Engine {
   const bpf = new BpfCalls(sys);
   const missing = loadPrivilege(bpf);
   if (missing) throw unavailable(missing.message, missing.remedy);
-  return new KernelEngine(sys, bpf, target, `Linux ${version} runs the loop itself, inside io_uring_enter`, options);
+  return new KernelEngine(
+    sys,
+    bpf,
+    vmlinuxBtf(),
+    `Linux ${version} runs the loop itself, inside io_uring_enter`,
+    options,
+  );
 }
 
 class KernelEngine implements Engine {

@@ -31,6 +31,8 @@ const EFAULT = 14;
 const EINTR = 4;
 /** Between two wake-ups of a thread that has not answered the last. */
 const WAKE_EVERY_MS = 2;
+/** A loop seen at work so often, a millisecond apart, is one that spins. */
+const MOST_LOOKS = 25;
 const NO_STATS: RunStats = { steps: undefined, submitted: undefined, completed: 0, enters: 0, wallNs: 0 };
 
 const ENDED: Readonly<Record<number, EndedBy>> = {
@@ -154,7 +156,13 @@ export class LoopRing implements Ring {
    * is interrupted first.
    */
   beforeDetach(): void {
-    if (this.#running && !isAsleep(this.#tid)) this.interrupt(EJECT);
+    const { control } = this.#thread;
+    const inside = (): boolean => this.#running && Atomics.load(control, OWN.inside) === 1;
+    // one that is on its way to sleep is given the time to get there
+    for (let look = 0; inside() && !isAsleep(this.#tid); look++) {
+      if (look === MOST_LOOKS) return this.interrupt(EJECT);
+      Atomics.wait(control, OWN.inside, 1, 1);
+    }
   }
 
   /** Ends a run that is on, for `reason` of ABORT, and waits until the thread has left the kernel. */
