@@ -9,7 +9,7 @@ export {
   type MemberInit,
 } from "./builder.ts";
 export { typesCompatible } from "./core-compat.ts";
-export { CORE_KINDS, type CoreKind } from "./core-spec.ts";
+export { CORE_KINDS, type CoreKind, type CoreSpec } from "./core-spec.ts";
 export { concatTypes, dedup, type Deduplicated } from "./dedup.ts";
 export { dumpC, type DumpCOptions } from "./dump-c.ts";
 export { dumpJson } from "./dump-json.ts";
@@ -20,7 +20,14 @@ export { emitBtfWithExt } from "./ext-emit.ts";
 export { parseBtfExt, type BtfExt, type CoreRelo, type FuncInfoRecord, type LineInfoRecord } from "./ext-info.ts";
 export { formatDeclaration, formatType } from "./format.ts";
 export { referredIds, remapType } from "./remap.ts";
-export { CORE_POISON, patchCore, resolveCoreRelo, type CoreCandidate, type CoreResult } from "./relo-core.ts";
+export {
+  CORE_POISON,
+  matchCoreRelo,
+  patchCore,
+  resolveCoreRelo,
+  type CoreCandidate,
+  type CoreResult,
+} from "./relo-core.ts";
 export { essentialName } from "./strings.ts";
 export type {
   BtfArray,

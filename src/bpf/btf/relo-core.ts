@@ -203,6 +203,15 @@ function candidatesOf(local: Btf, id: number, target: Btf): number[] {
   );
 }
 
+/** The paths of `relo` in all types of the target that have it. Throws BTF_CORE. */
+export function matchCoreRelo(relo: CoreRelo, local: Btf, target: Btf): CoreSpec[] {
+  const spec = parseSpec(relo, local);
+  if (spec.kind === "type_id_local" || local.nameOf(relo.type_id) === "") return [];
+  return candidatesOf(local, relo.type_id, target)
+    .map((id) => matchSpec(spec, target, id))
+    .filter((found) => found !== undefined);
+}
+
 /** Finds what `relo` comes to in `target`. Throws BTF_CORE for nonsense and for ambiguity. */
 export function resolveCoreRelo(relo: CoreRelo, local: Btf, target: Btf): CoreResult {
   const spec = parseSpec(relo, local);

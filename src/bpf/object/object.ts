@@ -4,7 +4,17 @@
 
 import { cString, didYouMean, viewOf } from "../../base/index.ts";
 import { EM_BPF, ET_REL, readElf, SHT_PROGBITS, type ElfFile } from "../../elf/index.ts";
-import { parseBtfExt, resolveCoreRelo, type Btf, type BtfExt, type BtfValue, type CoreResult } from "../btf/index.ts";
+import {
+  parseBtfExt,
+  patchCore,
+  resolveCoreRelo,
+  type Btf,
+  type BtfExt,
+  type BtfValue,
+  type CoreRelo,
+  type CoreResult,
+} from "../btf/index.ts";
+import { INSN_SIZE, isLdImm64, type Insn } from "../isa/index.ts";
 import { collectDataMaps } from "./data-sections.ts";
 import { ObjectError } from "./errors.ts";
 import { collectExterns } from "./externs.ts";
@@ -44,6 +54,9 @@ export interface CoreReport extends CoreResult {
   /** The function that holds it, and the slot in that function. */
   readonly function: string;
   readonly insn: number;
+  /** The instruction in the file, and as the relocation leaves it; the second slot only of a 16-byte one. */
+  readonly before: readonly Insn[];
+  readonly after: readonly Insn[];
 }
 
 /** As libbpf names objects: the last part of the path, up to its first dot, 15 characters. */
@@ -189,14 +202,22 @@ export class BpfObject {
     return resolveStructOps(this.chooseStructOps(name), this.btf, target);
   }
 
+  /** All CO-RE relocations, function by function. */
+  coreRelos(): CoreRelo[] {
+    return this.#functions.flatMap((func) => coreRelosOf(func, this.#ext));
+  }
+
   /** All CO-RE relocations and what they come to in `target`, function by function. Throws BtfError. */
   coreReports({ target }: ResolveOptions): CoreReport[] {
     return this.#functions.flatMap((func) =>
-      coreRelosOf(func, this.#ext).map((relo) => ({
-        ...resolveCoreRelo(relo, this.btf, target),
-        function: func.name,
-        insn: relo.insn_off / 8 - func.start,
-      })),
+      coreRelosOf(func, this.#ext).map((relo) => {
+        const result = resolveCoreRelo(relo, this.btf, target);
+        const insn = relo.insn_off / INSN_SIZE - func.start;
+        const before = func.insns.slice(insn, insn + (isLdImm64(func.insns[insn]!) ? 2 : 1));
+        const after = [...before];
+        patchCore(after, 0, result);
+        return { ...result, function: func.name, insn, before, after };
+      }),
     );
   }
 
