@@ -3,7 +3,9 @@
 //
 // Where SQ_REWIND is emulated, the kernel has an SQ array and ordinary indices, which it reads at submission only. A
 // submission of n points array entries (k+i)&mask at slots i, k being the true head, and shows the kernel tail k+n; then
-// both indices are put back to 0, which is all a program on a SQ_REWIND ring ever sees.
+// both indices are put back to 0, which is all a program on a SQ_REWIND ring ever sees. Submissions of whole rings find the
+// array as the last one left it. (SQPOLL and SQ_REWIND exclude each other, so nobody else looks at any of this, and plain
+// stores will do: the system call comes after them.)
 
 import { setField, viewOf } from "../base/index.ts";
 import {
@@ -106,9 +108,14 @@ export class KernelRing implements Disposable {
   readonly #tail: number;
   readonly #sqFlags: number;
   readonly #array: number;
+  readonly #sqMask: number;
+  readonly #rewinds: boolean;
   readonly #mirror: RingMirror | undefined;
   /** The kernel's own head where SQ_REWIND is emulated. */
   #trueHead = 0;
+  /** Array entries (#pointedFrom + i) & mask hold i, for i below #pointed. */
+  #pointedFrom = 0;
+  #pointed = 0;
 
   constructor(sys: Sys, buffer: ArrayBufferLike, place: RingPlacement, parts: RingParts, version: KernelVersion) {
     const { sq_off } = parts.real;
@@ -133,6 +140,8 @@ export class KernelRing implements Disposable {
     this.#tail = (place.rings + sq_off.tail) >>> 2;
     this.#sqFlags = (place.rings + sq_off.flags) >>> 2;
     this.#array = (place.rings + sq_off.array) >>> 2;
+    this.#sqMask = parts.real.sq_entries - 1;
+    this.#rewinds = parts.array === "rewind";
     this.#mirror = parts.mirrored && new RingMirror(sys, parts.mirrored, parts.real, buffer, place.rings, place.sqes);
     if (parts.array === "identity") {
       for (let i = 0; i < parts.real.sq_entries; i++) this.#words[this.#array + i] = i;
@@ -164,19 +173,26 @@ export class KernelRing implements Disposable {
    * Returns SQEs consumed or a negative errno, exactly as the kernel.
    */
   enter(toSubmit: number, minComplete: number, flags: number, timeoutNs = -1): number {
-    if (this.#parts.array !== "rewind" || toSubmit === 0) return this.#enter(toSubmit, minComplete, flags, timeoutNs);
+    if (!this.#rewinds || toSubmit === 0) return this.#enter(toSubmit, minComplete, flags, timeoutNs);
     const words = this.#words;
-    const entries = this.#parts.real.sq_entries;
-    const count = Math.min(toSubmit >>> 0, entries);
     const head = this.#trueHead;
-    for (let i = 0; i < count; i++) words[this.#array + ((head + i) & (entries - 1))] = i;
-    Atomics.store(words, this.#head, head);
-    Atomics.store(words, this.#tail, (head + count) >>> 0);
+    const count = Math.min(toSubmit >>> 0, this.#sqMask + 1);
+    this.#point(head & this.#sqMask, count);
+    words[this.#head] = head;
+    words[this.#tail] = head + count;
     const result = this.#enter(toSubmit, minComplete, flags, timeoutNs);
-    this.#trueHead = Atomics.load(words, this.#head);
-    Atomics.store(words, this.#head, 0);
-    Atomics.store(words, this.#tail, 0);
+    this.#trueHead = words[this.#head]!;
+    words[this.#head] = 0;
+    words[this.#tail] = 0;
     return result;
+  }
+
+  /** Lets array entries from `from` on stand for slots 0 .. count-1. */
+  #point(from: number, count: number): void {
+    if (from === this.#pointedFrom && count <= this.#pointed) return;
+    for (let i = 0; i < count; i++) this.#words[this.#array + ((from + i) & this.#sqMask)] = i;
+    this.#pointedFrom = from;
+    this.#pointed = count;
   }
 
   /** Waits until `minComplete` CQEs are there, at most `timeoutNs` (< 0: for ever). 0, -ETIME, -EINTR or another errno. */

@@ -1,8 +1,10 @@
-// Sys by way of koffi, loaded when first asked for. The prototype of syscall(2) is fixed at seven integers: the variadic one
-// costs twice as much. errno is live state of the thread, so it is read in the expression after the call.
+// Sys by way of koffi, loaded when first asked for. Calls go through a gate of machine code where there is one
+// (call-gate.ts); else through syscall(2), its prototype fixed at seven integers, because the variadic one costs twice as
+// much. There errno is live state of the thread, so it is read in the expression after the call.
 
 import { createRequire } from "node:module";
 
+import { openCallGate, type CallGate } from "./call-gate.ts";
 import { SysError } from "./errors.ts";
 import type { Sys, SyscallArch } from "./types.ts";
 
@@ -14,10 +16,14 @@ interface Koffi {
   errno(): number;
   address(bytes: Uint8Array): Int;
   view(address: Int, length: number): ArrayBuffer;
+  proto(prototype: string): unknown;
+  /** With a prototype: the function at an address. */
+  decode(address: Int, prototype: unknown): () => void;
 }
 
 const SYSCALL_PROTOTYPE =
   "int64_t syscall(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5)";
+const GATE_PROTOTYPE = "void call_gate(void)";
 const SC_PAGESIZE = 30;
 
 let opened: Sys | undefined;
@@ -58,21 +64,39 @@ function wrap(koffi: Koffi, arch: SyscallArch): Sys {
   const libc = koffi.load(null);
   const call = libc.func(SYSCALL_PROTOTYPE);
   const sysconf = libc.func("long sysconf(int name)");
+  const syscall: Sys["syscall"] = (nr, a0 = 0, a1 = 0, a2 = 0, a3 = 0, a4 = 0, a5 = 0) => {
+    const result = call(nr, a0, a1, a2, a3, a4, a5);
+    // nothing may come between the call and this: any allocation could make another call and change errno
+    if (result === -1) return -koffi.errno();
+    return typeof result === "number" ? result : Number(result);
+  };
+  const viewAt = (address: number, length: number): Uint8Array => new Uint8Array(koffi.view(address, length));
+  const functionAt = (address: number): (() => void) => koffi.decode(address, koffi.proto(GATE_PROTOTYPE));
+  const gate = openCallGate({ arch, syscall, viewAt, functionAt });
   return {
     name: "koffi",
     arch,
     pageSize: Number(sysconf(SC_PAGESIZE)),
-    syscall(nr, a0 = 0, a1 = 0, a2 = 0, a3 = 0, a4 = 0, a5 = 0) {
-      const result = call(nr, a0, a1, a2, a3, a4, a5);
-      // nothing may come between the call and this: any allocation could make another call and change errno
-      if (result === -1) return -koffi.errno();
-      return typeof result === "number" ? result : Number(result);
-    },
+    syscall: gate ? throughGate(gate) : syscall,
     addressOf: (bytes) => {
       // a small array may live inside the JavaScript heap until its buffer is asked for
       void bytes.buffer;
       return Number(koffi.address(bytes));
     },
-    viewAt: (address, length) => new Uint8Array(koffi.view(address, length)),
+    viewAt,
+  };
+}
+
+function throughGate({ block, call }: CallGate): Sys["syscall"] {
+  return (nr, a0 = 0, a1 = 0, a2 = 0, a3 = 0, a4 = 0, a5 = 0) => {
+    block[0] = nr;
+    block[1] = a0;
+    block[2] = a1;
+    block[3] = a2;
+    block[4] = a3;
+    block[5] = a4;
+    block[6] = a5;
+    call();
+    return block[0]!;
   };
 }

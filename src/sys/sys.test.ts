@@ -203,6 +203,42 @@ test("errno is taken from the call, results of either type become numbers", () =
   expect(sys.addressOf(new Uint8Array(8))).toBe(4096);
 });
 
+test.each([
+  ["everything", {}, "gate"],
+  ["no page", { mmap: -12 }, "syscall(2)"],
+  ["no executable memory", { mprotect: -13 }, "syscall(2)"],
+  ["a gate that does not work", { getpid: -38 }, "syscall(2)"],
+])("with %s %j calls go through the %s", (_, refused, way) => {
+  const PAGES = 2 ** 46;
+  const [code, block] = [new ArrayBuffer(PAGE), new ArrayBuffer(7 * 8)];
+  const words = new Float64Array(block);
+  const results = new Map<number, number>();
+  for (const [name, result] of Object.entries({ mmap: PAGES, mprotect: 0, munmap: 0, getpid: process.pid, ...refused }))
+    results.set(SYSCALLS.x64[name as keyof typeof SYSCALLS.x64], result);
+  let last = "";
+  let errno = 0;
+  const syscall = (nr: number): number => {
+    last = "syscall(2)";
+    const result = results.get(nr) ?? -9;
+    errno = -result;
+    return result < 0 ? -1 : result;
+  };
+  const sys = createKoffiSys("linux", "x64", () => ({
+    load: () => ({ func: (prototype: string) => (prototype.includes("sysconf") ? () => PAGE : syscall) }),
+    errno: () => errno,
+    address: () => 0,
+    view: (address: number) => (address === PAGES ? code : block),
+    proto: (prototype: string) => prototype,
+    decode: () => () => {
+      last = "gate";
+      words[0] = results.get(words[0]!) ?? -9;
+    },
+  }));
+  expect(sys.syscall(SYSCALLS.x64.close, 77)).toBe(-9);
+  expect(last).toBe(way);
+  if (way === "gate") expect([...words.subarray(1)]).toEqual([77, 0, 0, 0, 0, 0]);
+});
+
 test("errors are plain data with the errno, and unknown errnos still have a code", () => {
   const error = sysError("bpf", -1);
   expect(error.toJSON()).toMatchObject({ name: "SysError", code: "SYS_EPERM", errno: 1, syscall: "bpf" });
