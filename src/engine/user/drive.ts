@@ -46,7 +46,11 @@ export interface StepArgs {
   readonly cq_wait_idx: Uint32Array;
 }
 
-/** Runs the loop until it stops, fails, or `control` says so. A VmFault of the program passes through. */
+/**
+ * Runs the loop until it stops, fails, or `control` says so. A VmFault of the program passes through. `control` is read
+ * plainly in each iteration: what another thread stores is seen at the next one or soon after, and an atomic load costs as
+ * much as a step.
+ */
 export function drive(
   ring: DrivenRing,
   program: Executable,
@@ -59,7 +63,7 @@ export function drive(
   // zeroed once per enter, not per iteration: what the program wrote stays for its later steps
   cq_wait_idx[0] = 0;
   for (;;) {
-    if (Atomics.load(control, CONTROL.ejected) !== 0) return { result: -EFAULT, steps, ended: "eject" };
+    if (control[CONTROL.ejected] !== 0) return { result: -EFAULT, steps, ended: "eject" };
     if (steps === maxSteps) return { result: -EINTR, steps, ended: "steps" };
     // plainly stored, for whoever looks on and for faults: the order does not matter
     control[CONTROL.steps] = ++steps;
@@ -68,7 +72,7 @@ export function drive(
     if (verdict !== IOU_LOOP.IOU_LOOP_CONTINUE) return { result: -EINVAL, steps };
 
     const error = waitOnce(ring, cq_wait_idx[0]!, control);
-    const abort = Atomics.load(control, CONTROL.abort);
+    const abort = control[CONTROL.abort]!;
     if (abort !== ABORT.no) return endedBy(abort, steps);
     if (error < 0) return { result: error, steps };
   }

@@ -11,10 +11,31 @@ const WAIT_SLICE_NS = 50_000_000;
 const { IOSQE_ASYNC, IOSQE_IO_DRAIN, IOSQE_IO_HARDLINK, IOSQE_IO_LINK } = IOSQE;
 const NOT_LAZY = IOSQE_ASYNC | IOSQE_IO_DRAIN | IOSQE_IO_LINK | IOSQE_IO_HARDLINK;
 
-/** By opcode: 1 when its completion wakes at once, unless it came inline. */
-const WAKES_AT_ONCE = new Uint8Array(256);
-for (const { number, completes, wake } of OPTABLE)
-  WAKES_AT_ONCE[number] = completes !== "inline" && wake === "now" ? 1 : 0;
+/** Its completion wakes at once, unless it came inline. */
+const EARLY = 1;
+/** It may complete more than once, so that counting completions no longer tells what is in flight. */
+const MANY = 2;
+
+const MAY_COMPLETE_OFTEN: ReadonlySet<string> = new Set([
+  "IORING_OP_POLL_ADD",
+  "IORING_OP_TIMEOUT",
+  "IORING_OP_ACCEPT",
+  "IORING_OP_RECV",
+  "IORING_OP_RECVMSG",
+  "IORING_OP_SEND_ZC",
+  "IORING_OP_SENDMSG_ZC",
+  "IORING_OP_READ_MULTISHOT",
+  "IORING_OP_RECV_ZC",
+  "IORING_OP_URING_CMD",
+  "IORING_OP_URING_CMD128",
+]);
+
+/** EARLY and MANY by the first half-word of an SQE, opcode | flags << 8; looked up for every request. */
+const KINDS = new Uint8Array(0x10000);
+for (const { name, number, completes, wake } of OPTABLE) {
+  const kind = (completes !== "inline" && wake === "now" ? EARLY : 0) | (MAY_COMPLETE_OFTEN.has(name) ? MANY : 0);
+  for (let flags = 0; flags < 256; flags++) KINDS[number | (flags << 8)] = kind | (flags & NOT_LAZY ? EARLY : 0);
+}
 
 /** Byte offsets of the SQEs and word indices of the shared ring fields, in the VM's memory. */
 export interface RingView {
@@ -26,12 +47,15 @@ export interface RingView {
   readonly array: number;
 }
 
-/** See the head of the file. */
+/**
+ * See the head of the file. Ring words are read plainly: this thread alone makes the system calls that change them (a loop
+ * needs DEFER_TASKRUN), and a call is always between one look and the next.
+ */
 export class LoopRing implements DrivenRing {
   submitted = 0;
   enters = 0;
   readonly #ring: KernelRing;
-  readonly #bytes: Uint8Array;
+  readonly #halves: Uint16Array;
   readonly #words: Int32Array;
   readonly #view: RingView;
   readonly #tail: number;
@@ -40,13 +64,14 @@ export class LoopRing implements DrivenRing {
   /** CQ tail when nothing was in flight; completions since are counted from it. */
   readonly #firstTail: number;
   #before = 0;
-  #early = false;
+  /** EARLY and MANY of what has been submitted. */
+  #kinds = 0;
 
   constructor(ring: KernelRing, buffer: ArrayBufferLike, view: RingView) {
     const { sq_off, cq_off } = ring.params;
     this.#ring = ring;
     this.#view = view;
-    this.#bytes = new Uint8Array(buffer);
+    this.#halves = new Uint16Array(buffer);
     this.#words = new Int32Array(buffer);
     this.#tail = (ring.place.rings + cq_off.tail) >>> 2;
     this.#flags = (ring.place.rings + sq_off.flags) >>> 2;
@@ -55,11 +80,11 @@ export class LoopRing implements DrivenRing {
   }
 
   cqTail(): number {
-    return Atomics.load(this.#words, this.#tail);
+    return this.#words[this.#tail]!;
   }
 
   sqFlags(): number {
-    return Atomics.load(this.#words, this.#flags);
+    return this.#words[this.#flags]!;
   }
 
   /** Starts counting anew for one run. */
@@ -75,7 +100,7 @@ export class LoopRing implements DrivenRing {
   /** bpf_io_uring_submit_sqes: SQEs consumed, or a negative errno; no system call for none. */
   submit(count: number): number {
     if (count === 0) return 0;
-    this.#note(count >>> 0);
+    this.#look(count >>> 0);
     this.enters++;
     const result = this.#ring.enter(count, 0, 0);
     if (result > 0) this.submitted += result;
@@ -91,23 +116,23 @@ export class LoopRing implements DrivenRing {
 
   wakesEarly(): boolean {
     // once nothing is in flight any more, nothing can come early
-    if (this.#early && ((this.cqTail() - this.#firstTail) | 0) >= (this.submitted | 0)) this.#early = false;
-    return this.#early;
+    if (this.#kinds === EARLY && ((this.cqTail() - this.#firstTail) | 0) >= (this.submitted | 0)) this.#kinds = 0;
+    return (this.#kinds & EARLY) !== 0;
   }
 
   /** Looks at the opcodes and flags about to be submitted. */
-  #note(count: number): void {
-    if (this.#early) return;
+  #look(count: number): void {
     const { sqes, sqeSize, sqMask, rewind, array } = this.#view;
-    const first = rewind ? 0 : Atomics.load(this.#words, this.#sqHead);
+    const halves = this.#halves;
+    const words = this.#words;
+    const first = rewind ? 0 : words[this.#sqHead]!;
     const n = Math.min(count, sqMask + 1);
+    let kinds = this.#kinds;
     for (let i = 0; i < n; i++) {
-      const slot = (first + i) & sqMask;
-      const at = sqes + (array === 0 ? slot : this.#words[(array >>> 2) + slot]! & sqMask) * sqeSize;
-      if (WAKES_AT_ONCE[this.#bytes[at]!] !== 0 || (this.#bytes[at + 1]! & NOT_LAZY) !== 0) {
-        this.#early = true;
-        return;
-      }
+      const index = (first + i) & sqMask;
+      const slot = array === 0 ? index : words[(array >>> 2) + index]! & sqMask;
+      kinds |= KINDS[halves[(sqes + slot * sqeSize) >>> 1]!]!;
     }
+    this.#kinds = kinds;
   }
 }
