@@ -8,6 +8,8 @@ import { UsageError } from "./errors.ts";
 export interface OptionSpec {
   readonly value?: string;
   readonly many?: boolean;
+  /** One letter that stands for it. */
+  readonly short?: string;
   readonly help: string;
 }
 
@@ -52,9 +54,13 @@ export function parseCommand(command: Command, argv: readonly string[]): ParsedO
     });
   }
   const options = Object.fromEntries(
-    Object.entries<OptionSpec>(table).map(([name, { value, many }]) => [
+    Object.entries<OptionSpec>(table).map(([name, { value, many, short }]) => [
       name,
-      { type: value ? ("string" as const) : ("boolean" as const), multiple: many === true },
+      {
+        type: value ? ("string" as const) : ("boolean" as const),
+        multiple: many === true,
+        ...(short === undefined ? {} : { short }),
+      },
     ]),
   );
   let parsed: ReturnType<typeof parseArgs>;

@@ -83,8 +83,9 @@ export async function runObject(
     fillMem(ring, plan.memIn);
     if (plan.memOut !== undefined) tryToWrite(plan.memOut);
     using loaded = await engine.load(object);
-    using _link = loaded.attach(plan.ops, ring);
+    using link = loaded.attach(plan.ops, ring);
     const ended = await runRing(ring, plan.run, watch(engine, ring));
+    link.detach();
     const error = ended ?? writeMem(ring.mem, plan.memOut) ?? plan.program?.failure((name) => loaded.values.get(name));
     return { report: report(engine, ring, loaded, ended, error), error };
   } finally {
@@ -137,6 +138,8 @@ function valueOf({ name, value }: Setting, engine: Engine, ring: Ring, files: nu
       files.push(fd);
       return BigInt(fd);
     }
+    default:
+      return value satisfies never;
   }
 }
 

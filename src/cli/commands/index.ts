@@ -1,11 +1,15 @@
 // All commands, in the order of the overview.
 
 import type { Command } from "../command.ts";
+import { btfCommand } from "./btf.ts";
+import { coreCommand } from "./core.ts";
 import { demoCommand } from "./demo.ts";
 import { disasmCommand } from "./disasm.ts";
 import { doctorCommand } from "./doctor.ts";
 import { inspectCommand } from "./inspect.ts";
+import { linkCommand } from "./link.ts";
 import { runCommand } from "./run.ts";
+import { skeletonCommand } from "./skeleton.ts";
 import { verifyCommand } from "./verify.ts";
 
 export const COMMANDS: readonly Command[] = [
@@ -13,6 +17,10 @@ export const COMMANDS: readonly Command[] = [
   verifyCommand,
   inspectCommand,
   disasmCommand,
+  skeletonCommand,
+  btfCommand,
+  linkCommand,
+  coreCommand,
   doctorCommand,
   demoCommand,
 ];

@@ -28,13 +28,16 @@ function describe(object: BpfObject): Record<string, unknown> {
     name,
     license,
     programs: programs.map((program) => ({ ...program, typeName: PROG_TYPES[program.type] })),
-    maps: maps.map(({ initial: _, inner: _inner, ...map }) => map),
-    structOps: structOps.map(({ initial: _, ...ops }) => ops),
+    maps: maps.map((map) => omit(map, "initial", "inner")),
+    structOps: structOps.map((ops) => omit(ops, "initial")),
     globals: globals.map((global) => ({ ...global, value: object.values.get(global.name, global.section) })),
     externs,
     relocations,
   };
 }
+
+const omit = (value: object, ...names: readonly string[]): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));
 
 function text(object: BpfObject): string {
   const { programs, maps, structOps, globals, externs, relocations } = object;

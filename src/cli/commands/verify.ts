@@ -1,13 +1,13 @@
 // loopstep verify FILE...: what Linux 7.2 would say of the programs in it, in its words, at the source line, with advice.
 
-import { readFileSync } from "node:fs";
 import { describeErrno, LoopstepError } from "../../base/index.ts";
-import { Btf } from "../../bpf/btf/index.ts";
+import type { Btf } from "../../bpf/btf/index.ts";
 import { BPF_PROG_TYPE_STRUCT_OPS, type BpfObject } from "../../bpf/object/index.ts";
 import { verify, type Verdict } from "../../bpf/verifier/index.ts";
-import { LOOP_STEP_TYPE, loopTargetBtf, ringGeometry } from "../../loop/index.ts";
+import { LOOP_STEP_TYPE, ringGeometry } from "../../loop/index.ts";
 import { parseSetupFlags } from "../../uring/abi/index.ts";
 import { ringsLayout } from "../../uring/ring/index.ts";
+import { BUILT_IN_TARGET, btfNamed } from "../btf-source.ts";
 import type { Command, ParsedOptions } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit-status.ts";
@@ -16,7 +16,6 @@ import { openFileOrProgram } from "../locate.ts";
 import { ringOf } from "../ring-options.ts";
 import { parseSetting } from "../settings.ts";
 
-const BUILT_IN = "linux-7.2";
 const MAX_LOG_LEVEL = 7;
 /** Lines of the log shown to people; --json has all of it. */
 const LOG_LINES = 24;
@@ -36,7 +35,7 @@ export const verifyCommand: Command = {
   options: {
     prog: { value: "NAME", many: true, help: "only this program (may be given several times)" },
     "log-level": { value: "N", help: "0 no log, 1 the failing path (default), 2 everything, +4 statistics" },
-    target: { value: "NAME", help: `${BUILT_IN} (default), or a file with a kernel's BTF` },
+    target: { value: "NAME", help: `${BUILT_IN_TARGET} (default), vmlinux, or a file with BTF` },
     entries: { value: "N", help: "geometry that globals named like ring parameters get (default 8)" },
     "cq-entries": { value: "N", help: "(default as many)" },
     setup: { value: "FLAG,FLAG", help: "setup flags of that ring" },
@@ -45,7 +44,7 @@ export const verifyCommand: Command = {
     json: { help: "print one JSON object a line and program" },
   },
   async run(options) {
-    const target = targetOf(options.text("target") ?? BUILT_IN);
+    const target = btfNamed(options.text("target") ?? BUILT_IN_TARGET);
     let status: number = EXIT.ok;
     for (const file of options.positionals) {
       const object = await openFileOrProgram(file);
@@ -110,23 +109,6 @@ const unresolved = (error: LoopstepError): Verdict => ({
   log: "",
   diagnostic: undefined,
 });
-
-function targetOf(name: string): Btf {
-  if (name === BUILT_IN) return loopTargetBtf();
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(name);
-  } catch (cause) {
-    throw new UsageError("USAGE_FILE", {
-      where: `--target ${name}`,
-      message: "the BTF cannot be read",
-      found: (cause as NodeJS.ErrnoException).code,
-      expected: `${BUILT_IN}, or a file such as /sys/kernel/btf/vmlinux`,
-      cause,
-    });
-  }
-  return Btf.parse(bytes);
-}
 
 function rowOf(file: string, program: string, verdict: Verdict): Row {
   const { diagnostic: _, insn: _insn, ...rest } = verdict;

@@ -1,0 +1,17 @@
+// Where a command's BTF comes from: the built-in description of Linux 7.2's loops, the running kernel, or a file.
+
+import type { Btf } from "../bpf/btf/index.ts";
+import { loadBtf } from "../bpf/object/index.ts";
+import { loopTargetBtf } from "../loop/index.ts";
+import { readInput } from "./files.ts";
+
+/** Name of the built-in target. */
+export const BUILT_IN_TARGET = "linux-7.2";
+
+const VMLINUX = "/sys/kernel/btf/vmlinux";
+
+/** BTF by name: `linux-7.2`, `vmlinux`, `-`, a BTF file or an object. Throws UsageError, BtfError, ElfError, ObjectError. */
+export function btfNamed(name: string): Btf {
+  if (name === BUILT_IN_TARGET) return loopTargetBtf();
+  return loadBtf(readInput(name === "vmlinux" ? VMLINUX : name));
+}

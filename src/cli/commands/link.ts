@@ -1,0 +1,27 @@
+// loopstep link -o OUT IN...: several objects made one.
+
+import { linkObjects } from "../../bpf/object/index.ts";
+import type { Command } from "../command.ts";
+import { UsageError } from "../errors.ts";
+import { EXIT } from "../exit-status.ts";
+import { readInput, writeOutput } from "../files.ts";
+
+export const linkCommand: Command = {
+  name: "link",
+  usage: "loopstep link -o OUT IN...",
+  summary: "Links BPF objects into one: sections, symbols, maps and type information",
+  words: [1, 10_000],
+  options: { output: { value: "FILE", short: "o", help: "the object to write" } },
+  run(options) {
+    const output = options.text("output");
+    if (output === undefined) {
+      throw new UsageError("USAGE_OPTION", {
+        where: "loopstep link",
+        message: "there is no place to write to",
+        expected: "-o OUT",
+      });
+    }
+    writeOutput(output, linkObjects(options.positionals.map((name) => ({ name, bytes: readInput(name) }))));
+    return Promise.resolve(EXIT.ok);
+  },
+};
