@@ -1,11 +1,11 @@
 // A parsed BTF: types by id and by name, on top of a base where there is one. Nothing is decoded before it is asked for:
-// of vmlinux's 100,000 and more types a loop needs a few dozen.
+// of vmlinux's 100,000 and more types a loop needs a few dozen. Names are hashed while parsing, so that lookups are quick at once.
 
 import { viewOf } from "../../base/index.ts";
 import { decodeType } from "./decode.ts";
 import { BtfError } from "./errors.ts";
 import { BTF_TYPE_SIZE, KIND_NUMBER, KINDS, kindOf } from "./kinds.ts";
-import { indexTypes, readSections } from "./parse.ts";
+import { indexTypes, readSections, wordsOf } from "./parse.ts";
 import { NameIndex, StringBlock } from "./strings.ts";
 import type { BtfKind, BtfType } from "./types.ts";
 
@@ -28,7 +28,7 @@ export class Btf {
   readonly #view: DataView;
   readonly #offsets: Uint32Array;
   readonly #cache: (BtfType | undefined)[] = [];
-  #names: NameIndex | undefined;
+  readonly #names: NameIndex;
 
   private constructor(bytes: Uint8Array, base: Btf | undefined) {
     const sections = readSections(bytes, base !== undefined);
@@ -37,8 +37,10 @@ export class Btf {
     this.firstId = base?.nrTypes ?? 1;
     this.strings = new StringBlock(sections.strings, base?.strings);
     this.#view = viewOf(sections.types);
-    this.#offsets = indexTypes(sections.types, this.firstId);
+    const words = wordsOf(sections.types);
+    this.#offsets = indexTypes(sections.types, words, this.firstId);
     this.nrTypes = this.firstId + this.#offsets.length;
+    this.#names = new NameIndex(this.strings, words, this.#offsets);
   }
 
   /** Parses a .BTF section or file; `base` for split BTF (a module's). Throws BtfError. */
@@ -108,15 +110,7 @@ export class Btf {
 
   *#named(name: string): Generator<number> {
     if (this.base !== undefined) yield* this.base.#named(name);
-    this.#names ??= this.#indexNames();
     for (const index of this.#names.candidates(name)) yield this.firstId + index;
-  }
-
-  #indexNames(): NameIndex {
-    return new NameIndex(
-      this.strings,
-      this.#offsets.map((offset) => this.#view.getUint32(offset, true)),
-    );
   }
 
   /** Ids of the own types of one kind, ascending. */

@@ -76,33 +76,47 @@ export function readSections(bytes: Uint8Array, split: boolean): BtfSections {
   return { types, strings };
 }
 
-/** Byte offsets in `types` of its types. `firstId` only serves messages. */
-export function indexTypes(types: Uint8Array, firstId: number): Uint32Array<ArrayBuffer> {
-  const view = viewOf(types);
+/** The type section as 32-bit words: a view where it is aligned, else a copy. A last part of a word is cut off. */
+export function wordsOf(types: Uint8Array): Uint32Array {
+  const aligned = types.byteOffset % 4 === 0 ? types : types.slice();
+  return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length >>> 2);
+}
+
+/** Bytes by kind number, as flat tables: this pass runs over every type of vmlinux. */
+const FIXED = Uint8Array.from(KINDS, ({ fixed }) => BTF_TYPE_SIZE + fixed);
+const ELEMENT = Uint8Array.from(KINDS, ({ element }) => element);
+
+/** Byte offsets in `types` of its types. `words` are the same bytes; `firstId` only serves messages. */
+export function indexTypes(types: Uint8Array, words: Uint32Array, firstId: number): Uint32Array<ArrayBuffer> {
   // the smallest type has 12 bytes, which bounds the count
   const offsets = new Uint32Array(Math.floor(types.length / BTF_TYPE_SIZE));
   let count = 0;
   let at = 0;
   while (at < types.length) {
-    const where = `BTF type ${firstId + count}`;
     if (at + BTF_TYPE_SIZE > types.length) {
-      throw new BtfError("BTF_TRUNCATED", { message: "the type section ends inside a type", where });
+      throw new BtfError("BTF_TRUNCATED", {
+        message: "the type section ends inside a type",
+        where: `BTF type ${firstId + count}`,
+      });
     }
-    const info = view.getUint32(at + 4, true);
-    const kind = KINDS[kindOf(info)];
-    if (kind === undefined || kind.name === "VOID") {
+    const info = words[(at >>> 2) + 1]!;
+    const kind = kindOf(info);
+    if (kind === 0 || kind >= KINDS.length) {
       throw new BtfError("BTF_KIND", {
         message: "a type is of an unknown kind",
-        found: `${kindOf(info)}`,
+        found: `${kind}`,
         expected: `1 to ${KINDS.length - 1}`,
-        where,
+        where: `BTF type ${firstId + count}`,
       });
     }
     offsets[count++] = at;
-    at += BTF_TYPE_SIZE + kind.fixed + kind.element * vlenOf(info);
-    if (at > types.length) {
-      throw new BtfError("BTF_TRUNCATED", { message: `${kind.name} runs beyond the end of the type section`, where });
-    }
+    at += FIXED[kind]! + ELEMENT[kind]! * vlenOf(info);
+  }
+  if (at > types.length) {
+    throw new BtfError("BTF_TRUNCATED", {
+      message: "a type runs beyond the end of the type section",
+      where: `BTF type ${firstId + count - 1}`,
+    });
   }
   return offsets.slice(0, count);
 }

@@ -59,16 +59,17 @@ const UNDERSCORE = 0x5f;
 /** FNV-1a of the string at `at`, up to its NUL or the first `___` inside it: a name and its flavors share a hash. */
 function hashStem(bytes: Uint8Array, at: number): number {
   let hash = 0x811c9dc5;
-  for (let i = at; i < bytes.length && bytes[i] !== 0; i++) {
-    if (
-      bytes[i] === UNDERSCORE &&
-      i > at &&
-      bytes[i + 1] === UNDERSCORE &&
-      bytes[i + 2] === UNDERSCORE &&
-      bytes[i - 1] !== UNDERSCORE
-    )
-      break;
-    hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  let run = 0;
+  for (let i = at; i < bytes.length; i++) {
+    const byte = bytes[i]!;
+    if (byte === 0) break;
+    // underscores count once it is known that fewer than three follow one another
+    if (byte === UNDERSCORE && i > at) {
+      if (++run === 3 && i - 3 >= at) break;
+      continue;
+    }
+    for (; run > 0; run--) hash = Math.imul(hash ^ UNDERSCORE, 0x01000193);
+    hash = Math.imul(hash ^ byte, 0x01000193);
   }
   return hash >>> 0;
 }
@@ -79,15 +80,16 @@ export class NameIndex {
   readonly #next: Int32Array;
   readonly #mask: number;
 
-  /** `nameOffs[i]` is the offset in `strings` of the name of type i; 0 for none. */
-  constructor(strings: StringBlock, nameOffs: Uint32Array) {
+  /** `words`: the type section; `offsets[i]`: where type i begins in it, in bytes. Its first word is its name's offset. */
+  constructor(strings: StringBlock, words: Uint32Array, offsets: Uint32Array) {
     let size = 16;
-    while (size < nameOffs.length) size *= 2;
+    while (size < offsets.length) size *= 2;
     this.#mask = size - 1;
     this.#heads = new Int32Array(size).fill(-1);
-    this.#next = new Int32Array(nameOffs.length);
-    for (let i = nameOffs.length - 1; i >= 0; i--) {
-      const off = nameOffs[i]!;
+    this.#next = new Int32Array(offsets.length);
+    // backwards, so that chains ascend
+    for (let i = offsets.length - 1; i >= 0; i--) {
+      const off = words[offsets[i]! >>> 2]!;
       if (off === 0 || off >= strings.end) continue;
       let block = strings;
       while (off < block.start) block = block.base!;
