@@ -5,11 +5,13 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { FULL, record, render, TINY, type Bench } from "./harness.ts";
 import { jitBench } from "./jit.bench.ts";
+import { kernelBench } from "./kernel.bench.ts";
 import { nopBench } from "./nop.bench.ts";
 
 /** The benchmarks by name. */
 const BENCHES: Readonly<Record<string, (root: string, only?: readonly string[]) => Bench>> = {
   jit: jitBench,
+  kernel: kernelBench,
   nop: nopBench,
 };
 

@@ -81,6 +81,15 @@ export type Step =
       readonly amount: number;
       readonly seed: number;
     }
+  /** A loop of one block that counts, up or down, to a constant or a register. */
+  | {
+      readonly kind: "count";
+      readonly counter: number;
+      readonly limit: number;
+      readonly seed: number;
+      readonly body: readonly number[];
+      readonly imm: number;
+    }
   | { readonly kind: "call"; readonly callee: number; readonly seed: number }
   | { readonly kind: "loop"; readonly callee: number; readonly count: number; readonly seed: number }
   | { readonly kind: "lookup"; readonly key: number; readonly seed: number }
@@ -186,6 +195,17 @@ const step = (functions: number, wild: boolean): fc.Arbitrary<Step> =>
       }),
     },
     {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant("count" as const),
+        counter: written,
+        limit: written,
+        seed,
+        body: fc.array(seed, { maxLength: 5, size: "max" }),
+        imm,
+      }),
+    },
+    {
       weight: functions > 1 ? 1 : 0,
       arbitrary: fc.record({ kind: fc.constant("call" as const), callee: seed, seed }),
     },
@@ -219,6 +239,37 @@ function move(seed: number): Insn {
   const dst = seed % 9;
   if (seed & 64) return insnOf(seed & 128 ? MOV64_K : 0xb4, dst, 0, 0, seed & 32 ? -seed : seed);
   return insnOf(seed & 128 ? MOV64_X : 0xbc, dst, (seed >>> 2) % 11, 0, 0);
+}
+
+// Counter and limit are set so that the loop ends after few turns; the body leaves both alone.
+function counting({ counter, limit, seed, body, imm }: Extract<Step, { kind: "count" }>): Insn[] {
+  const wide = (seed & 1) !== 0;
+  const down = (seed & 2) !== 0;
+  const turns = (seed >>> 8) % 40;
+  const step = 1 + ((seed >>> 16) % 5);
+  const limitReg = limit === counter ? (counter + 1) % 9 : limit;
+  const from = down ? 300 + turns * step : (seed >>> 4) % 7;
+  const to = down ? 300 : from + turns * step;
+  const byReg = (seed & 4) !== 0;
+  const inner = body.flatMap((pick) => {
+    const dst = [0, 1, 2, 3, 4, 5, 6, 7, 8].filter((reg) => reg !== counter && reg !== limitReg)[pick % 7]!;
+    const row = OP_TABLE[ALU[pick % ALU.length]!]!;
+    const off = row.when?.[0] === "off" ? row.when[1] : 0;
+    const immediate = row.when?.[0] === "imm" ? row.when[1] : row.source === "K" ? imm : 0;
+    return [insnOf(row.code, dst, row.source === "X" ? (pick >>> 8) % 11 : 0, off, immediate)];
+  });
+  const bump = insnOf(wide ? ADD64_K : 0x04, counter, 0, 0, down ? -step : step);
+  // Either the jump goes back, or it leaves over one that does; != needs a limit that is met.
+  const op = (seed & 8) !== 0 ? 0x50 : down ? 0x20 : 0xa0;
+  const leave = (seed & 8) !== 0 ? 0x10 : down ? 0xb0 : 0x30;
+  const leaving = (seed & 16) !== 0;
+  const loop = (seed & 32) !== 0 ? [bump, ...inner] : [...inner, bump];
+  const exact = turns === 0 ? (down ? to - step : to + step) : to;
+  const code = (leaving ? leave : op) | (wide ? 0x05 : 0x06) | (byReg ? 0x08 : 0);
+  const back = -loop.length - 1;
+  const test = insnOf(code, counter, byReg ? limitReg : 0, leaving ? 1 : back, byReg ? 0 : exact);
+  const set = [insnOf(MOV64_K, counter, 0, 0, from), insnOf(MOV64_K, limitReg, 0, 0, exact)];
+  return [...set, ...loop, test, ...(leaving ? [insnOf(0x05, 0, 0, back - 1, 0)] : [])];
 }
 
 const SHIFTS = {
@@ -498,6 +549,8 @@ function expand(
     }
     case "rotate":
       return rotation(step);
+    case "count":
+      return counting(step);
     case "constant":
       return load64(step.dst, step.low, step.high);
     case "memory": {

@@ -5,10 +5,11 @@ import { I32, I64, ModuleWriter, OP, type Expr, type WasmType } from "../../wasm
 import { BPF_MAX_LOOPS, MAX_CALL_FRAMES, type Callee, type VmImage } from "../vm/index.ts";
 import { isFunctionReference, planCalls, signatureOf, type CallFacts } from "./calls.ts";
 import { cfgOf, CfgScratch } from "./cfg.ts";
+import { unrollCountedLoops } from "./counted-loops.ts";
 import { FunctionContext } from "./context.ts";
 import { lowParams, typeOfParam, typesOfResult, type CallPlan } from "./emit-call.ts";
 import { ARG_MASK, effectsOf, type Effects } from "./effects.ts";
-import { compact, foldSelects } from "./fold.ts";
+import { compact, foldSelects, threadJumps } from "./fold.ts";
 import { graphOf } from "./graph.ts";
 import { liveness } from "./liveness.ts";
 import { EXPORT, RuntimeFunctions, type LocalFunction } from "./runtime.ts";
@@ -113,7 +114,10 @@ class Compiler {
       const start = work.pop()!;
       if (this.#functions.has(start)) continue;
       const unit = cfgOf(this.#effects, start, this.#scratch);
-      if (foldSelects(unit, this.#effects)) compact(unit);
+      threadJumps(unit, this.#effects);
+      compact(unit);
+      foldSelects(unit, this.#effects);
+      compact(unit);
       const calls = planCalls(unit, this.#effects, this.#image, this.#options);
       this.#functions.set(start, { start, unit, calls });
       for (const call of calls) {
@@ -277,6 +281,7 @@ class Compiler {
     });
     const whole = sizeOf(unit) <= WHOLE_SLOTS;
     if (!whole) cutLongNodes(unit, this.#effects, PIECE_SLOTS);
+    else if (!this.#options.checked) unrollCountedLoops(unit, this.#effects);
     const live = liveness(unit, graphOf(unit.succ), this.#effects, () => 0);
     if (!whole) return this.#writePieces(start, unit, live, facts(0));
     const isMain = start === 0 && !this.#local.has(0);

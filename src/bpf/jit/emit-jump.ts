@@ -4,6 +4,7 @@
 import { OP } from "../../wasm/index.ts";
 import type { FunctionContext, Site } from "./context.ts";
 import { DST_I32, SRC_I32 } from "./typing.ts";
+import type { Guard } from "./unit.ts";
 
 interface Comparison {
   readonly i32: number;
@@ -61,4 +62,28 @@ export function emitCondition(context: FunctionContext, site: Site, negate: bool
   else context.get(wide, insn.src_reg, (bits & SRC_I32) !== 0);
   expr.op(small ? comparison.small : wide ? comparison.i64 : comparison.i32);
   return undefined;
+}
+
+/** Pushes an i32: whether the turns ahead need no test. `narrow`: mask of the registers that are i32 here. */
+export function emitGuard(context: FunctionContext, guard: Guard, narrow: number, negate: boolean): void {
+  const { expr } = context;
+  const { counter, limit, bound, ahead, up, wide } = guard;
+  const get = (reg: number): void => context.get(wide, reg, (narrow & (1 << reg)) !== 0);
+  const below = wide ? OP["i64.lt_u"] : OP["i32.lt_u"];
+  get(counter);
+  if (limit === -1) {
+    context.immediate(wide, bound);
+    expr.op(up ? below : wide ? OP["i64.gt_u"] : OP["i32.gt_u"]);
+  } else {
+    get(limit);
+    context.immediate(wide, ahead);
+    expr.op(wide ? OP["i64.sub"] : OP["i32.sub"]);
+    expr.op(below);
+    // The limit less what is ahead must not have gone below zero.
+    get(limit);
+    context.immediate(wide, ahead);
+    expr.op(wide ? OP["i64.ge_u"] : OP["i32.ge_u"]);
+    expr.op(OP["i32.and"]);
+  }
+  if (negate) expr.op(OP["i32.eqz"]);
 }

@@ -2,7 +2,7 @@
 // between two values, clang writes a jump over a few moves. WebAssembly has `select`, and a mispredicted jump costs more than
 // many moves.
 
-import { FLOW_COND, slotsOf, type Effects } from "./effects.ts";
+import { FLOW_COND, FLOW_GOTO, slotsOf, type Effects } from "./effects.ts";
 import { NODE_CODE, type Unit } from "./unit.ts";
 
 /** More moves than this are left a branch. */
@@ -22,12 +22,11 @@ function isMoves(unit: Unit, node: number, { rows, flow }: Effects): boolean {
  * Folds each node that only moves, is reached only by the jump before it, and goes on to where that jump leads, into the node
  * with the jump. Nodes keep their numbers; what is folded is no longer reachable, and `compact` takes it out.
  */
-export function foldSelects(unit: Unit, effects: Effects): boolean {
+export function foldSelects(unit: Unit, effects: Effects): void {
   const { rows, flow } = effects;
   const count = unit.kind.length;
   const preds = new Int32Array(count);
   for (const list of unit.succ) for (const target of list) preds[target]!++;
-  let folded = false;
   for (let node = 0; node < count; node++) {
     if (unit.kind[node] !== NODE_CODE || unit.end[node] === unit.first[node]) continue;
     const jump = unit.end[node]! - 1;
@@ -46,9 +45,30 @@ export function foldSelects(unit: Unit, effects: Effects): boolean {
     unit.succ[next] = [];
     unit.cases[next] = [];
     preds[next] = 0;
-    folded = true;
   }
-  return folded;
+}
+
+/** Leads edges to nodes that only jump on to where these lead; such nodes become unreachable, for `compact` to take out. */
+export function threadJumps(unit: Unit, { flow }: Effects): void {
+  const isJump = (node: number): boolean => {
+    const slot = unit.first[node]!;
+    return unit.kind[node] === NODE_CODE && unit.end[node] === slot + 1 && flow[slot] === FLOW_GOTO;
+  };
+  // Where each node leads, found once; a circle of jumps leads to the jump it was entered at.
+  const lead = new Int32Array(unit.kind.length).fill(-1);
+  const follow = (node: number): number => {
+    const path: number[] = [];
+    let at = node;
+    while (lead[at] === -1 && isJump(at)) {
+      lead[at] = at;
+      path.push(at);
+      at = unit.succ[at]![0]!;
+    }
+    const end = lead[at] === -1 ? at : lead[at]!;
+    for (const step of path) lead[step] = end;
+    return end;
+  };
+  for (const list of unit.succ) for (const [edge, target] of list.entries()) list[edge] = follow(target);
 }
 
 /** Takes unreachable nodes out and numbers the others anew, in their order. */

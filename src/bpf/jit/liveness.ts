@@ -20,6 +20,8 @@ export function liveness(
   const kills = new Uint16Array(count);
   for (let node = 0; node < count; node++) {
     if (unit.kind[node] === NODE_LEAVE) uses[node] = leaving(node);
+    const guard = unit.guards.get(node);
+    if (guard !== undefined) uses[node] = (1 << guard.counter) | (guard.limit === -1 ? 0 : 1 << guard.limit);
     if (unit.kind[node] !== NODE_CODE) continue;
     let use = 0;
     let kill = 0;

@@ -5,7 +5,7 @@
 // All webs of register k share two locals, an i64 and an i32, so there are at most twenty however long the program.
 
 import { slotsOf, type Effects } from "./effects.ts";
-import { NODE_CODE, NODE_LEAVE, type Unit } from "./unit.ts";
+import { NODE_CODE, NODE_GUARD, NODE_LEAVE, type Unit } from "./unit.ts";
 import type { Insn, OpRow } from "../isa/index.ts";
 
 /** Bits of `Typing.bits`: which operands of a slot are held in i32 locals. */
@@ -40,7 +40,7 @@ export interface Typing {
   readonly bits: Uint16Array;
   /** Mask of the registers that are i32 at the unit's entry. */
   readonly entry: number;
-  /** The same for each NODE_LEAVE. */
+  /** The same for each NODE_LEAVE and NODE_GUARD. */
   readonly leave: ReadonlyMap<number, number>;
   /** Registers live at the entry, and at the start of any node the unit had when it was typed. */
   readonly live: number;
@@ -53,8 +53,12 @@ export class TypingScratch {
   readonly dst: Int32Array;
   readonly src: Int32Array;
   readonly def: Int32Array;
+  /** Number of the unit a slot was last seen in. */
+  readonly seen: Int32Array;
+  units = 0;
 
   constructor(slots: number) {
+    this.seen = new Int32Array(slots);
     this.bits = new Uint16Array(slots);
     this.dst = new Int32Array(slots);
     this.src = new Int32Array(slots);
@@ -240,7 +244,8 @@ export function typesOf(
   scratch: TypingScratch,
 ): Typing {
   const { insns, rows, reads } = effects;
-  const { bits, dst, src, def } = scratch;
+  const { bits, dst, src, def, seen } = scratch;
+  const unitNumber = ++scratch.units;
   const webs = new Webs();
   const count = unit.kind.length;
   const entry = new Int32Array(count * 10).fill(-1);
@@ -278,7 +283,7 @@ export function typesOf(
     if (!zeroExtended) webs.notSmall(define(slot, 0));
     else define(slot, 0);
   };
-  const visit = (slot: number, row: OpRow, insn: Insn): void => {
+  const visitOnce = (slot: number, row: OpRow, insn: Insn): void => {
     if (row.op === "callx") webs.notLow((dst[slot] = current[insn.dst_reg]!));
     if (row.op === "call" || row.op === "callx") return call(slot);
     if (row.op === "exit") {
@@ -305,6 +310,23 @@ export function typesOf(
     return undefined;
   };
 
+  // A slot that stands in several nodes (counted-loops.ts) has one typing: its values are the same webs everywhere.
+  const visit = (slot: number, row: OpRow, insn: Insn): void => {
+    if (seen[slot] !== unitNumber) {
+      seen[slot] = unitNumber;
+      return visitOnce(slot, row, insn);
+    }
+    const [d, s, result, others] = [dst[slot]!, src[slot]!, def[slot]!, extra.get(slot)];
+    visitOnce(slot, row, insn);
+    for (const field of row.reads) {
+      if (field === "dst_reg") webs.union(d, dst[slot]!);
+      else webs.union(s, src[slot]!);
+    }
+    if (effects.writes[slot] !== 0) webs.union(result, def[slot]!);
+    for (const [i, web] of (extra.get(slot) ?? []).entries()) if (web !== -1) webs.union(web, others![i]!);
+    return undefined;
+  };
+
   for (let node = 0; node < count; node++) {
     for (let reg = 0; reg < 10; reg++) current[reg] = entry[node * 10 + reg]!;
     current[10] = frame;
@@ -324,6 +346,10 @@ export function typesOf(
       }
     } else if (unit.kind[node] === NODE_LEAVE) {
       for (let reg = 0; reg < 10; reg++) if (live[node]! & (1 << reg)) webs.notLow(current[reg]!);
+    } else if (unit.kind[node] === NODE_GUARD) {
+      const { counter, limit, wide } = unit.guards.get(node)!;
+      if (wide) webs.notLow(current[counter]!);
+      if (wide && limit !== -1) webs.notLow(current[limit]!);
     }
     for (const target of unit.succ[node]!) {
       for (let reg = 0; reg < 10; reg++) {
@@ -344,7 +370,7 @@ export function typesOf(
   };
   const leave = new Map<number, number>();
   for (let node = 0; node < count; node++) {
-    if (unit.kind[node] === NODE_LEAVE) leave.set(node, maskAt(node));
+    if (unit.kind[node] === NODE_LEAVE || unit.kind[node] === NODE_GUARD) leave.set(node, maskAt(node));
     if (unit.kind[node] !== NODE_CODE) continue;
     for (const slot of slotsOfNode(unit, node, effects)) {
       const row = rows[slot];

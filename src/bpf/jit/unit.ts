@@ -11,6 +11,20 @@ export const NODE_LEAVE = 2;
 /** Control ran to slot `first[n]`, which does not exist: a `code` fault. */
 export const NODE_OUTSIDE = 3;
 
+/** Chooses the first successor when several turns of a counted loop may run in one go (counted-loops.ts). */
+export const NODE_GUARD = 4;
+
+/** The test of a NODE_GUARD: whether the counter is below (above, when not `up`) its limit by more than `ahead`. */
+export interface Guard {
+  readonly counter: number;
+  /** Register of the limit, or -1 when `bound` is the limit less (plus) what is ahead. */
+  readonly limit: number;
+  readonly bound: number;
+  readonly ahead: number;
+  readonly up: boolean;
+  readonly wide: boolean;
+}
+
 /** Nodes by number, the entry first. An edge with a case >= 0 sets the state local to it on its way to a dispatcher. */
 export interface Unit {
   readonly kind: number[];
@@ -21,11 +35,12 @@ export interface Unit {
   readonly foldEnd: number[];
   readonly succ: number[][];
   readonly cases: number[][];
+  readonly guards: Map<number, Guard>;
 }
 
 /** A unit without nodes. */
 export function emptyUnit(): Unit {
-  return { kind: [], first: [], end: [], foldFirst: [], foldEnd: [], succ: [], cases: [] };
+  return { kind: [], first: [], end: [], foldFirst: [], foldEnd: [], succ: [], cases: [], guards: new Map() };
 }
 
 /** True when moves are folded into the node. */

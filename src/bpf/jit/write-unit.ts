@@ -3,7 +3,7 @@
 import { I32, I64, OP } from "../../wasm/index.ts";
 import { emitAlu } from "./emit-alu.ts";
 import { emitCall, type CallPlan } from "./emit-call.ts";
-import { emitCondition } from "./emit-jump.ts";
+import { emitCondition, emitGuard } from "./emit-jump.ts";
 import { emitConstant, emitMemory } from "./emit-memory.ts";
 import { FAULT_CODE, type FunctionContext, type Site } from "./context.ts";
 import { FLOW_COND, FLOW_EXIT, FLOW_FAULT, FLOW_GOTO, slotsOf, type Effects } from "./effects.ts";
@@ -142,6 +142,8 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
       return undefined;
     },
     condition(node, negate) {
+      const guard = unit.guards.get(node);
+      if (guard !== undefined) return emitGuard(context, guard, typing.leave.get(node) ?? 0, negate);
       const site = siteAt(unit.end[node]! - 1);
       if (site.row.op !== "may_goto") return emitCondition(context, site, negate);
       const budget = source.budget!;
