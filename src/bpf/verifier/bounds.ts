@@ -197,9 +197,21 @@ function bitsFromBounds(a: Range): Range {
   return new Range(tnumWithSubreg(whole, low), a.r64, a.r32);
 }
 
+/** All three views name the same single value. */
+function isSettled({ bits, r64, r32 }: Range): boolean {
+  return (
+    isZero(bits.mask) &&
+    isZero(r64.size) &&
+    r32.size === 0 &&
+    eq(bits.value, r64.base) &&
+    r64.base.lo >>> 0 === r32.base
+  );
+}
+
 /** Brings the three views in step; each may narrow the others. An impossible range is returned as it is. */
 export function sync(a: Range): Range {
   if (isImpossible(a)) return a;
+  if (isSettled(a)) return a;
   if (a.r64 === CNUM64_UNBOUNDED && a.r32 === CNUM32_UNBOUNDED && a.bits === TNUM_UNKNOWN) return UNKNOWN;
   return boundsFromBits(bitsFromBounds(exchange(exchange(boundsFromBits(a)))));
 }

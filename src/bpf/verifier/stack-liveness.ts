@@ -11,6 +11,7 @@ import {
   BPF_CLASS,
   BPF_IMM,
   BPF_JMP,
+  BPF_JMP32,
   BPF_LD,
   BPF_LDX,
   BPF_LOAD_ACQ,
@@ -41,7 +42,6 @@ import {
   trackEqual,
   trackImprecise,
   trackJoin,
-  UNVISITED,
   type ArgTrack,
 } from "./arg-track.ts";
 import { ALL_BYTES, paramCount, stackBytes } from "./call-summary.ts";
@@ -81,8 +81,31 @@ interface Instance {
 }
 
 interface Tracks {
-  readonly regs: ArgTrack[][];
-  readonly slots: ArgTrack[][];
+  readonly regs: readonly (readonly ArgTrack[])[];
+  readonly slots: readonly (readonly ArgTrack[])[];
+}
+
+/** Tracks before one instruction. Shared between instructions, so never changed. */
+interface Tracked {
+  readonly regs: readonly ArgTrack[];
+  readonly slots: readonly ArgTrack[];
+}
+
+const filled = (length: number, value: ArgTrack): ArgTrack[] => Array.from({ length }, () => value);
+const UNREACHED: Tracked = {
+  regs: filled(REGS + MAX_STACK_ARGS, TRACK_UNVISITED),
+  slots: filled(STACK_SLOTS, TRACK_UNVISITED),
+};
+
+/** Conditional jumps and the like leave the registers alone. */
+function writesRegs(insn: Insn): boolean {
+  const kind = BPF_CLASS(insn.code);
+  return kind !== BPF_JMP32 && (kind !== BPF_JMP || BPF_OP(insn.code) === BPF_CALL);
+}
+
+function writesMemory(insn: Insn): boolean {
+  const kind = BPF_CLASS(insn.code);
+  return kind === BPF_STX || kind === BPF_ST;
 }
 
 const CALLBACKS: ReadonlyMap<number, readonly [callback: number, context: number, parameter: number]> = new Map([
@@ -106,7 +129,7 @@ class Analysis {
   readonly env: Env;
   readonly instances = new Map<string, Instance>();
   readonly tracks: (Tracks | undefined)[] = [];
-  readonly callerSlots = new Map<number, ArgTrack[]>();
+  readonly callerSlots = new Map<number, readonly ArgTrack[]>();
   calls = 0;
 
   constructor(env: Env) {
@@ -315,31 +338,37 @@ class Analysis {
     const { env } = this;
     const { start, count, depth, subprog } = instance;
     const [first, last] = postorderOf(env, subprog);
-    const blank = (length: number, value: ArgTrack): ArgTrack[] => Array.from({ length }, () => value);
-    const regs = Array.from({ length: count }, () => blank(REGS + MAX_STACK_ARGS, TRACK_UNVISITED));
-    const slots = Array.from({ length: count }, () => blank(STACK_SLOTS, TRACK_UNVISITED));
-    regs[0] = blank(REGS + MAX_STACK_ARGS, TRACK_NONE);
-    regs[0][FP] = trackAt(depth, 0);
-    if (entry !== undefined) for (let r = 1; r <= 5; r++) regs[0][r] = entry[r]!;
-    slots[0] = blank(STACK_SLOTS, TRACK_NONE);
+    const reached: (Readonly<Tracked> | undefined)[] = Array.from({ length: count }, () => undefined);
+    const atEntry = filled(REGS + MAX_STACK_ARGS, TRACK_NONE);
+    atEntry[FP] = trackAt(depth, 0);
+    if (entry !== undefined) for (let r = 1; r <= 5; r++) atEntry[r] = entry[r]!;
+    reached[0] = { regs: atEntry, slots: filled(STACK_SLOTS, TRACK_NONE) };
     const entryArgs = entry === undefined ? [] : entry.slice(REGS);
     let changed = true;
     while (changed) {
       changed = false;
       for (let p = last - 1; p >= first; p--) {
         const at = env.postorder[p]!;
-        const before = regs[at - start]!;
-        if (before[0]!.frame === UNVISITED && before[1]!.frame === UNVISITED) continue;
-        const outRegs = before.slice();
-        const outSlots = slots[at - start]!.slice();
-        this.transfer(instance, at, outRegs, outSlots, entryArgs, callsites);
+        const before = reached[at - start];
+        if (before === undefined) continue;
+        const insn = env.insns[at]!;
+        const out: Tracked = {
+          regs: writesRegs(insn) ? before.regs.slice() : before.regs,
+          slots: writesMemory(insn) ? before.slots.slice() : before.slots,
+        };
+        this.transfer(instance, at, out.regs as ArgTrack[], out.slots as ArgTrack[], entryArgs, callsites);
         for (const next of successors(env, at)) {
           if (next < start || next >= start + count) continue;
-          if (joinAll(regs[next - start]!, outRegs)) changed = true;
-          if (joinAll(slots[next - start]!, outSlots)) changed = true;
+          const there = reached[next - start];
+          const joined = there === undefined ? out : joinTracked(there, out);
+          if (joined === there) continue;
+          reached[next - start] = joined;
+          changed = true;
         }
       }
     }
+    const regs = reached.map((tracked) => tracked?.regs ?? UNREACHED.regs);
+    const slots = reached.map((tracked) => tracked?.slots ?? UNREACHED.slots);
     for (let p = last - 1; p >= first; p--) {
       const at = env.postorder[p]!;
       const insn = env.insns[at]!;
@@ -355,15 +384,16 @@ class Analysis {
     const { env } = this;
     const insn = env.insns[at]!;
     const regs = tracks.regs[at - instance.start]!;
-    const args = Array.from({ length: REGS + MAX_STACK_ARGS }, () => TRACK_NONE);
-    if (isSubprogCall(insn)) {
+    const direct = isSubprogCall(insn);
+    if (!direct && !env.aux[at]!.callsCallback) return undefined;
+    const args = filled(REGS + MAX_STACK_ARGS, TRACK_NONE);
+    if (direct) {
       const subprog = env.subprogAt(at + insn.imm + 1);
       if (subprog < 0) return undefined;
       for (let r = 1; r <= 5; r++) args[r] = regs[r]!;
       for (let i = REGS; i < REGS + MAX_STACK_ARGS; i++) args[i] = regs[i]!;
       return { subprog, args };
     }
-    if (!env.aux[at]!.callsCallback) return undefined;
     const spec = isHelperCall(insn) ? CALLBACKS.get(insn.imm) : undefined;
     if (spec === undefined) return undefined;
     const [callback, context, parameter] = spec;
@@ -441,15 +471,25 @@ function setBits(words: Int32Array, index: number, from: number, to: number): vo
   for (let bit = from; bit <= to && bit < HALVES; bit++) words[index * WORDS + (bit >> 5)]! |= 1 << (bit & 31);
 }
 
-function joinAll(into: ArgTrack[], from: readonly ArgTrack[]): boolean {
-  let changed = false;
-  for (let i = 0; i < into.length; i++) {
-    const joined = trackJoin(into[i]!, from[i]!);
-    if (trackEqual(joined, into[i]!)) continue;
-    into[i] = joined;
-    changed = true;
+/** Every element joined; `old` itself when nothing is new. */
+function joinAll(old: readonly ArgTrack[], from: readonly ArgTrack[]): readonly ArgTrack[] {
+  if (old === from) return old;
+  let out: ArgTrack[] | undefined;
+  for (let i = 0; i < old.length; i++) {
+    const was = old[i]!;
+    if (was === from[i]) continue;
+    const joined = trackJoin(was, from[i]!);
+    if (trackEqual(joined, was)) continue;
+    out ??= old.slice();
+    out[i] = joined;
   }
-  return changed;
+  return out ?? old;
+}
+
+function joinTracked(old: Tracked, from: Tracked): Tracked {
+  const regs = joinAll(old.regs, from.regs);
+  const slots = joinAll(old.slots, from.slots);
+  return regs === old.regs && slots === old.slots ? old : { regs, slots };
 }
 
 function fill(insn: Insn, regs: readonly ArgTrack[], slots: readonly ArgTrack[], depth: number): ArgTrack {
