@@ -76,10 +76,10 @@ function cancelFutexes(ring: Ring, cancel: CancelData): number {
 export function unqueueFutex(req: Request): boolean {
   const { ring } = req;
   const { futexes } = ring.machine;
-  const waiters = futexes.get(req.at);
+  const waiters = futexes.get(req.off);
   removeFrom(ring.futexes, req);
   if (waiters === undefined || !removeFrom(waiters, req)) return false;
-  if (waiters.length === 0) futexes.delete(req.at);
+  if (waiters.length === 0) futexes.delete(req.off);
   return true;
 }
 

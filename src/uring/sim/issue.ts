@@ -43,6 +43,9 @@ const EDGE_ONESHOT = (EPOLLET | EPOLLONESHOT) >>> 0;
 const LINK_FLAGS = REQ_F.LINK | REQ_F.HARDLINK;
 const { IORING_OP_POLL_ADD } = IORING_OP;
 
+/** APOLL_MAX_RETRY. */
+const POLL_RETRIES = 128;
+
 type Armed = "armed" | "ready" | "aborted";
 
 /** The request's file, looked up when it is first issued. */
@@ -90,6 +93,11 @@ export function queueRequest(ring: Ring, req: Request): void {
 function queueAsync(ring: Ring, req: Request, ret: number): void {
   if (ret !== -EAGAIN || (req.flags & REQ_F.NOWAIT) !== 0) {
     deferFailed(ring, req, ret);
+    return;
+  }
+  // Such a file would be found ready and try again in vain until it is handed over: here at once.
+  if (req.op.pollout && req.file?.writeAlwaysAsync === true) {
+    queueWorker(ring, req);
     return;
   }
   switch (armPoll(ring, req)) {
@@ -281,6 +289,8 @@ function armPoll(ring: Ring, req: Request): Armed {
   if ((req.flags & REQ_F.APOLL_MULTISHOT) === 0) mask |= EPOLLONESHOT;
   mask |= op.pollin ? POLLIN | POLLRDNORM : POLLOUT | POLLWRNORM;
   if (op.pollExclusive) mask |= EPOLLEXCLUSIVE;
+  // A file that says it is ready and then is not must not keep the request going round for ever.
+  if (++req.polls > POLL_RETRIES) return "aborted";
   req.flags |= REQ_F.POLLED;
   recycleBuffer(req);
   const ret = armFor(ring, req, mask, POLL_ASYNC);

@@ -246,7 +246,9 @@ export class SimKernel {
 
   /** close(2). */
   close(fd: number): number {
-    return closeFd(this.machine, fd) ? 0 : -EBADF;
+    const closed = closeFd(this.machine, fd);
+    runTaskWork(this.machine);
+    return closed ? 0 : -EBADF;
   }
 
   /** open(2) in the world. */
@@ -279,6 +281,7 @@ export class SimKernel {
     if (file === null) return -EBADF;
     const count = file.read(this.memory, at, length, file.position);
     if (count > 0 && !file.stream) file.position += count;
+    runTaskWork(this.machine);
     return count;
   }
 
@@ -288,6 +291,7 @@ export class SimKernel {
     if (file === null) return -EBADF;
     const count = file.write(this.memory, at, length, file.position);
     if (count > 0 && !file.stream) file.position += count;
+    runTaskWork(this.machine);
     return count;
   }
 

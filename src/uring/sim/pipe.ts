@@ -138,6 +138,8 @@ export class EventFile extends OpenFile {
   readonly pollable = true;
   readonly stream = true;
   readonly nowait = true;
+  /** It has no write_iter: io_uring never writes to it without a worker. */
+  override readonly writeAlwaysAsync = true;
   count = 0n;
   readonly #semaphore: boolean;
 

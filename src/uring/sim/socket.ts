@@ -6,6 +6,7 @@
 import { POLL, SOCKET, O } from "../abi/index.ts";
 import { Timer } from "./clock.ts";
 import {
+  EACCES,
   EADDRINUSE,
   EADDRNOTAVAIL,
   EAFNOSUPPORT,
@@ -31,9 +32,12 @@ const { AF_UNIX, AF_INET, AF_INET6, SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET } = 
 const { POLLIN, POLLOUT, POLLPRI, POLLERR, POLLHUP, POLLRDHUP, POLLRDNORM, POLLRDBAND, POLLWRNORM, POLLWRBAND } = POLL;
 const READABLE = POLLIN | POLLPRI | POLLRDNORM | POLLRDBAND;
 const WRITABLE = POLLOUT | POLLWRNORM | POLLWRBAND;
+const MSG_OOB = 1;
 const MSG_PEEK = 2;
 const MSG_TRUNC = 0x20;
 const BACKLOG_MAX = 4096;
+/** net.unix.max_dgram_qlen: datagrams beyond so many wait. */
+const UNIX_QUEUE = 10;
 
 /** What Linux grants a loopback connection, roughly. */
 export const DEFAULT_NETWORK: Network = { window: 212_992, delayNs: 0 };
@@ -105,6 +109,11 @@ export class SocketFile extends OpenFile {
     return this.#backlog.length > 0;
   }
 
+  /** A unix datagram socket takes only so many datagrams. */
+  get #crowded(): boolean {
+    return this.domain === AF_UNIX && this.type === SOCK_DGRAM && this.#received.length > UNIX_QUEUE;
+  }
+
   #room(): number {
     return this.#network.window - this.#queued - this.#onWay;
   }
@@ -122,11 +131,13 @@ export class SocketFile extends OpenFile {
     } else if (readShut && this.#writeShut) mask |= POLLHUP;
     const room = this.peer === null ? this.#network.window : this.peer.#room();
     if (this.#writeShut && !unix) mask |= POLLOUT | POLLWRNORM;
-    else if (room > this.#network.window / 4) mask |= unix ? WRITABLE : POLLOUT | POLLWRNORM;
+    else if (room > this.#network.window / 4 && !(this.peer !== null && this.peer.#crowded))
+      mask |= unix ? WRITABLE : POLLOUT | POLLWRNORM;
     return mask;
   }
 
   read(memory: SimMemory, at: number, length: number): number {
+    if (length === 0) return 0;
     return this.receive(memory, [at, length], 0);
   }
 
@@ -273,8 +284,9 @@ export class SocketFile extends OpenFile {
   }
 
   /** Sends the bytes of `segments` (offset and length alternating): a count or a negative errno. */
-  send(memory: SimMemory, segments: readonly number[], _flags: number, to: SocketAddress | number | null): number {
+  send(memory: SimMemory, segments: readonly number[], flags: number, to: SocketAddress | number | null): number {
     if (typeof to === "number") return to;
+    if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     if (this.type === SOCK_DGRAM) return this.#sendDatagram(memory, segments, to);
     if (this.#writeShut) return -EPIPE;
     if (this.state !== "connected") {
@@ -310,7 +322,7 @@ export class SocketFile extends OpenFile {
     const bytes = gather(memory, segments, wanted);
     if (bytes === null) return -EFAULT;
     if (target === undefined || target === null) return this.domain === AF_UNIX ? -ECONNREFUSED : bytes.length;
-    if (target.#room() < wanted) return this.domain === AF_UNIX ? -EAGAIN : bytes.length;
+    if (target.#crowded || target.#room() < wanted) return this.domain === AF_UNIX ? -EAGAIN : bytes.length;
     this.#deliver(target, { bytes, start: 0, from: this.local });
     return bytes.length;
   }
@@ -353,6 +365,7 @@ export class SocketFile extends OpenFile {
 
   /** Receives into `segments`: a count (0 at the end of a stream) or a negative errno. `out.from`: the datagram's sender. */
   receive(memory: SimMemory, segments: readonly number[], flags: number, out?: ReceiveInfo): number {
+    if ((flags & MSG_OOB) !== 0) return this.isStream ? -EINVAL : -EOPNOTSUPP;
     if (this.type !== SOCK_DGRAM && this.state !== "connected") {
       if (this.domain === AF_UNIX) return this.isStream ? -EINVAL : -ENOTCONN;
       if (this.state !== "closed" || this.peer === null) return -ENOTCONN;
@@ -400,8 +413,10 @@ export class SocketFile extends OpenFile {
     const count = Math.min(wanted, first.bytes.length);
     if (scatter(memory, segments, 0, first.bytes.subarray(0, count)) < count) return -EFAULT;
     if ((flags & MSG_PEEK) === 0) {
+      const wasCrowded = this.#crowded;
       this.#received.shift();
       this.#queued -= first.bytes.length;
+      if (wasCrowded && this.peer !== null) wakeQueue(this.peer.waiters, WRITABLE);
     }
     const truncated = first.bytes.length > count;
     if (out !== undefined) {
@@ -477,7 +492,7 @@ function scatter(memory: SimMemory, segments: readonly number[], skip: number, b
     }
     const wanted = Math.min(size - before, bytes.length - done);
     const count = memory.reachable(segments[i]! < 0 ? -1 : segments[i]! + before, wanted);
-    memory.bytes.set(bytes.subarray(done, done + count), segments[i]! + before);
+    if (count > 0) memory.bytes.set(bytes.subarray(done, done + count), segments[i]! + before);
     done += count;
     before = 0;
     if (count < wanted) break;
@@ -508,6 +523,8 @@ export function checkSocket(domain: number, type: number, protocol: number): num
   }
   if (protocol < 0 || protocol >= 263) return -EINVAL;
   if (type === SOCK_STREAM) return protocol === 0 || protocol === 6 ? 0 : -EPROTONOSUPPORT;
+  // ping sockets exist, but not for everybody
+  if (type === SOCK_DGRAM && protocol === 1) return -EACCES;
   if (type === SOCK_DGRAM) return protocol === 0 || protocol === 17 ? 0 : -EPROTONOSUPPORT;
   return -ESOCKTNOSUPPORT;
 }

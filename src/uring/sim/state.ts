@@ -147,6 +147,8 @@ export class Request {
   pollEvents = 0;
   pollRefs = 0;
   pollCancelled = false;
+  /** How often it was armed. */
+  polls = 0;
   /** The wait queue this request stands in, and its neighbours there. */
   queue: WaitQueue | null = null;
   queueNext: Request | null = null;
@@ -252,6 +254,8 @@ export abstract class WorldFile extends OpenFile {
   readonly pollable: boolean = false;
   readonly stream: boolean = false;
   readonly nowait: boolean = true;
+  /** As with ext4 and tmpfs: buffered writes go to a worker (no FOP_BUFFER_WASYNC). */
+  override readonly writeAlwaysAsync: boolean = true;
 
   /** DEFAULT_POLLMASK: always readable and writable. */
   poll(): number {

@@ -99,6 +99,7 @@ function initRequest(ring: Ring, req: Request, sqe: number, extraSlot: boolean):
   req.cflags = 0;
   req.done = 0;
   req.limit = 0;
+  req.polls = 0;
   req.res = 0;
   if (opcode >= IORING_OP_LAST) {
     req.opcode = 0;

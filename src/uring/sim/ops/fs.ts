@@ -1,7 +1,7 @@
 // Requests on files and paths: OPENAT, CLOSE, STATX, FSYNC, FALLOCATE and their like (io_uring/openclose.c, fs.c, statx.c,
 // sync.c, truncate.c, advise.c at v7.2). What the paths mean is the world's.
 
-import { AT, FALLOC_FL, IORING_MISC, O, RESOLVE, STATX } from "../../abi/index.ts";
+import { AT, FALLOC_FL, IORING_MISC, O, RENAME, RESOLVE, STATX } from "../../abi/index.ts";
 import { REALTIME_OFFSET_SEC } from "../clock.ts";
 import { setFail } from "../completion.ts";
 import {
@@ -15,7 +15,6 @@ import {
   ENODEV,
   ENOENT,
   EOPNOTSUPP,
-  EPERM,
   ESPIPE,
 } from "../errno.ts";
 import { closeFd, normalFile } from "../fd-table.ts";
@@ -281,10 +280,15 @@ function issueTwo(ring: Ring, req: Request, act: (from: Place, to: Place) => num
 }
 
 function issueRename(ring: Ring, req: Request): number {
+  const { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT } = RENAME;
+  const flags = req.opFlags;
+  const both = (flags & RENAME_EXCHANGE) !== 0 && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) !== 0;
+  if ((flags & ~7) !== 0 || both) return doneAlways(req, -EINVAL);
   return issueTwo(ring, req, (from, to) => ring.machine.world.rename(from, to, req.opFlags));
 }
 
 function issueLink(ring: Ring, req: Request): number {
+  if ((req.opFlags & ~(AT.AT_SYMLINK_FOLLOW | AT.AT_EMPTY_PATH)) !== 0) return doneAlways(req, -EINVAL);
   return issueTwo(ring, req, (from, to) => ring.machine.world.link(from, to, req.opFlags));
 }
 
@@ -443,7 +447,6 @@ function fallocate(req: Request): number {
   if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)) !== 0) return -EOPNOTSUPP;
   if ((mode & FALLOC_FL_PUNCH_HOLE) !== 0 && (mode & FALLOC_FL_KEEP_SIZE) === 0) return -EOPNOTSUPP;
   if ((file.flags & O_ACCMODE) === O.O_RDONLY || (file.flags & O.O_PATH) !== 0) return -EBADF;
-  if ((mode & ~FALLOC_FL_KEEP_SIZE) !== 0 && (file.flags & O.O_APPEND) !== 0) return -EPERM;
   if (file.kind === "pipe") return -ESPIPE;
   if (file.kind === "directory") return -EISDIR;
   return file instanceof WorldFile ? file.allocate(mode, req.off, req.len) : -ENODEV;

@@ -21,7 +21,8 @@ import {
 
 const FUTEX2_SIZE_MASK = 3;
 const FUTEX2_SIZE_U32 = 2;
-const FUTEX2_VALID_MASK = FUTEX2_SIZE_MASK | 4 | 8 | 128;
+const FUTEX2_PRIVATE = 128;
+const FUTEX2_VALID_MASK = FUTEX2_SIZE_MASK | 4 | 8 | FUTEX2_PRIVATE;
 
 interface FutexData {
   readonly value: number;
@@ -42,6 +43,8 @@ function prepFutex(ring: Ring, req: Request, sqe: number): number {
   if ((flags & 8) !== 0 && (flags & 4) === 0) return -EINVAL;
   if (sqeWord(ring, sqe, SQE_OFF + 1) !== 0 || sqeWord(ring, sqe, SQE_ADDR3 + 1) !== 0) return -EINVAL;
   req.at = sqeAddress(ring, sqe, SQE_ADDR);
+  // private futexes and shared ones do not meet
+  req.off = req.at * 2 + ((flags & FUTEX2_PRIVATE) === 0 ? 0 : 1);
   const data: FutexData = { value: sqeWord(ring, sqe, SQE_OFF), mask: sqeWord(ring, sqe, SQE_ADDR3) };
   req.data = data;
   return 0;
@@ -67,8 +70,8 @@ function issueWait(ring: Ring, req: Request): number {
   if (ret !== 0) return finish(req, ret);
   const { machine } = ring;
   if (machine.memory.view.getUint32(req.at, true) !== value) return finish(req, -EAGAIN);
-  const waiters = machine.futexes.get(req.at);
-  if (waiters === undefined) machine.futexes.set(req.at, [req]);
+  const waiters = machine.futexes.get(req.off);
+  if (waiters === undefined) machine.futexes.set(req.off, [req]);
   else waiters.push(req);
   ring.futexes.push(req);
   return IOU_ISSUE_SKIP_COMPLETE;
@@ -80,7 +83,7 @@ function issueWake(ring: Ring, req: Request): number {
   const ret = checkAddress(ring, req.at);
   if (ret !== 0) return finish(req, ret);
   let woken = 0;
-  for (const waiter of (ring.machine.futexes.get(req.at) ?? []).slice()) {
+  for (const waiter of (ring.machine.futexes.get(req.off) ?? []).slice()) {
     if (woken >= value) break;
     if (((waiter.data as FutexData).mask & mask) === 0) continue;
     unqueueFutex(waiter);

@@ -12,7 +12,7 @@ import {
   SOCKET,
 } from "../../abi/index.ts";
 import { postMultishot, setFail } from "../completion.ts";
-import { EAGAIN, ECONNRESET, EFAULT, EINVAL, EMSGSIZE, ENOBUFS, ENOTSOCK } from "../errno.ts";
+import { EAGAIN, ECONNRESET, EFAULT, EINVAL, EMSGSIZE, ENOBUFS, ENOENT, ENOTSOCK } from "../errno.ts";
 import { installResult } from "../fixed-file.ts";
 import { mustSelect, putBuffer, recycleBuffer, selectBuffer } from "../kbuf.ts";
 import { NOT_USER } from "../memory.ts";
@@ -22,6 +22,7 @@ import {
   IOU_COMPLETE,
   IOU_ISSUE_SKIP_COMPLETE,
   IOU_STOP_MULTISHOT,
+  ISSUE_IOWQ,
   ISSUE_MULTISHOT,
   ISSUE_NONBLOCK,
   REQ_F,
@@ -56,6 +57,19 @@ const { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOCK_SEQPACKET } = SOCKET;
 const MULTISHOT_MAX_RETRY = 32;
 const MAX_RW_COUNT = 0x7fff_f000;
 const RECVMSG_OUT = 16;
+
+/** IORING_RECVSEND_POLL_FIRST: wait before the first attempt. A worker that nobody told to poll gives up. */
+function mustPollFirst(req: Request, flag: number, issueFlags: number): boolean {
+  if ((req.flags & REQ_F.POLLED) !== 0 || (req.ioFlags & flag) === 0) return false;
+  if ((issueFlags & (ISSUE_IOWQ | ISSUE_NONBLOCK)) === ISSUE_IOWQ) req.flags |= REQ_F.NOWAIT;
+  return true;
+}
+
+/** -EAGAIN is not the result: the request is tried again, by poll or, in a worker, by what stands for blocking. */
+function wouldBlock(req: Request, socket: SocketFile, issueFlags: number): boolean {
+  if ((issueFlags & ISSUE_NONBLOCK) !== 0) return true;
+  return (req.opFlags & MSG_DONTWAIT) === 0 && (socket.flags & O.O_NONBLOCK) === 0;
+}
 
 function socketOf(req: Request): SocketFile | null {
   return req.file instanceof SocketFile ? req.file : null;
@@ -234,12 +248,14 @@ function acceptOne(ring: Ring, req: Request, socket: SocketFile): number {
 }
 
 function issueAccept(ring: Ring, req: Request, issueFlags: number): number {
-  if ((req.flags & REQ_F.POLLED) === 0 && (req.ioFlags & IORING_ACCEPT_POLL_FIRST) !== 0) return -EAGAIN;
+  if (mustPollFirst(req, IORING_ACCEPT_POLL_FIRST, issueFlags)) return -EAGAIN;
   const socket = socketOf(req);
   const multishotIssue = (issueFlags & ISSUE_MULTISHOT) !== 0;
   for (;;) {
     const ret = socket === null ? -ENOTSOCK : acceptOne(ring, req, socket);
-    if (ret === -EAGAIN && (issueFlags & ISSUE_NONBLOCK) !== 0 && (req.ioFlags & IORING_ACCEPT_DONTWAIT) === 0) {
+    const nonblocking = (issueFlags & ISSUE_NONBLOCK) !== 0;
+    const blocks = nonblocking || (socket !== null && (socket.flags & O.O_NONBLOCK) === 0);
+    if (ret === -EAGAIN && blocks && (req.ioFlags & IORING_ACCEPT_DONTWAIT) === 0) {
       return multishotIssue ? IOU_ISSUE_SKIP_COMPLETE : -EAGAIN;
     }
     const inet = socket !== null && socket.domain !== SOCKET.AF_UNIX;
@@ -385,8 +401,9 @@ function retries(socket: SocketFile, flags: number): boolean {
 function issueSend(ring: Ring, req: Request, issueFlags: number): number {
   const socket = socketOf(req);
   if (socket === null) return -ENOTSOCK;
-  if ((req.flags & REQ_F.POLLED) === 0 && (req.ioFlags & IORING_RECVSEND_POLL_FIRST) !== 0) return -EAGAIN;
+  if (mustPollFirst(req, IORING_RECVSEND_POLL_FIRST, issueFlags)) return -EAGAIN;
   if (mustSelect(req)) {
+    if (!ring.bufferLists.has(req.bufIndex)) return -ENOENT;
     if (!selectBuffer(ring, req, req.len, issueFlags)) return -ENOBUFS;
     if (req.at === NOT_USER) return -EFAULT;
   }
@@ -396,7 +413,7 @@ function issueSend(ring: Ring, req: Request, issueFlags: number): number {
   const to = data.to === null || data.to.length === 0 ? null : addressFrom(ring, data.to, socket.domain);
   let ret = socket.send(ring.machine.memory, segments, req.opFlags, to);
   if (ret < min || ret < 0) {
-    if (ret === -EAGAIN && (issueFlags & ISSUE_NONBLOCK) !== 0) return -EAGAIN;
+    if (ret === -EAGAIN && wouldBlock(req, socket, issueFlags)) return -EAGAIN;
     if (ret > 0 && retries(socket, req.opFlags)) {
       req.done += ret;
       req.flags |= REQ_F.BL_NO_RECYCLE;
@@ -466,10 +483,9 @@ function receiveOnce(ring: Ring, req: Request, socket: SocketFile, data: Message
 
 function issueReceive(ring: Ring, req: Request, issueFlags: number): number {
   const socket = socketOf(req);
-  if ((req.flags & REQ_F.POLLED) === 0 && (req.ioFlags & IORING_RECVSEND_POLL_FIRST) !== 0) return -EAGAIN;
+  if (mustPollFirst(req, IORING_RECVSEND_POLL_FIRST, issueFlags)) return -EAGAIN;
   if (socket === null) return -ENOTSOCK;
   const data = (req.data as MessageData | null) ?? message();
-  const nonblock = (issueFlags & ISSUE_NONBLOCK) !== 0;
   const multishotIssue = (issueFlags & ISSUE_MULTISHOT) !== 0;
   const multishot = (req.flags & REQ_F.APOLL_MULTISHOT) !== 0;
   for (;;) {
@@ -484,9 +500,9 @@ function issueReceive(ring: Ring, req: Request, issueFlags: number): number {
     const info: ReceiveInfo = { from: null, truncated: false };
     let ret = receiveOnce(ring, req, socket, data, info);
     if (ret < min || ret < 0) {
-      if (ret === -EAGAIN && nonblock) {
+      if (ret === -EAGAIN && wouldBlock(req, socket, issueFlags)) {
+        recycleBuffer(req);
         if (multishotIssue) {
-          recycleBuffer(req);
           return IOU_ISSUE_SKIP_COMPLETE;
         }
         return -EAGAIN;
@@ -506,7 +522,7 @@ function issueReceive(ring: Ring, req: Request, issueFlags: number): number {
     else if (req.done > 0) ret = req.done;
     else recycleBuffer(req);
     if (!multishot || ended) return finishReceive(ring, req, ret, socket, ended, issueFlags);
-    const inq = socket.readable;
+    const inq = socket.isStream ? socket.readable : 0;
     const flags = (inq > 0 ? IORING_CQE_F_SOCK_NONEMPTY : 0) | putBuffer(ring, req, ret);
     if (!postMultishot(ring, req, ret, (flags | IORING_CQE_F_MORE) >>> 0)) {
       req.res = ret;
@@ -544,7 +560,7 @@ function finishReceive(
   issueFlags: number,
 ): number {
   if (res < 0) setFail(req);
-  const nonempty = res >= 0 && socket.readable > 0 ? IORING_CQE_F_SOCK_NONEMPTY : 0;
+  const nonempty = res >= 0 && socket.isStream && socket.readable > 0 ? IORING_CQE_F_SOCK_NONEMPTY : 0;
   req.cflags = (nonempty | putBuffer(ring, req, res)) >>> 0;
   req.res = res;
   return (issueFlags & ISSUE_MULTISHOT) !== 0 ? IOU_STOP_MULTISHOT : IOU_COMPLETE;

@@ -45,7 +45,8 @@ function issueNop(ring: Ring, req: Request): number {
       if (req.file === null) res = -EBADF;
       else req.file.refs++;
     }
-    if (res >= 0 && (flags & IORING_NOP_FIXED_BUFFER) !== 0 && !ring.buffers[req.bufIndex]) res = -EFAULT;
+    const lacksFile = (flags & IORING_NOP_FILE) !== 0 && req.file === null;
+    if (!lacksFile && (flags & IORING_NOP_FIXED_BUFFER) !== 0 && !ring.buffers[req.bufIndex]) res = -EFAULT;
   }
   if (res < 0) setFail(req);
   req.res = res;

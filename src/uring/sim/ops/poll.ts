@@ -32,7 +32,7 @@ function parseEvents(events: number, flags: number): number {
 function prepAdd(ring: Ring, req: Request, sqe: number): number {
   if (sqeBufIndex(ring, sqe) !== 0 || sqeHas64(ring, sqe, SQE_OFF) || sqeHas64(ring, sqe, SQE_ADDR)) return -EINVAL;
   const flags = sqeWord(ring, sqe, SQE_LEN);
-  if ((flags & ~(IORING_POLL_ADD_MULTI | IORING_POLL_ADD_LEVEL)) !== 0) return -EINVAL;
+  if ((flags & ~IORING_POLL_ADD_MULTI) !== 0) return -EINVAL;
   if ((flags & IORING_POLL_ADD_MULTI) !== 0 && (req.flags & REQ_F.CQE_SKIP) !== 0) return -EINVAL;
   req.opFlags = parseEvents(sqeWord(ring, sqe, SQE_OPFLAGS), flags);
   return 0;
@@ -117,7 +117,7 @@ function issueRemove(ring: Ring, req: Request): number {
 }
 
 export const POLL_OPS: readonly OpRow[] = [
-  op("IORING_OP_POLL_ADD", "single, multishot, edge and level; pipes, sockets, eventfds, rings", prepAdd, issueAdd, {
+  op("IORING_OP_POLL_ADD", "single and multishot; pipes, sockets, eventfds, rings", prepAdd, issueAdd, {
     needsFile: true,
   }),
   op("IORING_OP_POLL_REMOVE", "removal and updates", prepRemove, issueRemove),

@@ -3,7 +3,7 @@
 
 import { IORING_CQE_F, O, RWF } from "../../abi/index.ts";
 import { postMultishot, setFail } from "../completion.ts";
-import { EAGAIN, EBADF, EBADFD, EFAULT, EINVAL, EISDIR, ENOBUFS, EOPNOTSUPP, EPERM } from "../errno.ts";
+import { EAGAIN, EBADF, EBADFD, EFAULT, EINVAL, ENOBUFS, EPIPE, EOPNOTSUPP, EPERM } from "../errno.ts";
 import { mustSelect, putBuffer, recycleBuffer, selectBuffer } from "../kbuf.ts";
 import { NOT_USER } from "../memory.ts";
 import {
@@ -42,8 +42,9 @@ const { RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC } = RWF;
 const RWF_NOAPPEND = 0x20;
 const RWF_ATOMIC = 0x40;
 const RWF_DONTCACHE = 0x80;
+const RWF_NOSIGNAL = 0x100;
 const RWF_SUPPORTED =
-  RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND | RWF_ATOMIC | RWF_DONTCACHE;
+  RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND | RWF_ATOMIC | RWF_DONTCACHE | RWF_NOSIGNAL;
 const O_ACCMODE = 3;
 
 /** ioprio_check_cap() for root: class and level must exist. */
@@ -129,14 +130,13 @@ function initFile(req: Request, wanted: number): number {
   const file = req.file!;
   const mode = file.flags & O_ACCMODE;
   if ((file.flags & O.O_PATH) !== 0 || (mode !== 2 && mode !== wanted)) return -EBADF;
-  if (file.kind === "directory") return -EISDIR;
   const flags = req.opFlags;
   if (flags !== 0) {
     if ((flags & ~RWF_SUPPORTED) !== 0) return -EOPNOTSUPP;
     if ((flags & RWF_APPEND) !== 0 && (flags & RWF_NOAPPEND) !== 0) return -EINVAL;
     if ((flags & RWF_NOWAIT) !== 0 && !file.nowait) return -EOPNOTSUPP;
     if ((flags & RWF_ATOMIC) !== 0) return -EOPNOTSUPP;
-    if ((flags & RWF_DONTCACHE) !== 0) return -EOPNOTSUPP;
+    if ((flags & RWF_DONTCACHE) !== 0 && file.kind !== "regular") return -EOPNOTSUPP;
     if ((flags & RWF_NOAPPEND) !== 0 && (file.flags & O.O_APPEND) !== 0) return -EPERM;
     if ((flags & RWF_HIPRI) !== 0) return -EINVAL;
   }
@@ -151,8 +151,41 @@ function transfer(ring: Ring, req: Request, write: boolean, offset: number): num
   const { segments } = req;
   if (segments === null) {
     const length = req.limit > 0 ? Math.min(req.len, req.limit) : req.len;
+    if (write && file.kind === "pipe" && !memory.covers(req.at, length)) return pipeFault(ring, req, [req.at, length]);
     return write ? file.write(memory, req.at, length, offset) : file.read(memory, req.at, length, offset);
   }
+  if (write && file.kind === "pipe") {
+    for (let i = 0; i < segments.length; i += 2) {
+      if (segments[i + 1]! > 0 && !memory.covers(segments[i]!, segments[i + 1]!)) return pipeFault(ring, req, segments);
+    }
+  }
+  return transferVector(ring, req, segments, write, offset);
+}
+
+/** Pipes take whole pages: what a fault interrupts is lost, pages before it are written. */
+function pipeFault(ring: Ring, req: Request, segments: readonly number[]): number {
+  const { memory } = ring.machine;
+  const pages: number[] = [];
+  let mapped = 0;
+  for (let i = 0; i < segments.length; i += 2) {
+    const count = memory.reachable(segments[i]!, segments[i + 1]!);
+    pages.push(segments[i]!, count);
+    mapped += count;
+    if (count < segments[i + 1]!) break;
+  }
+  let whole = Math.floor(mapped / 4096) * 4096;
+  if (whole === 0) return (req.file!.poll() & 8) !== 0 ? -EPIPE : -EFAULT;
+  for (let i = 1; i < pages.length; i += 2) {
+    pages[i] = Math.min(pages[i]!, whole);
+    whole -= pages[i]!;
+  }
+  return transferVector(ring, req, pages, true, 0);
+}
+
+/** As transfer, run by run; a short one ends it. */
+function transferVector(ring: Ring, req: Request, segments: readonly number[], write: boolean, offset: number): number {
+  const { memory } = ring.machine;
+  const file = req.file!;
   let done = 0;
   let room = req.limit > 0 ? req.limit : MAX_RW_COUNT;
   for (let i = 0; i < segments.length && room > 0; i += 2) {
@@ -190,12 +223,12 @@ function attempt(ring: Ring, req: Request, write: boolean, issueFlags: number): 
     if (write && file.writeAlwaysAsync) return -EAGAIN;
   }
   let offset = req.off;
+  if (offset < -1) return -EINVAL;
   const current = offset === -1 && !file.stream;
   if (current) offset = file.position;
   else if (offset === -1) offset = 0;
   const length = totalLength(req);
-  if (offset < 0 && !file.stream) return -EINVAL;
-  if (!file.stream && offset + length > Number.MAX_SAFE_INTEGER) return -EINVAL;
+  if (length > 0 && offset + length > Number.MAX_SAFE_INTEGER) return -EINVAL;
   const append = write && (req.opFlags & RWF_APPEND) !== 0 && (file.flags & O.O_APPEND) === 0;
   if (append) file.flags |= O.O_APPEND;
   const count = transfer(ring, req, write, offset);
@@ -216,11 +249,19 @@ function finish(ring: Ring, req: Request, count: number): number {
 
 function issueRead(ring: Ring, req: Request, issueFlags: number): number {
   const count = attempt(ring, req, false, issueFlags);
+  if (count === -EAGAIN) again(req, issueFlags);
   return count < 0 ? count : finish(ring, req, count);
+}
+
+/** After -EAGAIN: the buffer goes back, and a worker at a file opened O_NONBLOCK has its answer. */
+function again(req: Request, issueFlags: number): void {
+  recycleBuffer(req);
+  if ((issueFlags & ISSUE_NONBLOCK) === 0 && (req.file!.flags & O.O_NONBLOCK) !== 0) req.flags |= REQ_F.NOWAIT;
 }
 
 function issueWrite(ring: Ring, req: Request, issueFlags: number): number {
   const count = attempt(ring, req, true, issueFlags);
+  if (count === -EAGAIN) again(req, issueFlags);
   return count < 0 ? count : finish(ring, req, count);
 }
 

@@ -18,7 +18,20 @@ import {
 import { addTaskWork } from "../task-queue.ts";
 import type { TimeoutData } from "../timeout-data.ts";
 import { readTimespec } from "../timespec.ts";
-import { SQE_ADDR, SQE_FILE_INDEX, SQE_LEN, SQE_OFF, SQE_OPFLAGS, op, sqeAddress, sqeBufIndex, sqeWord } from "./op.ts";
+import {
+  SQE_ADDR,
+  SQE_ADDR3,
+  SQE_FILE_INDEX,
+  SQE_LEN,
+  SQE_OFF,
+  SQE_OPFLAGS,
+  SQE_PAD2,
+  op,
+  sqeAddress,
+  sqeBufIndex,
+  sqeHas64,
+  sqeWord,
+} from "./op.ts";
 
 const {
   IORING_TIMEOUT_ABS,
@@ -63,6 +76,7 @@ function prepTimeout(ring: Ring, req: Request, sqe: number, linked: boolean): nu
     return -EINVAL;
   }
   if (count !== 0 && linked) return -EINVAL;
+  if (sqeHas64(ring, sqe, SQE_ADDR3) || sqeHas64(ring, sqe, SQE_PAD2)) return -EINVAL;
   const flags = sqeWord(ring, sqe, SQE_OPFLAGS);
   if ((flags & ~TIMEOUT_FLAGS) !== 0) return -EINVAL;
   if ((flags & IORING_TIMEOUT_CLOCK_MASK) === IORING_TIMEOUT_CLOCK_MASK) return -EINVAL;
@@ -180,6 +194,7 @@ function prepRemove(ring: Ring, req: Request, sqe: number): number {
   if (sqeBufIndex(ring, sqe) !== 0 || sqeWord(ring, sqe, SQE_LEN) !== 0 || sqeWord(ring, sqe, SQE_FILE_INDEX) !== 0) {
     return -EINVAL;
   }
+  if (sqeHas64(ring, sqe, SQE_ADDR3) || sqeHas64(ring, sqe, SQE_PAD2)) return -EINVAL;
   const flags = sqeWord(ring, sqe, SQE_OPFLAGS);
   req.opFlags = flags;
   let ns = 0;

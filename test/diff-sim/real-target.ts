@@ -1,0 +1,120 @@
+// A script on the host's real ring: raw system calls on memory that is followed by a large reserved hole, so that a request
+// which runs over its end cannot reach anything else of this process.
+
+import { lstatSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import {
+  io_uring_enter,
+  io_uring_register,
+  io_uring_setup,
+  mmap,
+  munmap,
+  openSys,
+  type Sys,
+} from "../../src/sys/index.ts";
+import { IORING_ENTER, MMAP, O, SOCKET } from "../../src/uring/abi/index.ts";
+import { H, MEMORY_SIZE, STRUCTS_AT } from "./script.ts";
+import { F0, F1, type Target } from "./target.ts";
+
+/** System call numbers of x86-64 that src/sys has no use for. */
+const NR = { read: 0, write: 1, close: 3, mprotect: 10, sendto: 44, socketpair: 53, pipe2: 293, eventfd2: 290 };
+const HOLE = 256 * 1024 ** 3;
+const { IORING_ENTER_EXT_ARG, IORING_ENTER_GETEVENTS } = IORING_ENTER;
+/** How long completions that the simulator saw are waited for, ms. */
+const PATIENCE_MS = 60;
+const SLICE_NS = 10_000_000n;
+
+const ENOTSOCK = 88;
+
+/** Memory of one run: a ring that was closed is torn down later, and may still write into its own. */
+function reserve(sys: Sys): number {
+  const base = mmap(sys, 0, HOLE, MMAP.PROT_NONE, MMAP.MAP_PRIVATE | MMAP.MAP_ANONYMOUS | MMAP.MAP_NORESERVE, -1, 0);
+  if (base < 0) throw new Error(`mmap: ${base}`);
+  const error = sys.syscall(NR.mprotect, base, MEMORY_SIZE, MMAP.PROT_READ | MMAP.PROT_WRITE);
+  if (error < 0) throw new Error(`mprotect: ${error}`);
+  return base;
+}
+
+/** A fresh directory and set of files. */
+export function realTarget(): Target {
+  const sys = openSys();
+  const base = reserve(sys);
+  const memory = sys.viewAt(base, MEMORY_SIZE);
+  const folder = mkdtempSync(path.join(tmpdir(), "loopstep-diff-"));
+  const view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
+  const pair = (make: (at: number) => number): [number, number] => {
+    const error = make(base + STRUCTS_AT);
+    if (error < 0) throw new Error(`system call: ${error}`);
+    return [view.getInt32(STRUCTS_AT, true), view.getInt32(STRUCTS_AT + 4, true)];
+  };
+  const extArg = base + 0x300;
+  return {
+    memory,
+    base: BigInt(base),
+    openFiles() {
+      const open = (name: string, flags: number): number => openSync(path.join(folder, name), flags, 0o644);
+      writeFileSync(path.join(folder, "f0"), F0);
+      writeFileSync(path.join(folder, "f1"), F1);
+      const [pipeR, pipeW] = pair((at) => sys.syscall(NR.pipe2, at, O.O_CLOEXEC));
+      const [nbR, nbW] = pair((at) => sys.syscall(NR.pipe2, at, O.O_NONBLOCK | O.O_CLOEXEC));
+      const [sockA, sockB] = pair((at) => sys.syscall(NR.socketpair, SOCKET.AF_UNIX, SOCKET.SOCK_STREAM, 0, at));
+      const [dgramA, dgramB] = pair((at) => sys.syscall(NR.socketpair, SOCKET.AF_UNIX, SOCKET.SOCK_DGRAM, 0, at));
+      return new Map<number, number>([
+        [H.f0, open("f0", O.O_RDWR)],
+        [H.f1, open("f1", O.O_RDONLY)],
+        [H.f2, open("f2", O.O_WRONLY | O.O_APPEND | O.O_CREAT)],
+        [H.dir, open(".", O.O_RDONLY | O.O_DIRECTORY)],
+        [H.pipeR, pipeR],
+        [H.pipeW, pipeW],
+        [H.nbR, nbR],
+        [H.nbW, nbW],
+        [H.sockA, sockA],
+        [H.sockB, sockB],
+        [H.dgramA, dgramA],
+        [H.dgramB, dgramB],
+        [H.event, sys.syscall(NR.eventfd2, 0, 0)],
+      ]);
+    },
+    setup: (entries, params) => io_uring_setup(sys, entries, Number(params)),
+    enter: (fd, submit, min, flags, arg, size) => io_uring_enter(sys, fd, submit, min, flags, Number(arg), size),
+    register: (fd, opcode, arg, nr) => io_uring_register(sys, fd, opcode, Number(arg), nr),
+    // The process never blocks: descriptors that would are only used when they are ready, see the generator.
+    read: (fd, at, length) => sys.syscall(NR.read, fd, base + at, length),
+    write: (fd, at, length) => {
+      const MSG_DONTWAIT_NOSIGNAL = 0x4040;
+      const sent = sys.syscall(NR.sendto, fd, base + at, length, MSG_DONTWAIT_NOSIGNAL, 0, 0);
+      return sent === -ENOTSOCK ? sys.syscall(NR.write, fd, base + at, length) : sent;
+    },
+    close: (fd) => sys.syscall(NR.close, fd),
+    files: () => {
+      const out: Record<string, Uint8Array> = {};
+      for (const name of readdirSync(folder, { recursive: true }) as string[]) {
+        const full = path.join(folder, name);
+        const stat = lstatSync(full, { throwIfNoEntry: false });
+        if (stat?.isFile() === true) out[name] = readFileSync(full);
+      }
+      return out;
+    },
+    rounds: 1,
+    settle(ringFd, expected, have) {
+      const missing = (expected ?? 0) - have;
+      if (missing <= 0) return false;
+      view.setBigUint64(0x300, 0n, true);
+      view.setBigUint64(0x308, 0n, true);
+      view.setBigUint64(0x310, BigInt(base + 0x320), true);
+      view.setBigInt64(0x320, 0n, true);
+      view.setBigInt64(0x328, SLICE_NS, true);
+      const flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
+      this.waited = (this.waited ?? 0) + 1;
+      io_uring_enter(sys, ringFd, 0, 1, flags, extArg, 24);
+      if (this.lastHave !== have) this.waited = 0;
+      this.lastHave = have;
+      return this.waited * 10 < PATIENCE_MS;
+    },
+    dispose() {
+      rmSync(folder, { recursive: true, force: true });
+      munmap(sys, base, HOLE);
+    },
+  } as Target & { waited?: number; lastHave?: number };
+}

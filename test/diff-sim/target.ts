@@ -1,0 +1,207 @@
+// Playing a script on something that takes io_uring calls. The two targets differ in how they make files and calls only.
+
+import { fnv1a, setField } from "../../src/base/index.ts";
+import {
+  IORING_ENTER,
+  IORING_REGISTER,
+  IORING_SETUP,
+  encodeParams,
+  io_uring_sqe,
+  type SqeField,
+} from "../../src/uring/abi/index.ts";
+import {
+  DATA_AT,
+  DATA_END,
+  FIXED_BUFFERS,
+  FIXED_FILES,
+  H,
+  PARAMS_AT,
+  RINGS_AT,
+  SQES_AT,
+  type Action,
+  type Outcome,
+  type PhaseOutcome,
+  type Poke,
+  type Script,
+  type Value,
+} from "./script.ts";
+
+/** A process that can be played on. */
+export interface Target {
+  readonly memory: Uint8Array;
+  /** Address of memory offset 0. */
+  readonly base: bigint;
+  /** Opens the files of the start; descriptors by handle. */
+  openFiles(): Map<number, number>;
+  setup(entries: number, params: bigint): number;
+  enter(fd: number, submit: number, min: number, flags: number, arg: bigint, size: number): number;
+  register(fd: number, opcode: number, arg: bigint, nr: number): number;
+  read(fd: number, at: number, length: number): number;
+  write(fd: number, at: number, length: number): number;
+  close(fd: number): number;
+  /** Contents of the files in the directory by path, after the run. */
+  files(): Record<string, Uint8Array>;
+  /** How often to look at least before nothing more is expected. */
+  readonly rounds: number;
+  /** Lets time pass until nothing is due within ~20 ms; `expected` completions are still to come. True: look again. */
+  settle(ringFd: number, expected: number | undefined, have: number, round: number): boolean;
+  dispose(): void;
+}
+
+const { IORING_ENTER_GETEVENTS } = IORING_ENTER;
+
+const PATTERN = Uint8Array.from({ length: DATA_END - DATA_AT }, (_, at) => (at * 31 + (at >> 8)) & 0xff);
+
+/** Plays; `expected`: how many CQEs each phase gave on the other side, so that it need not be waited longer. */
+export function play(script: Script, target: Target, expected?: readonly number[]): Outcome {
+  const handles = target.openFiles();
+  const view = new DataView(target.memory.buffer, target.memory.byteOffset, target.memory.byteLength);
+  const resolve = (value: Value): bigint => {
+    if (typeof value === "number") return BigInt(value);
+    if ("m" in value) return target.base + BigInt(value.m);
+    if ("raw" in value) return BigInt(value.raw);
+    return BigInt(handles.get(value.h) ?? -1);
+  };
+  const poke = ({ at, size, value }: Poke): void => {
+    const bits = resolve(value);
+    if (size === 8) view.setBigUint64(at, BigInt.asUintN(64, bits), true);
+    else if (size === 4) view.setUint32(at, Number(BigInt.asUintN(32, bits)), true);
+    else if (size === 2) view.setUint16(at, Number(BigInt.asUintN(16, bits)), true);
+    else view.setUint8(at, Number(BigInt.asUintN(8, bits)));
+  };
+  target.memory.set(PATTERN, DATA_AT);
+
+  encodeParams(
+    { entries: script.entries, flags: script.flags, cq_entries: script.cqEntries },
+    target.memory.subarray(PARAMS_AT),
+  );
+  view.setBigUint64(PARAMS_AT + 72, target.base + BigInt(SQES_AT), true);
+  view.setBigUint64(PARAMS_AT + 112, target.base + BigInt(RINGS_AT), true);
+  const fd = target.setup(script.entries, target.base + BigInt(PARAMS_AT));
+  const failed: PhaseOutcome = { submitted: fd, actions: [], cqes: [] };
+  if (fd < 0) return { phases: [failed], memory: new Uint8Array(0), files: {} };
+  handles.set(H.ring, fd);
+  script.pokes.forEach(poke);
+  registerAll(target, fd, view, handles);
+
+  const ring = new RingView(view, script);
+  const phases: PhaseOutcome[] = [];
+  for (const [number, phase] of script.phases.entries()) {
+    const gives = new Map<string, number>();
+    const actions = phase.actions.map((action) => act(action, target, handles, poke));
+    for (const { fields, gives: handle } of phase.sqes) {
+      ring.push(fields, resolve);
+      if (handle !== undefined) gives.set(String(fields["user_data"]), handle);
+    }
+    const submitted = phase.sqes.length === 0 ? 0 : target.enter(fd, phase.sqes.length, 0, 0, 0n, 0);
+    ring.dropUnsubmitted();
+    const cqes: string[] = [];
+    const wanted = expected?.[number];
+    const reap = (): void => {
+      for (const { user_data, res, flags } of ring.reap()) {
+        const handle = gives.get(String(user_data));
+        const opened = handle !== undefined && res >= 0;
+        if (opened) handles.set(handle, res);
+        cqes.push(`${user_data} ${opened ? "fd" : res} ${flags}`);
+      }
+    };
+    reap();
+    let again = true;
+    for (let round = 1; again || round <= target.rounds; round++) {
+      again = target.settle(fd, wanted, cqes.length, round);
+      target.enter(fd, 0, 0, IORING_ENTER_GETEVENTS, 0n, 0);
+      const before = cqes.length;
+      reap();
+      if (cqes.length > before) again = true;
+    }
+    phases.push({ submitted, actions, cqes });
+  }
+  const files = Object.fromEntries(
+    Object.entries(target.files())
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, bytes]) => [name, `${bytes.length}:${fnv1a(bytes)}`]),
+  );
+  const memory = target.memory.slice(DATA_AT, DATA_END);
+  for (const handle of handles.values()) target.close(handle);
+  return { phases, memory, files };
+}
+
+function registerAll(target: Target, fd: number, view: DataView, handles: ReadonlyMap<number, number>): void {
+  const at = PARAMS_AT + 0x200;
+  FIXED_FILES.forEach((handle, slot) =>
+    view.setInt32(at + slot * 4, handle < 0 ? -1 : (handles.get(handle) ?? -1), true),
+  );
+  target.register(fd, IORING_REGISTER.IORING_REGISTER_FILES, target.base + BigInt(at), FIXED_FILES.length);
+  FIXED_BUFFERS.forEach(([start, length], i) => {
+    view.setBigUint64(at + i * 16, target.base + BigInt(start), true);
+    view.setBigUint64(at + i * 16 + 8, BigInt(length), true);
+  });
+  target.register(fd, IORING_REGISTER.IORING_REGISTER_BUFFERS, target.base + BigInt(at), FIXED_BUFFERS.length);
+}
+
+function act(action: Action, target: Target, handles: Map<number, number>, poke: (poke: Poke) => void): number {
+  if (action.do === "poke") {
+    poke(action.poke);
+    return 0;
+  }
+  const fd = handles.get(action.h) ?? -1;
+  if (action.do === "write") return target.write(fd, action.at, action.length);
+  if (action.do === "read") return target.read(fd, action.at, action.length);
+  handles.delete(action.h);
+  return target.close(fd);
+}
+
+/** The ring as the process uses it: both targets have it at the same place. */
+class RingView {
+  readonly #view: DataView;
+  readonly #sqMask: number;
+  readonly #cqMask: number;
+  readonly #array: number;
+  readonly #sqeSize: number;
+  readonly #cqeSize: number;
+
+  constructor(view: DataView, { flags }: Script) {
+    this.#view = view;
+    this.#sqMask = view.getUint32(RINGS_AT + 16, true);
+    this.#cqMask = view.getUint32(RINGS_AT + 20, true);
+    this.#array = (flags & IORING_SETUP.IORING_SETUP_NO_SQARRAY) === 0 ? view.getUint32(PARAMS_AT + 64, true) : 0;
+    this.#sqeSize = (flags & IORING_SETUP.IORING_SETUP_SQE128) !== 0 ? 128 : 64;
+    this.#cqeSize = (flags & IORING_SETUP.IORING_SETUP_CQE32) !== 0 ? 32 : 16;
+  }
+
+  push(fields: Readonly<Record<string, Value>>, resolve: (value: Value) => bigint): void {
+    const view = this.#view;
+    const tail = view.getUint32(RINGS_AT + 4, true);
+    const index = tail & this.#sqMask;
+    const at = SQES_AT + index * this.#sqeSize;
+    for (let i = 0; i < this.#sqeSize; i += 8) view.setBigUint64(at + i, 0n, true);
+    for (const [name, value] of Object.entries(fields))
+      setField(io_uring_sqe, view, at, name as SqeField, resolve(value));
+    if (this.#array !== 0) view.setUint32(RINGS_AT + this.#array + index * 4, index, true);
+    view.setUint32(RINGS_AT + 4, (tail + 1) >>> 0, true);
+  }
+
+  /** SQEs behind one that was refused are not submitted later. */
+  dropUnsubmitted(): void {
+    this.#view.setUint32(RINGS_AT + 4, this.#view.getUint32(RINGS_AT, true), true);
+  }
+
+  *reap(): Generator<{ user_data: bigint; res: number; flags: number }> {
+    const view = this.#view;
+    let head = view.getUint32(RINGS_AT + 8, true);
+    const tail = view.getUint32(RINGS_AT + 12, true);
+    for (; head !== tail; head = (head + 1) >>> 0) {
+      const at = RINGS_AT + 64 + (head & this.#cqMask) * this.#cqeSize;
+      yield {
+        user_data: view.getBigUint64(at, true),
+        res: view.getInt32(at + 8, true),
+        flags: view.getUint32(at + 12, true),
+      };
+    }
+    view.setUint32(RINGS_AT + 8, head, true);
+  }
+}
+
+/** Contents of the two files that have some. */
+export const F0: Uint8Array = Uint8Array.from({ length: 8192 }, (_, i) => (i * 13 + (i >> 8)) & 0xff);
+export const F1: Uint8Array = Uint8Array.from({ length: 100 }, (_, i) => 200 - i);
