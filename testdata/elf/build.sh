@@ -17,6 +17,7 @@ done <<-LIST
 	core 19 v4
 	plain 19 v3
 	strong 19 v3
+	maps 19 v3
 	part-a 19 v3
 	part-b 19 v3
 LIST

@@ -3,10 +3,15 @@
 
 import type { Btf, BtfMember, BtfType } from "../btf/index.ts";
 import { nearest } from "../../base/index.ts";
+import type { ElfFile, ElfRel, ElfSection } from "../../elf/index.ts";
 import { ObjectError } from "./errors.ts";
 import type { MapSpec } from "./types.ts";
 
 export const MAPS = ".maps";
+/** Bytes of a slot of `values` in the file. */
+const POINTER = 8;
+/** Bytes of all slots of one map. */
+const LARGEST = 1 << 24;
 const BPF_MAP_TYPE_PROG_ARRAY = 3;
 const BPF_MAP_TYPE_ARRAY_OF_MAPS = 12;
 const BPF_MAP_TYPE_HASH_OF_MAPS = 13;
@@ -130,30 +135,51 @@ function specOf(name: string, definition: Definition): MapSpec {
   };
 }
 
-/** Parses all maps of the section .maps of `size` bytes, in order of offset. Throws ObjectError, BtfError. */
-export function parseMapDefs(btf: Btf, size: number): MapSpec[] {
+/** Names that relocations put into the slots of `values`, by slot. */
+function initialSlots(
+  name: string,
+  relocations: readonly ElfRel[],
+  start: number,
+  end: number,
+): (string | undefined)[] {
+  const slots: (string | undefined)[] = [];
+  for (const { offset, symbol } of relocations) {
+    if (offset < start || offset >= end) continue;
+    if ((offset - start) % POINTER !== 0 || offset - start > LARGEST) {
+      throw bad(name, "a relocation does not point to a slot of values", `offset ${offset - start}`);
+    }
+    slots[(offset - start) / POINTER] = symbol.name;
+  }
+  return Array.from(slots);
+}
+
+/** Parses all maps of section .maps, in order of offset. Throws ObjectError, BtfError, ElfError. */
+export function parseMapDefs(btf: Btf, elf: ElfFile, section: ElfSection): MapSpec[] {
   const id = btf.findByName(MAPS, "DATASEC");
-  if (id === undefined)
+  if (id === undefined) {
     throw bad("(all)", "the BTF describes no section .maps", undefined, undefined, "Compile with -g");
-  const section = btf.type(id) as BtfType & { kind: "DATASEC" };
-  return section.vars.map((entry) => {
+  }
+  const relocations = elf.relocationsOf(section.index);
+  return (btf.type(id) as BtfType & { kind: "DATASEC" }).vars.map((entry) => {
     const variable = btf.type(entry.type);
     if (variable.kind !== "VAR") throw bad(`type ${entry.type}`, "a map is not a variable", variable.kind, "VAR");
-    if (entry.offset + entry.size > size)
-      throw bad(variable.name, "the definition runs beyond .maps", `${entry.offset + entry.size}`, `at most ${size}`);
-    if (variable.linkage === 2)
+    const { name } = variable;
+    const end = entry.offset + entry.size;
+    if (end > section.size) throw bad(name, "the definition runs beyond .maps", `${end}`, `at most ${section.size}`);
+    if (variable.linkage === 2) {
       throw bad(
-        variable.name,
+        name,
         "the map is only declared here",
         "extern",
         "a definition",
         "Link with the object that defines it",
       );
+    }
     const type = btf.resolved(variable.type);
-    if (type.kind !== "STRUCT") throw bad(variable.name, "the definition is not a struct", type.kind, "STRUCT");
-    return {
-      ...specOf(variable.name, parseDefinition(btf, variable.name, type.members)),
-      section_offset: entry.offset,
-    };
+    if (type.kind !== "STRUCT") throw bad(name, "the definition is not a struct", type.kind, "STRUCT");
+    const spec = { ...specOf(name, parseDefinition(btf, name, type.members)), section_offset: entry.offset };
+    const slots = type.members.find((member) => member.name === "values");
+    if (slots === undefined) return spec;
+    return { ...spec, values: initialSlots(name, relocations, entry.offset + (slots.bit_offset >>> 3), end) };
   });
 }

@@ -203,6 +203,29 @@ describe.each(LOOPS)("%s", (name) => {
   });
 });
 
+test("maps of maps and of programs", () => {
+  const { maps } = BpfObject.open(fixture("maps.clang19.v3"), { name: "maps" });
+  expect(maps).toMatchObject([
+    { name: "inner", type: 2, value_size: 8 },
+    {
+      name: "outer",
+      type: 12,
+      key_size: 4,
+      value_size: 4,
+      max_entries: 4,
+      inner: { type: 2, value_size: 8, max_entries: 1 },
+    },
+    { name: "tails", type: 3, max_entries: 3, pinning: 1, numa_node: 2 },
+    { name: "far", type: 33, max_entries: 100, map_extra: 0x1_0000_0000n },
+  ]);
+  expect(maps.map(({ values }) => values)).toEqual([
+    undefined,
+    [undefined, "inner"],
+    ["filter", undefined, "filter"],
+    undefined,
+  ]);
+});
+
 describe("values of globals", () => {
   const open = (): BpfObject => BpfObject.open(fixture("loop.clang19.v4"), { name: "loop" });
 

@@ -120,7 +120,7 @@ export class BpfObject {
     this.programs = this.#functions.filter(({ section }) => section.name !== TEXT).map(programSpec);
     const maps = elf.sections.find((section) => section.name === MAPS && section.size > 0);
     this.maps = [
-      ...(maps === undefined ? [] : parseMapDefs(this.btf, maps.size)),
+      ...(maps === undefined ? [] : parseMapDefs(this.btf, elf, maps)),
       ...collectDataMaps(elf, this.name, this.btf),
     ];
     this.externs = collectExterns(elf, this.btf);
