@@ -17,7 +17,7 @@ import { slotsOf, type Effects } from "./effects.ts";
 import type { CallPlan, Signature } from "./emit-call.ts";
 import { NODE_CODE, type Unit } from "./unit.ts";
 
-type HostCallee = Pick<Callee, "params" | "result" | "signed">;
+type HostCallee = Pick<Callee, "params" | "result" | "signed" | "table">;
 
 /** A function of the host a call goes to. */
 export interface HostCall {
@@ -57,7 +57,7 @@ function signatureOfCallee({ params, result, signed }: HostCallee): Signature {
 
 /** Kinds of a planned call that has them. */
 export function signatureOf(plan: CallPlan): { params: readonly ParamKind[]; result: ResultKind } {
-  return plan.kind === "host" || plan.kind === "runtime" ? plan.signature : { params: [], result: "void" };
+  return "signature" in plan ? plan.signature : { params: [], result: "void" };
 }
 
 const RUNTIME_KFUNCS: Readonly<Record<string, "iterNew" | "iterNext" | "iterDestroy">> = {
@@ -121,17 +121,25 @@ function mapBehind(constant: readonly [number, number] | undefined, maps: readon
   return constant?.[1] === 0 ? maps.find((map) => map.handle === constant[0]) : undefined;
 }
 
-function kfuncCall(slot: number, id: number, image: VmImage, own: Readonly<Record<string, HostCallee>>): CallFacts {
+function kfuncCall(slot: number, id: number, known: Known, image: VmImage, options: OwnCallees): CallFacts {
   const base = { slot, callee: undefined, isLocal: false, unknownCallback: false };
   const name = image.kfuncs[id] ?? "";
+  const own = options.kfuncs ?? {};
   if (Object.hasOwn(own, name)) {
-    return { ...base, host: { kind: "kfunc", field: name, id, name, signature: signatureOfCallee(own[name]!) } };
+    const { table } = own[name]!;
+    const signature = signatureOfCallee(own[name]!);
+    if (table === undefined) return { ...base, host: { kind: "kfunc", field: name, id, name, signature } };
+    const second = known[2]?.[0];
+    const rows = second === undefined ? table : table.filter((row) => row.second === second >>> 0);
+    return { ...base, plan: { kind: "table", rows, signature } };
   }
   const kfunc = KFUNCS.get(name);
   if (kfunc === undefined) return { ...base, plan: { kind: "missing" } };
   if (CONSTANT_KFUNCS.has(name)) return { ...base, plan: { kind: "constant", value: 0 } };
   const signature = { params: kfunc.params, result: kfunc.result };
   const runtime = RUNTIME_KFUNCS[name];
+  // of unverified code the iterator must be checked first, which takes more room than a call
+  if (runtime === "iterNext" && options.checked === false) return { ...base, plan: { kind: "iter-next", signature } };
   if (runtime !== undefined) return { ...base, runtime, signature };
   return { ...base, host: { kind: "kfunc", field: name, id, name, signature } };
 }
@@ -140,6 +148,7 @@ function kfuncCall(slot: number, id: number, image: VmImage, own: Readonly<Recor
 export interface OwnCallees {
   readonly kfuncs?: Readonly<Record<string, HostCallee>>;
   readonly helpers?: Readonly<Record<number, HostCallee>>;
+  readonly checked?: boolean;
 }
 
 /** All calls of a unit. */
@@ -164,7 +173,7 @@ export function planCalls(unit: Unit, effects: Effects, image: VmImage, own: Own
       case "subprog":
         return { slot, callee: slot + 1 + insn.imm, isLocal: true, unknownCallback: false };
       case "kfunc":
-        return kfuncCall(slot, insn.imm, image, own.kfuncs ?? {});
+        return kfuncCall(slot, insn.imm, known, image, own);
       default:
         return helperCall(slot, insn.imm, known, image, own.helpers?.[insn.imm]);
     }

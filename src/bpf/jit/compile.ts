@@ -59,6 +59,7 @@ class Compiler {
   readonly #module: ModuleWriter;
   readonly #runtime: RuntimeFunctions;
   readonly #effects: Effects;
+  readonly #starts: ReadonlySet<number>;
   readonly #scratch: CfgScratch;
   readonly #typing: TypingScratch;
   readonly #functions = new Map<number, Pending>();
@@ -85,6 +86,7 @@ class Compiler {
       () => [...this.#callbacks()],
     );
     this.#effects = effectsOf(image.insns, () => ARG_MASK);
+    this.#starts = new Set(image.starts);
     this.#scratch = new CfgScratch(image.insns.length);
     this.#typing = new TypingScratch(image.insns.length);
   }
@@ -131,13 +133,12 @@ class Compiler {
   // Functions a unit makes references to.
   *#referenced(unit: Unit): Generator<number> {
     const { rows } = this.#effects;
-    const starts = new Set(this.#image.starts);
     for (let node = 0; node < unit.kind.length; node++) {
       if (unit.kind[node] !== NODE_CODE) continue;
       for (let slot = unit.first[node]!; slot < unit.end[node]!; slot++) {
         if (rows[slot]?.op !== "ld_imm64") continue;
         const [low, high] = [this.#image.insns[slot]!.imm, this.#image.insns[slot + 1]!.imm];
-        if (isFunctionReference(high) && starts.has(low)) yield low;
+        if (isFunctionReference(high) && this.#starts.has(low)) yield low;
       }
     }
   }

@@ -2,7 +2,7 @@
 // in array maps), and to those of the host, whose arguments cross as i32 wherever their kind allows it.
 
 import { F64, I32, I64, OP, type WasmType } from "../../wasm/index.ts";
-import type { MapImage, ParamKind, ResultKind } from "../vm/index.ts";
+import type { MapImage, ParamKind, ResultKind, TableRow } from "../vm/index.ts";
 import { FAULT_CALL_DEPTH, FAULT_HELPER, type FunctionContext, type Site } from "./context.ts";
 import { ARG1_I32, DEF_I32, DST_I32 } from "./typing.ts";
 
@@ -25,6 +25,10 @@ export type CallPlan =
   | { readonly kind: "runtime"; readonly func: number; readonly signature: Signature; readonly frame: boolean }
   | { readonly kind: "array-lookup"; readonly map: MapImage }
   | { readonly kind: "constant"; readonly value: number }
+  /** A function of the host that is no more than a table (Callee.table), and the rows that may apply. */
+  | { readonly kind: "table"; readonly rows: readonly TableRow[]; readonly signature: Signature }
+  /** bpf_iter_num_next in bare code: so short, and called so often, that it is written out. */
+  | { readonly kind: "iter-next"; readonly signature: Signature }
   /** A helper whose number is in a register: (number i32, r1 .. r5) -> r0, all i64. */
   | { readonly kind: "indirect"; readonly func: number }
   /** Nothing by that number or name: a `helper` fault. */
@@ -143,6 +147,55 @@ function arrayLookup(context: FunctionContext, site: Site, map: MapImage): void 
   context.set32(0, (site.bits & DEF_I32) !== 0);
 }
 
+function tableLookup(context: FunctionContext, site: Site, rows: readonly TableRow[]): void {
+  const { expr } = context;
+  for (const { value } of rows) expr.i32(value);
+  expr.i32(0);
+  for (const { first, second, atMost } of rows.toReversed()) {
+    for (const [i, expected] of [first, second].entries()) {
+      context.get32(i + 1, argIsI32(site, i + 1));
+      expr.i32(expected);
+      expr.op(OP["i32.eq"]);
+    }
+    expr.op(OP["i32.and"]);
+    context.get32(3, argIsI32(site, 3));
+    expr.i32(atMost);
+    expr.op(OP["i32.le_u"]);
+    expr.op(OP["i32.and"]);
+    expr.op(OP.select);
+  }
+  context.set32(0, (site.bits & DEF_I32) !== 0);
+}
+
+// struct bpf_iter_num, seen from inside: s32 cur, s32 end. The value shown is cur itself; at the end both become 0.
+function iterNext(context: FunctionContext, site: Site): void {
+  const { expr } = context;
+  const at = context.temp(I32, "iterator");
+  const cur = context.temp(I32, "cur");
+  context.mark(site.slot);
+  context.get32(1, argIsI32(site, 1));
+  expr.tee(at);
+  expr.memory(OP["i32.load"], 0);
+  expr.i32(1);
+  expr.op(OP["i32.add"]);
+  expr.tee(cur);
+  expr.get(at);
+  expr.memory(OP["i32.load"], 4);
+  expr.op(OP["i32.lt_s"]);
+  expr.if(I32);
+  expr.get(at);
+  expr.get(cur);
+  expr.memory(OP["i32.store"], 0);
+  expr.get(at);
+  expr.else();
+  expr.get(at);
+  expr.i64(0, 0);
+  expr.memory(OP["i64.store"], 0);
+  expr.i32(0);
+  expr.end();
+  context.set32(0, (site.bits & DEF_I32) !== 0);
+}
+
 /** Writes a call. */
 export function emitCall(context: FunctionContext, site: Site, plan: CallPlan): void {
   const { expr, runtime } = context;
@@ -152,6 +205,10 @@ export function emitCall(context: FunctionContext, site: Site, plan: CallPlan): 
       return localCall(context, site, plan);
     case "array-lookup":
       return arrayLookup(context, site, plan.map);
+    case "table":
+      return tableLookup(context, site, plan.rows);
+    case "iter-next":
+      return iterNext(context, site);
     case "constant":
       expr.i32(plan.value);
       return context.set32(0, (site.bits & DEF_I32) !== 0);

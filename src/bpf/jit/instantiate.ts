@@ -288,7 +288,10 @@ class JitExecutable implements Executable {
     }
     if (!(error instanceof WebAssembly.RuntimeError)) return error;
     const insn = this.#slotOf(error);
-    if (insn === undefined) return error;
+    if (insn === undefined) {
+      const detail = `${error.message}, somewhere in the program: the error has no stack to tell where (Error.stackTraceLimit)`;
+      return new VmFault({ kind: "memory", insn: 0, detail }, this.#host.image);
+    }
     const { code } = this.#host.image.insns[insn]!;
     // BPF_ST and BPF_STX are 2 and 3.
     const write = (code & 6) === 2;

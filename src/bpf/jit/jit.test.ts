@@ -177,6 +177,18 @@ describe("traps of bare code become faults", () => {
     expect(found.instruction).not.toBe("");
   });
 
+  it("is a fault even when the engine gives no stack", () => {
+    const { stackTraceLimit } = Error;
+    try {
+      Error.stackTraceLimit = 0;
+      const found = fault(() => load(world(`${FAR}r0 = *(u64 *)(r1 +8)\nexit`), "bare").run(0));
+      expect(found.facts).toMatchObject({ kind: "memory", insn: 0 });
+      expect(found.message).toContain("stackTraceLimit");
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
+    }
+  });
+
   it("an error of the host's own passes unchanged", () => {
     const broken: Callee = {
       name: "loop_add",

@@ -3,19 +3,7 @@
 // (../vm: memory.ts, helpers.ts, kfuncs.ts).
 
 import { ATOMIC, Expr, I32, I64, OP, type ModuleWriter, type WasmType } from "../../wasm/index.ts";
-import {
-  BPF_MAX_LOOPS,
-  CODE_TAG,
-  CONTROL_ABORT,
-  CONTROL_GENERATION,
-  CONTROL_SEGMENT_COUNT,
-  SEGMENT_END,
-  SEGMENT_FLAGS,
-  SEGMENT_SIZE,
-  SEGMENT_START,
-  SEGMENT_TABLE,
-  SEGMENT_WRITABLE,
-} from "../vm/index.ts";
+import { BPF_MAX_LOOPS, CODE_TAG, CONTROL_ABORT } from "../vm/index.ts";
 import {
   FAULT_ABORTED,
   FAULT_CALL_DEPTH,
@@ -25,6 +13,8 @@ import {
   MEMORY_POINTER,
   type Runtime,
 } from "./context.ts";
+
+import { writeFindSegment, writeSegmentCheck, type CacheGlobals, type Stack } from "./segment-check.ts";
 
 // Results of helpers: negative errno values of the generic Linux ABI.
 const E2BIG = -7;
@@ -48,13 +38,6 @@ export const EXPORT = {
   frame: "frame",
 } as const;
 
-// Globals of the segment last hit, for reads and for writes: [start, end).
-interface CacheGlobals {
-  readonly generation: number;
-  readonly read: readonly [number, number];
-  readonly write: readonly [number, number];
-}
-
 type Body = (code: Expr) => readonly WasmType[];
 
 /** Declares runtime functions when they are first asked for; `defineAll` writes them once the program's are done. */
@@ -65,7 +48,7 @@ export class RuntimeFunctions implements Runtime {
   readonly #local: (start: number) => LocalFunction;
   readonly #callbacks: () => readonly number[];
   readonly stackStart: number;
-  readonly stackEnd: number;
+  readonly #stack: Stack;
   readonly fault: number;
   readonly #faultMemory: number;
   readonly #checked: boolean;
@@ -77,7 +60,7 @@ export class RuntimeFunctions implements Runtime {
 
   constructor(
     module: ModuleWriter,
-    stack: { readonly start: number; readonly end: number },
+    stack: Stack,
     checked: boolean,
     local: (start: number) => LocalFunction,
     callbacks: () => readonly number[],
@@ -87,7 +70,7 @@ export class RuntimeFunctions implements Runtime {
     this.#callbacks = callbacks;
     this.#checked = checked;
     this.stackStart = stack.start;
-    this.stackEnd = stack.end;
+    this.#stack = stack;
     this.fault = module.importFunction("env", "fault", [I32, I32, I32], []);
     this.#faultMemory = module.importFunction("env", "fault_memory", [I32, I32, I32, I32, I32, I32], []);
     this.r0 = module.globals.add(I64);
@@ -136,177 +119,13 @@ export class RuntimeFunctions implements Runtime {
     return this.#need("check_write", [I64, I32, I32, I32], [I32], (code) => this.#check(code, true));
   }
 
-  // First the frames of the stack in use, which begin at `frameLow`; then the segment of the last hit, kept in globals until
-  // the table's generation changes; then the table.
   #check(code: Expr, write: boolean): readonly WasmType[] {
-    const [address, size, slot, frameLow] = [0, 1, 2, 3];
-    const { generation, read, write: written } = this.#caches();
-    const [start, end] = write ? written : read;
-    code.get(address);
-    code.get(frameLow);
-    code.op(OP["i64.extend_i32_u"]);
-    code.op(OP["i64.ge_u"]);
-    code.get(address);
-    code.i64(this.stackEnd, 0);
-    code.get(size);
-    code.op(OP["i64.extend_i32_u"]);
-    code.op(OP["i64.sub"]);
-    code.op(OP["i64.le_u"]);
-    code.op(OP["i32.and"]);
-    code.if();
-    code.get(address);
-    code.op(OP["i32.wrap_i64"]);
-    code.op(OP.return);
-    code.end();
-    code.i32(0);
-    code.memory(OP["i32.load"], CONTROL_GENERATION);
-    code.globalGet(generation);
-    code.op(OP["i32.eq"]);
-    code.get(address);
-    code.globalGet(start);
-    code.op(OP["i64.ge_u"]);
-    code.op(OP["i32.and"]);
-    code.get(address);
-    code.globalGet(end);
-    code.get(size);
-    code.op(OP["i64.extend_i32_u"]);
-    code.op(OP["i64.sub"]);
-    code.op(OP["i64.le_u"]);
-    code.op(OP["i32.and"]);
-    code.if();
-    code.get(address);
-    code.op(OP["i32.wrap_i64"]);
-    code.op(OP.return);
-    code.end();
-    code.get(address);
-    code.get(size);
-    code.get(slot);
-    code.i32(write ? 1 : 0);
-    code.get(frameLow);
-    code.call(this.#need("find_segment", [I64, I32, I32, I32, I32], [I32], (inner) => this.#findSegment(inner)));
-    return [];
-  }
-
-  // Binary search for the last segment that starts at or below the address.
-  #findSegment(code: Expr): readonly WasmType[] {
-    const [address, size, slot, write, frameLow, low, high, middle, row] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-    const { generation, read, write: written } = this.#caches();
-    const rowOf = (index: number): void => {
-      code.get(index);
-      code.i32(SEGMENT_SIZE);
-      code.op(OP["i32.mul"]);
-    };
-    const failed = code.block();
-    code.get(address);
-    code.i64(0, 1);
-    code.op(OP["i64.ge_u"]);
-    code.brIf(failed);
-    // The stack beyond the frames in use is a segment to others, not to the program.
-    code.get(address);
-    code.i64(this.stackStart, 0);
-    code.op(OP["i64.sub"]);
-    code.i64(this.stackEnd - this.stackStart, 0);
-    code.op(OP["i64.lt_u"]);
-    code.brIf(failed);
-    // A change of the table makes both caches stale: empty ranges that no access lies in.
-    code.i32(0);
-    code.memory(OP["i32.load"], CONTROL_GENERATION);
-    code.globalGet(generation);
-    code.op(OP["i32.ne"]);
-    code.if();
-    for (const [start, end] of [read, written]) {
-      code.i64(-1, -1);
-      code.globalSet(start);
-      code.i64(0, 1);
-      code.globalSet(end);
-    }
-    code.i32(0);
-    code.memory(OP["i32.load"], CONTROL_GENERATION);
-    code.globalSet(generation);
-    code.end();
-    code.i32(0);
-    code.memory(OP["i32.load"], CONTROL_SEGMENT_COUNT);
-    code.set(high);
-    const done = code.block();
-    const again = code.loop();
-    code.get(low);
-    code.get(high);
-    code.op(OP["i32.ge_u"]);
-    code.brIf(done);
-    code.get(low);
-    code.get(high);
-    code.op(OP["i32.add"]);
-    code.i32(1);
-    code.op(OP["i32.shr_u"]);
-    code.tee(middle);
-    code.i32(SEGMENT_SIZE);
-    code.op(OP["i32.mul"]);
-    code.memory(OP["i32.load"], SEGMENT_TABLE + SEGMENT_START);
-    code.get(address);
-    code.op(OP["i32.wrap_i64"]);
-    code.op(OP["i32.le_u"]);
-    code.if();
-    code.get(middle);
-    code.i32(1);
-    code.op(OP["i32.add"]);
-    code.set(low);
-    code.else();
-    code.get(middle);
-    code.set(high);
-    code.end();
-    code.br(again);
-    code.end();
-    code.end();
-    code.get(low);
-    code.op(OP["i32.eqz"]);
-    code.brIf(failed);
-    code.get(low);
-    code.i32(1);
-    code.op(OP["i32.sub"]);
-    code.set(low);
-    rowOf(low);
-    code.set(row);
-    code.get(address);
-    code.get(size);
-    code.op(OP["i64.extend_i32_u"]);
-    code.op(OP["i64.add"]);
-    code.get(row);
-    code.memory(OP["i64.load32_u"], SEGMENT_TABLE + SEGMENT_END);
-    code.op(OP["i64.gt_u"]);
-    code.brIf(failed);
-    code.get(write);
-    code.get(row);
-    code.memory(OP["i32.load"], SEGMENT_TABLE + SEGMENT_FLAGS);
-    code.i32(SEGMENT_WRITABLE);
-    code.op(OP["i32.and"]);
-    code.op(OP["i32.gt_u"]);
-    code.brIf(failed);
-    code.get(write);
-    code.if();
-    for (const [global, offset] of [
-      [written[0], SEGMENT_START],
-      [written[1], SEGMENT_END],
-    ] as const) {
-      code.get(row);
-      code.memory(OP["i64.load32_u"], SEGMENT_TABLE + offset);
-      code.globalSet(global);
-    }
-    code.else();
-    for (const [global, offset] of [
-      [read[0], SEGMENT_START],
-      [read[1], SEGMENT_END],
-    ] as const) {
-      code.get(row);
-      code.memory(OP["i64.load32_u"], SEGMENT_TABLE + offset);
-      code.globalSet(global);
-    }
-    code.end();
-    code.get(address);
-    code.op(OP["i32.wrap_i64"]);
-    code.op(OP.return);
-    code.end();
-    this.#raiseMemory(code, address, size, slot, () => code.get(write), frameLow);
-    return [I32, I32, I32, I32];
+    const search = this.#need("find_segment", [I64, I32, I32, I32, I32], [I32], (inner) =>
+      writeFindSegment(inner, this.#caches(), this.#stack, () =>
+        this.#raiseMemory(inner, 0, 1, 2, () => inner.get(3), 4),
+      ),
+    );
+    return writeSegmentCheck(code, write, this.#caches(), this.#stack, search);
   }
 
   #raiseMemory(
