@@ -3,8 +3,8 @@
 
 import { readdirSync } from "node:fs";
 import { LoopstepError, type Prng } from "../src/base/index.ts";
-import { concatTypes, dedup, dumpC, dumpRaw, type Btf } from "../src/bpf/btf/index.ts";
-import { BpfObject, generateSkeleton, linkObjects } from "../src/bpf/object/index.ts";
+import { concatTypes, dedup, dumpC, dumpJson, dumpRaw, dumpTs, type Btf } from "../src/bpf/btf/index.ts";
+import { BpfObject, generateSkeleton, linkObjects, minimizeBtf } from "../src/bpf/object/index.ts";
 import { fixture } from "../testdata/elf/fixtures.ts";
 
 const WORDS = [0, 1, 0xffff, 0x10000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
@@ -58,7 +58,10 @@ export function useObject(bytes: Uint8Array, target: Btf): unknown[] {
   for (const types of [target, object.btf]) guard(() => object.coreReports({ target: types }));
   guard(() => generateSkeleton(object, { file: "damaged.bpf.o" }));
   guard(() => dumpC(object.btf));
+  guard(() => dumpTs(object.btf));
+  guard(() => JSON.stringify([...dumpJson(object.btf)]));
   guard(() => [...dumpRaw(object.btf)]);
+  for (const types of [target, object.btf]) guard(() => minimizeBtf(types, [object]));
   guard(() => dedup(concatTypes([object.btf, object.btf]).types));
   return strangers;
 }
