@@ -1,7 +1,7 @@
 // Ranges must hold every value they stand for: arcs near their borders, arithmetic and jumps on random ranges with known
 // members.
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   BPF_ADD,

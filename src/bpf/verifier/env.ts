@@ -179,6 +179,8 @@ export class Env {
   exploredStates = 0;
   freeListSize = 0;
   backedges = 0;
+  /** What the log says at the end of a function checked on its own: the last one stays in the log of an accepted program. */
+  lastSafe = "";
 
   /** Lines printed for the current instruction. */
   messages: string[] = [];

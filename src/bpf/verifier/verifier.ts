@@ -209,7 +209,7 @@ export function verify(program: ResolvedProgram, options: VerifyOptions = {}): V
   const first = run(program, type, options, quiet);
   if (level === quiet || (first.errno === 0 && !(level & LOG_STATS))) {
     const verdict = verdictOf(first.env, first.errno, options);
-    return level & 1 && quiet === 0 ? { ...verdict, log: statistics(first.env) } : verdict;
+    return level & 1 && quiet === 0 ? { ...verdict, log: first.env.lastSafe + statistics(first.env) } : verdict;
   }
   const second = run(program, type, options, level);
   return verdictOf(second.env, second.errno, options);

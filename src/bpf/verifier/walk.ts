@@ -493,7 +493,8 @@ export function walkProgram(env: Env): void {
       const sub = env.subprogs[i]!;
       if (!sub.global || !sub.called || sub.verified) continue;
       walkFunction(env, i);
-      if (env.wantsLog) env.trace(`Func#${i} ('${sub.name}') is safe for any args that match its prototype\n`);
+      env.lastSafe = `Func#${i} ('${sub.name}') is safe for any args that match its prototype\n`;
+      if (env.wantsLog) env.trace(env.lastSafe);
       sub.verified = true;
       more = true;
     }
