@@ -36,6 +36,8 @@ export interface Command {
   /** Sentences after the options in the help text. */
   readonly notes?: readonly string[];
   readonly run: (options: ParsedOptions) => Promise<number>;
+  /** For a command that hands its words on: gets them all, unparsed, unless the first is --help. */
+  readonly runWords?: (argv: readonly string[]) => Promise<number>;
 }
 
 /** Parses `argv` for `command`; throws UsageError naming the option and the nearest one. */

@@ -39,6 +39,7 @@ async function main(argv: readonly string[]): Promise<number> {
         ) ?? "See loopstep --help.",
     });
   }
+  if (command.runWords && rest[0] !== "--help") return command.runWords(rest);
   const options = parseCommand(command, rest);
   if (options.flag("help")) {
     process.stdout.write(helpText(command));

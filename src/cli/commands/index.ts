@@ -11,6 +11,7 @@ import { linkCommand } from "./link.ts";
 import { runCommand } from "./run.ts";
 import { skeletonCommand } from "./skeleton.ts";
 import { verifyCommand } from "./verify.ts";
+import { vmCommand } from "./vm.ts";
 
 export const COMMANDS: readonly Command[] = [
   runCommand,
@@ -22,5 +23,6 @@ export const COMMANDS: readonly Command[] = [
   linkCommand,
   coreCommand,
   doctorCommand,
+  vmCommand,
   demoCommand,
 ];

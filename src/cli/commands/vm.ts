@@ -1,0 +1,76 @@
+// loopstep vm: any command of this line inside a real Linux of 7.1 or later, under emulation. The rig itself is a script
+// of its own (scripts/vm.mjs), so that it can be used before anything is built.
+
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Command } from "../command.ts";
+import { UsageError } from "../errors.ts";
+import { EXIT } from "../exit-status.ts";
+
+// Both src/ and dist/ are two folders below the root, and the rig is published beside them.
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const RIG = path.join(ROOT, "scripts/vm.mjs");
+const MAIN = path.join(ROOT, "dist/cli/main.js");
+/** Options of the rig that take no value. */
+const SWITCHES: ReadonlySet<string> = new Set(["--icount", "--update", "--verbose"]);
+
+export const vmCommand: Command = {
+  name: "vm",
+  usage: "loopstep vm [RIG OPTION...] COMMAND [OPTION...]",
+  summary: "Runs a loopstep command inside a real Linux 7.1 or later, under emulation",
+  words: [1, Number.POSITIVE_INFINITY],
+  options: {
+    kernel: {
+      value: "VERSION|FILE",
+      help: "a version to look for, or a kernel image (default: the newest in the cache)",
+    },
+    update: { help: "look for a newer kernel first" },
+    mirror: { value: "URL", help: "Debian archive to fetch the kernel from (default: the one apt uses)" },
+    timeout: { value: "SECONDS", help: "stop after this long (default 300)" },
+    memory: { value: "MIB", help: "memory of the guest (default 1024)" },
+    cpus: { value: "N", help: "processors of the guest (default 2)" },
+    icount: { help: "one processor, whose clock counts instructions" },
+    writable: { value: "DIR", help: "let the command write to DIR" },
+    verbose: { help: "what the kernel says, to stderr" },
+  },
+  notes: [
+    "The command sees this machine's files read-only, has a /tmp of its own, and is root. Example:",
+    "  loopstep vm run nops --set reqs_to_run=1000",
+    "It needs QEMU and virtiofsd, and apt to fetch a kernel; what is missing it names.",
+  ],
+  run: () => Promise.resolve(EXIT.usage),
+  async runWords(argv) {
+    const at = commandAt(argv);
+    if (at === argv.length) {
+      throw new UsageError("USAGE_OPTION", {
+        where: "loopstep vm",
+        message: "something is missing",
+        expected: vmCommand.usage,
+      });
+    }
+    if (!existsSync(RIG)) {
+      throw new UsageError("USAGE_FILE", {
+        where: RIG,
+        message: "the rig is not part of this installation",
+        remedy: "Install loopstep anew.",
+      });
+    }
+    const words = [RIG, ...argv.slice(0, at), process.execPath, MAIN, ...argv.slice(at)];
+    const rig = spawn(process.execPath, words, { stdio: "inherit" });
+    return new Promise((ended, failed) => {
+      rig.once("error", failed);
+      rig.once("exit", (status) => ended(status ?? EXIT.failed));
+    });
+  },
+};
+
+/** Where the rig's own options end. */
+function commandAt(argv: readonly string[]): number {
+  let at = 0;
+  while (at < argv.length && argv[at]!.startsWith("--")) {
+    at += SWITCHES.has(argv[at]!) || argv[at]!.includes("=") ? 1 : 2;
+  }
+  return Math.min(at, argv.length);
+}
