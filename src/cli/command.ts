@@ -45,10 +45,10 @@ export function parseCommand(command: Command, argv: readonly string[]): ParsedO
   const table = { ...command.options, help: { help: "show this" } };
   const unknown = argv.find(
     (word, i) =>
-      word.startsWith("--") && word.length > 2 && !isAfterDashes(argv, i) && !(word.slice(2).split("=")[0] in table),
+      word.startsWith("--") && word.length > 2 && !isAfterDashes(argv, i) && !Object.hasOwn(table, optionName(word)),
   );
   if (unknown) {
-    const name = unknown.slice(2).split("=")[0];
+    const name = optionName(unknown);
     throw new UsageError("USAGE_OPTION", {
       where: `loopstep ${command.name}`,
       message: `there is no option --${name}`,
@@ -96,6 +96,9 @@ export function parseCommand(command: Command, argv: readonly string[]): ParsedO
     },
   };
 }
+
+/** "--set=x" -> "set" */
+const optionName = (word: string): string => word.slice(2).split("=", 1)[0];
 
 const isAfterDashes = (argv: readonly string[], i: number): boolean =>
   argv.indexOf("--") >= 0 && argv.indexOf("--") < i;

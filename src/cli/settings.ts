@@ -57,7 +57,7 @@ function parseValue(text: string, where: string): SettingValue {
     }
     return { kind: "buffer", bytes: Number(bytes) };
   }
-  if (colon < 0 && head in PARAM_BY_PATH) return { kind: "param", path: head };
+  if (colon < 0 && Object.hasOwn(PARAM_BY_PATH, head)) return { kind: "param", path: head };
   throw new UsageError("USAGE_VALUE", {
     where,
     message: "this kind of value is not known",

@@ -25,9 +25,14 @@ const UNSUPPORTED: ReadonlySet<string> = new Set([
   "SYS_ENOSYS",
 ]);
 
+/** A ring refused for what this kernel is, not for what was asked: what was found then names the version. */
+const isForeignToKernel = ({ code, found }: LoopstepError): boolean =>
+  code === "SYS_EINVAL" && /\bLinux \d/.test(found ?? "");
+
 /** The exit status for `error`. */
-export function statusOf({ code }: LoopstepError): number {
+export function statusOf(error: LoopstepError): number {
+  const { code } = error;
   if (code.startsWith("USAGE_") || USAGE.has(code)) return EXIT.usage;
   if (code.startsWith("VERIFIER_")) return EXIT.rejected;
-  return UNSUPPORTED.has(code) ? EXIT.unsupported : EXIT.failed;
+  return UNSUPPORTED.has(code) || isForeignToKernel(error) ? EXIT.unsupported : EXIT.failed;
 }

@@ -48,7 +48,7 @@ function cpFailure(global: ReadGlobal): ProgramError | undefined {
   if (result >= 0) return undefined;
   const op = CP_OPS[Number(global("failed_opcode"))];
   if (op === undefined) return ownFailure("cp", result);
-  const message = `the ${op} at offset ${String(global("failed_offset"))} failed`;
+  const message = `the ${op} at offset ${Number(global("failed_offset"))} failed`;
   return new ProgramError("PROGRAM_FAILED", result, message, { where: "cp" });
 }
 

@@ -26,8 +26,9 @@ export async function runReady(
   object.bind(ring.params);
   for (const [global, value] of Object.entries(values)) object.values.set(global, value);
   using loaded = await engine.load(object);
-  using _link = loaded.attach(undefined, ring);
+  using link = loaded.attach(undefined, ring);
   await ring.run(options);
+  link.detach();
   const failure = program.failure((global) => loaded.values.get(global));
   if (failure) throw failure;
   const globals = Object.fromEntries(
