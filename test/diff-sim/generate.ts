@@ -304,6 +304,14 @@ class Generator {
       opcode === OPS.IORING_OP_TIMEOUT ||
       opcode === OPS.IORING_OP_TIMEOUT_REMOVE ||
       opcode === OPS.IORING_OP_LINK_TIMEOUT;
+    const network =
+      opcode === OPS.IORING_OP_SEND ||
+      opcode === OPS.IORING_OP_RECV ||
+      opcode === OPS.IORING_OP_SENDMSG ||
+      opcode === OPS.IORING_OP_RECVMSG;
+    // neither out-of-band data nor bundles are simulated
+    if (network && field === "rw_flags") return { ...fields, rw_flags: p.pick([2, 4, 0x40, 0x80, 0x100]) };
+    if (network && field === "ioprio") return { ...fields, ioprio: p.pick([0x40, 0x100, 0x8000]) };
     return { ...fields, [field]: p.pick(timeout ? ODD_NUMBERS.filter((odd) => odd !== 0x80) : ODD_NUMBERS) };
   }
 

@@ -1,7 +1,7 @@
 // A script on the host's real ring: raw system calls on memory that is followed by a large reserved hole, so that a request
 // which runs over its end cannot reach anything else of this process.
 
-import { lstatSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import {
@@ -89,11 +89,14 @@ export function realTarget(): Target {
     close: (fd) => sys.syscall(NR.close, fd),
     files: () => {
       const out: Record<string, Uint8Array> = {};
-      for (const name of readdirSync(folder, { recursive: true }) as string[]) {
-        const full = path.join(folder, name);
-        const stat = lstatSync(full, { throwIfNoEntry: false });
-        if (stat?.isFile() === true) out[name] = readFileSync(full);
-      }
+      const visit = (prefix: string): void => {
+        for (const entry of readdirSync(path.join(folder, prefix), { withFileTypes: true })) {
+          const name = prefix === "" ? entry.name : `${prefix}/${entry.name}`;
+          if (entry.isDirectory()) visit(name);
+          else if (entry.isFile()) out[name] = readFileSync(path.join(folder, name));
+        }
+      };
+      visit("");
       return out;
     },
     rounds: 1,

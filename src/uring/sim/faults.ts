@@ -54,10 +54,11 @@ export interface SleepFault {
   readonly kind: "signal" | "spurious" | "eject";
   readonly delayNs: number;
   readonly rule: number;
+  readonly nth: number;
 }
 
-/** Told of each fault as it is decided. */
-export type FaultListener = (rule: number, kind: string, req: number, value: number) => void;
+/** Told of each fault as it is decided: `nth` is the number of the match of its rule, so that it can be asked for again. */
+export type FaultListener = (rule: number, kind: string, req: number, value: number, nth: number) => void;
 
 const SLEEP_RANGE: Range = [0, 100_000];
 
@@ -170,7 +171,7 @@ export class FaultInjector {
         value = draw(prng, rule.ns);
         decision.delayNs += value;
       }
-      this.#listener?.(active.index, rule.kind, req, value);
+      this.#listener?.(active.index, rule.kind, req, value, active.matches);
     }
     return any ? decision : null;
   }
@@ -183,14 +184,14 @@ export class FaultInjector {
       const { rule } = active;
       if (rule.kind !== "signal" && rule.kind !== "spurious" && rule.kind !== "eject") continue;
       const delayNs = draw(active.prng, rule.ns ?? SLEEP_RANGE);
-      fault ??= { kind: rule.kind, delayNs, rule: active.index };
+      fault ??= { kind: rule.kind, delayNs, rule: active.index, nth: active.matches };
     }
     return fault;
   }
 
   /** Reports a sleep fault that came to pass. */
   report(fault: SleepFault): void {
-    this.#listener?.(fault.rule, fault.kind, 0, fault.delayNs);
+    this.#listener?.(fault.rule, fault.kind, 0, fault.delayNs, fault.nth);
   }
 }
 

@@ -10,6 +10,12 @@ export function normalFile(machine: Machine, fd: number): OpenFile | null {
   return fd >= 0 && fd < machine.files.length ? machine.files[fd]! : null;
 }
 
+/** As normalFile for what a request works on: a descriptor of O_PATH is none. */
+export function requestFile(machine: Machine, fd: number): OpenFile | null {
+  const file = normalFile(machine, fd);
+  return file === null || file.kind === "path" ? null : file;
+}
+
 /** The file in a fixed slot, or null. */
 export function fixedFile(ring: Ring, slot: number): OpenFile | null {
   return slot >= 0 && slot < ring.files.length ? ring.files[slot]! : null;

@@ -13,7 +13,7 @@ import {
   setFail,
 } from "./completion.ts";
 import { EAGAIN, EBADF, EBADFD, ECANCELED, EINVAL } from "./errno.ts";
-import { fixedFile, normalFile } from "./fd-table.ts";
+import { fixedFile, requestFile } from "./fd-table.ts";
 import { recycleBuffer } from "./kbuf.ts";
 import { startLinkedTimeout } from "./link-timeout.ts";
 import { Timer } from "./clock.ts";
@@ -51,7 +51,7 @@ type Armed = "armed" | "ready" | "aborted";
 /** The request's file, looked up when it is first issued. */
 function assignFile(ring: Ring, req: Request): boolean {
   if (req.file !== null || !req.op.needsFile) return true;
-  req.file = (req.flags & REQ_F.FIXED_FILE) !== 0 ? fixedFile(ring, req.fd) : normalFile(ring.machine, req.fd);
+  req.file = (req.flags & REQ_F.FIXED_FILE) !== 0 ? fixedFile(ring, req.fd) : requestFile(ring.machine, req.fd);
   if (req.file === null) return false;
   req.file.refs++;
   return true;

@@ -78,7 +78,9 @@ export class SimKernel {
       serial: 0,
       ephemeralPort: 32768,
     };
-    faults?.listen((rule, kind, req, value) => trace?.({ t: clock.now, ev: "fault", rule, kind, req, value }));
+    faults?.listen((rule, kind, req, value, nth) =>
+      trace?.({ t: clock.now, ev: "fault", rule, kind, req, value, nth }),
+    );
     // Descriptors 0 to 2 are taken, as in a process just started.
     for (const path of ["/dev/null", "/dev/null", "/dev/null"]) this.open(path, 2);
   }

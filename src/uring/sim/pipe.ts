@@ -88,7 +88,11 @@ export class PipeEnd extends OpenFile {
     const { buffers, reader } = this.#state;
     if (reader === null) return -EPIPE;
     const wanted = memory.reachable(at, length);
-    if (wanted === 0) return -EFAULT;
+    if (wanted === 0) {
+      // the waiters are woken all the same
+      wakeQueue(reader.waiters, POLL.POLLIN | POLL.POLLRDNORM);
+      return -EFAULT;
+    }
     let done = 0;
     const odd = wanted % PAGE;
     const last = buffers.at(-1);

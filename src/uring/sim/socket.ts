@@ -382,9 +382,8 @@ export class SocketFile extends OpenFile {
       const count = Math.min(wanted - done, segment.bytes.length - segment.start);
       const put = scatter(memory, segments, done, segment.bytes.subarray(segment.start, segment.start + count));
       if (put < count) {
-        if (done + put === 0) return -EFAULT;
-        if (!peek) segment.start += put;
-        done += put;
+        // what was sent at once is received whole or not at all
+        if (done === 0) return -EFAULT;
         break;
       }
       done += count;
@@ -397,7 +396,7 @@ export class SocketFile extends OpenFile {
     if (!peek) {
       const wasTight = this.#room() <= this.#network.window / 4;
       this.#queued -= done;
-      if (wasTight && this.peer !== null) wakeQueue(this.peer.waiters, WRITABLE);
+      if ((wasTight || this.domain === AF_UNIX) && this.peer !== null) wakeQueue(this.peer.waiters, WRITABLE);
     }
     return done;
   }

@@ -47,6 +47,8 @@ export type TraceEvent =
       readonly kind: string;
       readonly req: number;
       readonly value: number;
+      /** Number of the match of the rule, from 1 on: `nth` in a plan strikes there again. */
+      readonly nth: number;
     })
   /** A signal reached the process. */
   | (TraceBase & { readonly ev: "signal" })

@@ -350,6 +350,7 @@ export class MemoryWorld implements World {
     if ((flags & RENAME.RENAME_NOREPLACE) !== 0 && target.inode !== undefined) return -EEXIST;
     const exchange = (flags & RENAME.RENAME_EXCHANGE) !== 0;
     if (exchange && target.inode === undefined) return -ENOENT;
+    if (exchange && target.directory && target.inode!.type !== S_IFDIR) return -ENOTDIR;
     if (source.inode.type !== S_IFDIR) {
       if (source.directory) return -ENOTDIR;
       if (!exchange && target.directory) return -ENOTDIR;

@@ -4,7 +4,7 @@ import { IORING_ASYNC_CANCEL } from "../../abi/index.ts";
 import { cancelRequests } from "../cancel.ts";
 import { setFail } from "../completion.ts";
 import { EBADF, EINVAL } from "../errno.ts";
-import { fixedFile, normalFile } from "../fd-table.ts";
+import { fixedFile, requestFile } from "../fd-table.ts";
 import { IOU_COMPLETE, REQ_F, type OpRow, type Request, type Ring } from "../state.ts";
 import { SQE_ADDR, SQE_FILE_INDEX, SQE_LEN, SQE_OFF, SQE_OPFLAGS, op, sqeHas64, sqeWord } from "./op.ts";
 
@@ -37,7 +37,7 @@ function issueCancel(ring: Ring, req: Request): number {
   let res: number | undefined;
   if ((req.opFlags & IORING_ASYNC_CANCEL_FD) !== 0) {
     const fixed = (req.flags & REQ_F.FIXED_FILE) !== 0 || (req.opFlags & IORING_ASYNC_CANCEL_FD_FIXED) !== 0;
-    const file = fixed ? fixedFile(ring, req.fd) : normalFile(ring.machine, req.fd);
+    const file = fixed ? fixedFile(ring, req.fd) : requestFile(ring.machine, req.fd);
     if (file === null) res = -EBADF;
     else {
       file.refs++;

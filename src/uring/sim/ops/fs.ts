@@ -1,7 +1,7 @@
 // Requests on files and paths: OPENAT, CLOSE, STATX, FSYNC, FALLOCATE and their like (io_uring/openclose.c, fs.c, statx.c,
 // sync.c, truncate.c, advise.c at v7.2). What the paths mean is the world's.
 
-import { AT, FALLOC_FL, IORING_MISC, O, RENAME, RESOLVE, STATX } from "../../abi/index.ts";
+import { AT, FALLOC_FL, IORING_MISC, IORING_OP, O, RENAME, RESOLVE, STATX } from "../../abi/index.ts";
 import { REALTIME_OFFSET_SEC } from "../clock.ts";
 import { setFail } from "../completion.ts";
 import {
@@ -275,7 +275,13 @@ const prepSymlink = pathPrep([SQE_LEN, SQE_OPFLAGS], true);
 
 function issueTwo(ring: Ring, req: Request, act: (from: Place, to: Place) => number): number {
   const { path, second } = req.data as PathData;
-  const ret = withPlace(ring, req.fd, path, (from) => withPlace(ring, req.len | 0, second, (to) => act(from, to)));
+  const ret = withPlace(ring, req.fd, path, (from) => {
+    const to = withPlace(ring, req.len | 0, second, (place) => act(from, place));
+    if (to !== -EBADF || req.opcode !== IORING_OP.IORING_OP_LINKAT) return to;
+    // what is linked is looked up before the directory it goes to
+    const found = ring.machine.world.stat(from, AT.AT_SYMLINK_NOFOLLOW | AT.AT_EMPTY_PATH);
+    return typeof found === "number" ? found : to;
+  });
   return doneAlways(req, ret);
 }
 
@@ -312,7 +318,7 @@ function prepStatx(ring: Ring, req: Request, sqe: number): number {
   req.opFlags = sqeWord(ring, sqe, SQE_OPFLAGS);
   req.len = sqeWord(ring, sqe, SQE_LEN);
   const empty = (req.opFlags & AT.AT_EMPTY_PATH) !== 0;
-  const path = empty && !sqeHas64(ring, sqe, SQE_ADDR) ? "" : getPath(ring, sqe, SQE_ADDR, empty);
+  const path = getPath(ring, sqe, SQE_ADDR, empty);
   if (typeof path === "number") return path;
   req.at = sqeAddress(ring, sqe, SQE_OFF);
   const data: PathData = { path, second: "" };

@@ -303,6 +303,7 @@ function prepSend(ring: Ring, req: Request, sqe: number): number {
   const isMsg = req.opcode === IORING_OP.IORING_OP_SENDMSG;
   if (isMsg && (sqeHas64(ring, sqe, SQE_OFF) || sqeWord(ring, sqe, SQE_FILE_INDEX) !== 0)) return -EINVAL;
   req.len = sqeWord(ring, sqe, SQE_LEN);
+  if (req.len > 0x7fff_ffff) return -EINVAL;
   req.ioFlags = sqeWord(ring, sqe, 0) >>> 16;
   const known = IORING_RECVSEND_POLL_FIRST | IORING_RECVSEND_BUNDLE | IORING_SEND_VECTORIZED;
   if ((req.ioFlags & ~known) !== 0) return -EINVAL;
@@ -436,6 +437,7 @@ function prepReceive(ring: Ring, req: Request, sqe: number): number {
   if (isMsg && optlen !== 0) return -EINVAL;
   req.at = sqeAddress(ring, sqe, SQE_ADDR);
   req.len = sqeWord(ring, sqe, SQE_LEN);
+  if (req.len > 0x7fff_ffff) return -EINVAL;
   req.ioFlags = sqeWord(ring, sqe, 0) >>> 16;
   const known = IORING_RECVSEND_POLL_FIRST | IORING_RECV_MULTISHOT | IORING_RECVSEND_BUNDLE;
   if ((req.ioFlags & ~known) !== 0 || (req.ioFlags & IORING_RECVSEND_FIXED_BUF) !== 0) return -EINVAL;

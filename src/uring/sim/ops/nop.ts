@@ -3,7 +3,7 @@
 import { IORING_NOP, IORING_SETUP, IORING_CQE_F } from "../../abi/index.ts";
 import { queueTaskComplete, setFail } from "../completion.ts";
 import { EBADF, EFAULT, EINVAL } from "../errno.ts";
-import { fixedFile, normalFile } from "../fd-table.ts";
+import { fixedFile, requestFile } from "../fd-table.ts";
 import { IOU_COMPLETE, IOU_ISSUE_SKIP_COMPLETE, REQ_F, type OpRow, type Request, type Ring } from "../state.ts";
 import { SQE_ADDR, SQE_LEN, SQE_OFF, SQE_OPFLAGS, op, sqeBufIndex, sqeWord } from "./op.ts";
 
@@ -41,7 +41,7 @@ function issueNop(ring: Ring, req: Request): number {
     if ((flags & IORING_NOP_FILE) !== 0) {
       const fixed = (flags & IORING_NOP_FIXED_FILE) !== 0;
       if (fixed) req.flags |= REQ_F.FIXED_FILE;
-      req.file = fixed ? fixedFile(ring, req.fd) : normalFile(ring.machine, req.fd);
+      req.file = fixed ? fixedFile(ring, req.fd) : requestFile(ring.machine, req.fd);
       if (req.file === null) res = -EBADF;
       else req.file.refs++;
     }

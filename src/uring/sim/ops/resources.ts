@@ -149,6 +149,7 @@ function allocFiles(ring: Ring, at: number, count: number): number {
 
 function issueFilesUpdate(ring: Ring, req: Request): number {
   const alloc = req.off === IORING_MISC.IORING_FILE_INDEX_ALLOC;
+  if (!alloc && req.off + req.len > 0xffff_ffff) return finish(req, -EOVERFLOW);
   return finish(req, alloc ? allocFiles(ring, req.at, req.len) : updateFiles(ring, req.off, req.at, req.len));
 }
 

@@ -3,7 +3,7 @@
 
 import { IORING_CQE_F, O, RWF } from "../../abi/index.ts";
 import { postMultishot, setFail } from "../completion.ts";
-import { EAGAIN, EBADF, EBADFD, EFAULT, EINVAL, ENOBUFS, EPIPE, EOPNOTSUPP, EPERM } from "../errno.ts";
+import { EAGAIN, EBADF, EBADFD, EFAULT, EINVAL, ENOBUFS, EPIPE, ESPIPE, EOPNOTSUPP, EPERM } from "../errno.ts";
 import { mustSelect, putBuffer, recycleBuffer, selectBuffer } from "../kbuf.ts";
 import { NOT_USER } from "../memory.ts";
 import {
@@ -14,6 +14,7 @@ import {
   ISSUE_NONBLOCK,
   REQ_F,
   type OpRow,
+  type OpenFile,
   type Request,
   type Ring,
 } from "../state.ts";
@@ -126,6 +127,11 @@ function importFixed(ring: Ring, req: Request): number {
   return 0;
 }
 
+/** FMODE_NOWAIT. */
+function supportsNowait(file: OpenFile): boolean {
+  return file.nowait && file.kind !== "directory";
+}
+
 function initFile(req: Request, wanted: number): number {
   const file = req.file!;
   const mode = file.flags & O_ACCMODE;
@@ -134,7 +140,7 @@ function initFile(req: Request, wanted: number): number {
   if (flags !== 0) {
     if ((flags & ~RWF_SUPPORTED) !== 0) return -EOPNOTSUPP;
     if ((flags & RWF_APPEND) !== 0 && (flags & RWF_NOAPPEND) !== 0) return -EINVAL;
-    if ((flags & RWF_NOWAIT) !== 0 && !file.nowait) return -EOPNOTSUPP;
+    if ((flags & RWF_NOWAIT) !== 0 && !supportsNowait(file)) return -EOPNOTSUPP;
     if ((flags & RWF_ATOMIC) !== 0) return -EOPNOTSUPP;
     if ((flags & RWF_DONTCACHE) !== 0 && file.kind !== "regular") return -EOPNOTSUPP;
     if ((flags & RWF_NOAPPEND) !== 0 && (file.flags & O.O_APPEND) !== 0) return -EPERM;
@@ -151,7 +157,8 @@ function transfer(ring: Ring, req: Request, write: boolean, offset: number): num
   const { segments } = req;
   if (segments === null) {
     const length = req.limit > 0 ? Math.min(req.len, req.limit) : req.len;
-    if (write && file.kind === "pipe" && !memory.covers(req.at, length)) return pipeFault(ring, req, [req.at, length]);
+    if (write && file.kind === "pipe" && length > 0 && !memory.covers(req.at, length))
+      return pipeFault(ring, req, [req.at, length]);
     return write ? file.write(memory, req.at, length, offset) : file.read(memory, req.at, length, offset);
   }
   if (write && file.kind === "pipe") {
@@ -174,7 +181,10 @@ function pipeFault(ring: Ring, req: Request, segments: readonly number[]): numbe
     if (count < segments[i + 1]!) break;
   }
   let whole = Math.floor(mapped / 4096) * 4096;
-  if (whole === 0) return (req.file!.poll() & 8) !== 0 ? -EPIPE : -EFAULT;
+  if (whole === 0) {
+    if ((req.file!.poll() & 8) !== 0) return -EPIPE;
+    return req.file!.write(memory, -1, 1, 0);
+  }
   for (let i = 1; i < pages.length; i += 2) {
     pages[i] = Math.min(pages[i]!, whole);
     whole -= pages[i]!;
@@ -219,11 +229,12 @@ function attempt(ring: Ring, req: Request, write: boolean, issueFlags: number): 
   if (ret !== 0) return ret;
   const file = req.file!;
   if ((issueFlags & ISSUE_NONBLOCK) !== 0) {
-    if (!file.nowait && !(file.pollable && (file.poll() & (write ? 4 : 1)) !== 0)) return -EAGAIN;
+    if (!supportsNowait(file) && !(file.pollable && (file.poll() & (write ? 4 : 1)) !== 0)) return -EAGAIN;
     if (write && file.writeAlwaysAsync) return -EAGAIN;
   }
   let offset = req.off;
   if (offset < -1) return -EINVAL;
+  if (offset > 0 && file.kind === "socket") return -ESPIPE;
   const current = offset === -1 && !file.stream;
   if (current) offset = file.position;
   else if (offset === -1) offset = 0;

@@ -1,0 +1,194 @@
+// The expression of `loopstep explore --check`: what must hold after a run, over the program's globals and the world's
+// files. `reqs_done == 1000 && file("/to") == file("/from") && size("/to") > 0`. Integers are unbounded, files compare by
+// contents, `result` is what the loop returned. Precedence as in C: || && == != < <= > >= + - * / % ! - ( ).
+
+import { LoopstepError } from "../../base/index.ts";
+
+/** An expression that cannot be read, or a name that is not there. */
+export class CheckError extends LoopstepError<"CHECK_SYNTAX" | "CHECK_NAME" | "CHECK_TYPE"> {}
+
+type CheckValue = bigint | string | boolean;
+
+/** Where names come from. */
+export interface CheckScope {
+  /** A global of the program, or undefined. */
+  global(name: string): bigint | undefined;
+  /** Contents of a file, or undefined. */
+  file(path: string): Uint8Array | undefined;
+}
+
+/** A compiled expression. */
+export type Check = (scope: CheckScope) => boolean;
+
+type Node = (scope: CheckScope) => CheckValue;
+
+const TOKEN = /\s*(?:(0x[0-9a-fA-F]+|\d+)|([A-Za-z_][\w.]*)|"([^"]*)"|(\|\||&&|==|!=|<=|>=|[<>+\-*/%!(),]))/y;
+const LEVELS: readonly (readonly string[])[] = [
+  ["||"],
+  ["&&"],
+  ["==", "!="],
+  ["<", "<=", ">", ">="],
+  ["+", "-"],
+  ["*", "/", "%"],
+];
+
+/** Compiles `text`; throws CheckError CHECK_SYNTAX. Running it throws CHECK_NAME or CHECK_TYPE. */
+export function compileCheck(text: string): Check {
+  const node = new Parser(text).parse();
+  return (scope) => truth(node(scope));
+}
+
+function truth(value: CheckValue): boolean {
+  return typeof value === "bigint" ? value !== 0n : value !== false && value !== "";
+}
+
+function integer(value: CheckValue, operator: string): bigint {
+  if (typeof value === "bigint") return value;
+  if (typeof value === "boolean") return value ? 1n : 0n;
+  throw new CheckError("CHECK_TYPE", {
+    message: "not a number",
+    where: `operand of ${operator}`,
+    found: "file contents",
+  });
+}
+
+class Parser {
+  readonly #text: string;
+  readonly #tokens: string[] = [];
+  #next = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+    TOKEN.lastIndex = 0;
+    while (TOKEN.lastIndex < text.trimEnd().length) {
+      const from = TOKEN.lastIndex;
+      const match = TOKEN.exec(text);
+      if (match === null) throw this.#error("a character that means nothing here", text.slice(from, from + 10));
+      this.#tokens.push(match[0].trim());
+    }
+  }
+
+  #error(message: string, found: string): CheckError {
+    return new CheckError("CHECK_SYNTAX", { message, found, where: `check "${this.#text}"` });
+  }
+
+  parse(): Node {
+    const node = this.#level(0);
+    if (this.#next < this.#tokens.length)
+      throw this.#error("the expression goes on after its end", this.#tokens[this.#next]!);
+    return node;
+  }
+
+  #take(token: string): void {
+    if (this.#tokens[this.#next] !== token)
+      throw this.#error(`expected ${token}`, this.#tokens[this.#next] ?? "the end");
+    this.#next++;
+  }
+
+  #level(level: number): Node {
+    const operators = LEVELS[level];
+    if (operators === undefined) return this.#unary();
+    let left = this.#level(level + 1);
+    while (operators.includes(this.#tokens[this.#next] ?? "")) {
+      const operator = this.#tokens[this.#next++]!;
+      left = binary(operator, left, this.#level(level + 1));
+    }
+    return left;
+  }
+
+  #unary(): Node {
+    const token = this.#tokens[this.#next];
+    if (token === "!") {
+      this.#next++;
+      const operand = this.#unary();
+      return (scope) => !truth(operand(scope));
+    }
+    if (token === "-") {
+      this.#next++;
+      const operand = this.#unary();
+      return (scope) => -integer(operand(scope), "-");
+    }
+    return this.#primary();
+  }
+
+  #primary(): Node {
+    const token = this.#tokens[this.#next];
+    if (token === undefined) throw this.#error("the expression ends too early", "the end");
+    this.#next++;
+    if (token === "(") {
+      const inner = this.#level(0);
+      this.#take(")");
+      return inner;
+    }
+    if (/^\d/.test(token)) {
+      const value = BigInt(token);
+      return () => value;
+    }
+    if (token.startsWith('"')) {
+      const value = token.slice(1, -1);
+      return () => value;
+    }
+    if (!/^[A-Za-z_]/.test(token)) throw this.#error("expected a value", token);
+    if (this.#tokens[this.#next] === "(") return this.#call(token);
+    return (scope) => {
+      const value = scope.global(token);
+      if (value === undefined) throw new CheckError("CHECK_NAME", { message: "no such global", found: token });
+      return value;
+    };
+  }
+
+  #call(name: string): Node {
+    this.#take("(");
+    const path = this.#primary();
+    this.#take(")");
+    const contents = (scope: CheckScope): Uint8Array => scope.file(String(path(scope))) ?? new Uint8Array(0);
+    switch (name) {
+      case "file":
+        return (scope) => Array.from(contents(scope), (byte) => String.fromCharCode(byte)).join("");
+      case "size":
+        return (scope) => BigInt(contents(scope).length);
+      case "exists":
+        return (scope) => scope.file(String(path(scope))) !== undefined;
+      default:
+        throw this.#error("no such function; there are file, size and exists", name);
+    }
+  }
+}
+
+function binary(operator: string, left: Node, right: Node): Node {
+  switch (operator) {
+    case "||":
+      return (scope) => truth(left(scope)) || truth(right(scope));
+    case "&&":
+      return (scope) => truth(left(scope)) && truth(right(scope));
+    case "==":
+      return (scope) => left(scope) === right(scope);
+    case "!=":
+      return (scope) => left(scope) !== right(scope);
+    default:
+      return (scope) => arithmetic(operator, integer(left(scope), operator), integer(right(scope), operator));
+  }
+}
+
+function arithmetic(operator: string, a: bigint, b: bigint): CheckValue {
+  switch (operator) {
+    case "<":
+      return a < b;
+    case "<=":
+      return a <= b;
+    case ">":
+      return a > b;
+    case ">=":
+      return a >= b;
+    case "+":
+      return a + b;
+    case "-":
+      return a - b;
+    case "*":
+      return a * b;
+    default:
+      if (b === 0n)
+        throw new CheckError("CHECK_TYPE", { message: "division by zero", where: `operand of ${operator}` });
+      return operator === "/" ? a / b : a % b;
+  }
+}
