@@ -2,7 +2,7 @@
 // interpreter, whose facts are the ones to match.
 
 import { describe, expect, it } from "vitest";
-import { asm, encode } from "../isa/index.ts";
+import { asm, encode, OP_TABLE, type Insn } from "../isa/index.ts";
 import {
   BPF_MAP_TYPE_ARRAY,
   BPF_MAP_TYPE_HASH,
@@ -401,5 +401,74 @@ describe("a compiled program", () => {
     expect(listing(world(crossed).image, { checked: false }).some((line) => line.includes("br_table"))).toBe(true);
     const here = world(crossed);
     expect(encode(here.image.insns).length).toBe(here.image.insns.length * 8);
+  });
+});
+
+describe("every jump, in every place it can be written", () => {
+  const VALUES = [
+    0n,
+    1n,
+    2n,
+    0x7fff_ffffn,
+    0x8000_0000n,
+    0xffff_ffffn,
+    1n << 32n,
+    (1n << 63n) - 1n,
+    1n << 63n,
+    (1n << 64n) - 1n,
+  ];
+  const JUMPS = OP_TABLE.filter((row) => row.format === "jump_x" || row.format === "jump_k");
+  const slot = (code: number, dst_reg: number, src_reg: number, off: number, imm: number): Insn => ({
+    code,
+    dst_reg,
+    src_reg,
+    off,
+    imm,
+  });
+  const LOADS = [slot(0x79, 2, 1, 0, 0), slot(0x79, 3, 1, 8, 0), slot(0xb7, 0, 0, 0, 1)];
+  const [EXIT, TWO] = [slot(0x95, 0, 0, 0, 0), slot(0xb7, 0, 0, 0, 2)];
+  // Where the ways lead: both only here; the way on from elsewhere too; the jump from elsewhere too; both to one place over a move.
+  const SHAPES: readonly (readonly [string, (jump: (off: number) => Insn) => readonly Insn[]])[] = [
+    ["both ways inline", (jump) => [...LOADS, jump(1), EXIT, TWO, EXIT]],
+    ["the way on is shared", (jump) => [...LOADS, slot(0x15, 1, 0, 1, 0), jump(1), EXIT, TWO, EXIT]],
+    ["the jump is shared", (jump) => [...LOADS, slot(0x15, 1, 0, 2, 0), jump(1), EXIT, TWO, EXIT]],
+    ["a move is skipped", (jump) => [...LOADS, jump(1), TWO, EXIT]],
+    [
+      "it goes back once",
+      (jump) => [
+        ...LOADS,
+        slot(0xb7, 4, 0, 0, 0),
+        slot(0x55, 4, 0, 3, 0),
+        slot(0x07, 4, 0, 0, 1),
+        jump(-3),
+        EXIT,
+        TWO,
+        EXIT,
+      ],
+    ],
+  ];
+
+  it.each(SHAPES)("%s", (_name, shape) => {
+    const here = world("exit");
+    for (const row of JUMPS) {
+      const small = row.source === "K" ? [0, 1, -1, 0x7fff_ffff] : [0];
+      for (const imm of small) {
+        const insns = shape((off) => slot(row.code, 2, row.source === "X" ? 3 : 0, off, imm));
+        const there: World = { ...here, image: { ...here.image, insns, starts: [0] } };
+        const [interpreter, ...others] = MODES.map((mode) => load(there, mode));
+        for (const a of VALUES) {
+          for (const b of row.source === "X" ? VALUES : [0n]) {
+            here.memory.view.setBigUint64(here.buffer, a, true);
+            here.memory.view.setBigUint64(here.buffer + 8, b, true);
+            const expected = interpreter!.run(here.buffer);
+            const found = others.map((executable) => executable.run(here.buffer));
+            if (found.some((r0) => r0 !== expected))
+              expect.fail(
+                `${row.symbol} ${row.width} ${row.source} imm ${imm}: ${a}, ${b} gives ${found}, not ${expected}`,
+              );
+          }
+        }
+      }
+    }
   });
 });
