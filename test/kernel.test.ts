@@ -175,7 +175,8 @@ describe.skipIf(missing !== undefined)("the kernel engine", () => {
       stdio: "ignore",
     });
     const ended = new Promise((resolve) => child.once("exit", (_, signal) => resolve(signal)));
-    while (bpf.ids("LINK").length === links!) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (bpf.ids("LINK").length === links! && child.exitCode === null)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     child.kill("SIGKILL");
     expect(await ended).toBe("SIGKILL");
     expect(await settled(bpf, { maps: maps!, programs: programs!, links: links! })).toMatchObject({

@@ -16,7 +16,7 @@ import * as A from "./bpf-attr.ts";
 import type { BpfCalls } from "./bpf.ts";
 import { funcInfo, lineInfo, programBtf, type ProgramBtf } from "./program-btf.ts";
 import type { PageMemory } from "./page-memory.ts";
-import { KernelRejection } from "./verifier-log.ts";
+import { explainPoison, KernelRejection } from "./verifier-log.ts";
 
 const UTF8 = new TextEncoder();
 const TEXT = new TextDecoder();
@@ -50,6 +50,7 @@ export class KernelObject implements Disposable {
   readonly maps: readonly KernelMap[];
   readonly #ops: ReadonlyMap<string, OpsTemplate>;
   readonly #btf: number;
+  readonly #externs: readonly string[];
   readonly #bpf: BpfCalls;
   readonly #memory: PageMemory;
   readonly #fds: number[] = [];
@@ -60,6 +61,7 @@ export class KernelObject implements Disposable {
   constructor(bpf: BpfCalls, memory: PageMemory, object: BpfObject, target: Btf) {
     this.#bpf = bpf;
     this.#memory = memory;
+    this.#externs = object.externs.map(({ name }) => name);
     try {
       const specs = object.structOps
         .filter((spec) => spec.autocreate)
@@ -190,7 +192,7 @@ export class KernelObject implements Disposable {
       const again = load(log);
       if (again >= 0) return this.#keep(again);
       if (again === ENOSPC && size < LAST_LOG) continue;
-      throw new KernelRejection(program.name, fd, text(log));
+      throw new KernelRejection(program.name, fd, explainPoison(text(log), this.#externs));
     }
   }
 

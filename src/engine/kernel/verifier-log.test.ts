@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { KernelRejection, summarizeLog } from "./verifier-log.ts";
+import { explainPoison, KernelRejection, summarizeLog } from "./verifier-log.ts";
 
 const LOG = `func#0 @0
 0: R1=ctx() R10=fp0
@@ -33,6 +33,18 @@ describe("the kernel's verifier log", () => {
       });
     },
   );
+
+  test.each([
+    [
+      "call of a missing weak kfunc",
+      "1: (85) call x\ninvalid func unknown#2002000001\n",
+      "kfunc 'b' is referenced but wasn't resolved",
+    ],
+    ["CO-RE relocation of what is not there", "invalid func unknown#195896080", "failed to resolve CO-RE relocation"],
+    ["helper that no kernel has", "invalid func unknown#9999", "invalid func unknown#9999"],
+  ])("tells a %s as what it is", (_, log, words) => {
+    expect(explainPoison(log, ["a", "b"])).toContain(words);
+  });
 
   test("becomes an error that keeps all of it", () => {
     const error = new KernelRejection("wild", -13, LOG);

@@ -1,6 +1,8 @@
 // From the kernel's verifier log to an error: the log ends with the reason, preceded by the instructions that led there.
 
 import { errnoName, LoopstepError } from "../../base/index.ts";
+import { CORE_POISON } from "../../bpf/btf/index.ts";
+import { KFUNC_POISON } from "../../bpf/object/index.ts";
 
 /** Lines that say how much work it was, not what was wrong. */
 const STATISTICS = /^(processed \d+ insns|verification time|stack depth|max_states|insns processed)/;
@@ -9,6 +11,22 @@ const SOURCE = /^; (.*?)(?: @ (\S+:\d+))?$/;
 /** `12: (85) call ...` */
 const INSN = /^(\d+): \([0-9a-f]{2}\) /;
 const SHOWN = 12;
+
+/** `invalid func unknown#195896080` */
+const POISONED = /invalid func unknown#(\d+)/g;
+
+/**
+ * Calls that resolving has put in place of what the kernel lacks are told as what they are, in libbpf's words. `kfuncs`:
+ * the object's externs by index.
+ */
+export function explainPoison(log: string, kfuncs: readonly string[]): string {
+  return log.replaceAll(POISONED, (whole, number: string) => {
+    const id = Number(number);
+    if (id === CORE_POISON) return "failed to resolve CO-RE relocation";
+    const name = kfuncs[id - KFUNC_POISON];
+    return name === undefined ? whole : `kfunc '${name}' is referenced but wasn't resolved`;
+  });
+}
 
 /** What the log says, in short. */
 export interface LogSummary {
