@@ -181,6 +181,8 @@ export class Env {
   backedges = 0;
   /** What the log says at the end of a function checked on its own: the last one stays in the log of an accepted program. */
   lastSafe = "";
+  /** How many instructions are walked before the log begins. */
+  logFrom = 0;
 
   /** Lines printed for the current instruction. */
   messages: string[] = [];
@@ -236,7 +238,7 @@ export class Env {
   }
 
   get wantsLog(): boolean {
-    return (this.level & (LOG_LEVEL1 | LOG_LEVEL2)) !== 0;
+    return (this.level & (LOG_LEVEL1 | LOG_LEVEL2)) !== 0 && this.insnProcessed >= this.logFrom;
   }
 
   /** Prints `text` and refuses the program. */

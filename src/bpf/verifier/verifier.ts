@@ -35,6 +35,8 @@ export interface VerifyOptions {
 }
 
 const MAX_INSNS = 1_000_000;
+/** The log of a failure shows its end: instructions walked last. Level 2 shows everything. */
+const LOGGED_INSNS = 100_000;
 
 function typeOf(program: ResolvedProgram, options: VerifyOptions): ProgramType {
   if (options.type !== undefined) return options.type;
@@ -88,6 +90,7 @@ function run(
   type: ProgramType,
   options: VerifyOptions,
   level: number,
+  logFrom = 0,
 ): { env: Env; errno: number } {
   const env = new Env({
     program,
@@ -99,6 +102,7 @@ function run(
   });
   let errno = 0;
   env.insnIdx = -1;
+  env.logFrom = logFrom;
   try {
     check(env);
   } catch (error) {
@@ -211,7 +215,7 @@ export function verify(program: ResolvedProgram, options: VerifyOptions = {}): V
     const verdict = verdictOf(first.env, first.errno, options);
     return level & 1 && quiet === 0 ? { ...verdict, log: first.env.lastSafe + statistics(first.env) } : verdict;
   }
-  const second = run(program, type, options, level);
+  const second = run(program, type, options, level, first.env.insnProcessed - LOGGED_INSNS);
   return verdictOf(second.env, second.errno, options);
 }
 
