@@ -2,7 +2,7 @@
 // what makes the calls cheap.
 
 import type { Callee } from "../bpf/vm/index.ts";
-import { getRegion, type Regions } from "./regions.ts";
+import { getRegion, regionTable, type Regions } from "./regions.ts";
 
 /** What the kfuncs work on. */
 export interface KfuncHost {
@@ -23,6 +23,12 @@ export function loopKfuncs({ iouCtx, regions, submit }: KfuncHost): Record<strin
       params: ["i32", "i32", "i32"],
       result: "i32",
       call: (ctx: number, id: number, size: number) => (ctx === iouCtx ? getRegion(regions, id, size) : 0),
+      table: regionTable(regions).map(({ id, limit, address }) => ({
+        first: iouCtx,
+        second: id,
+        atMost: limit,
+        value: address,
+      })),
     },
     bpf_io_uring_submit_sqes: {
       name: "bpf_io_uring_submit_sqes",
@@ -37,8 +43,8 @@ export function loopKfuncs({ iouCtx, regions, submit }: KfuncHost): Record<strin
 const nowhere = { address: 0, size: 0 };
 
 /** The kfuncs' signatures alone, for compiling without a ring. */
-export const KFUNC_SIGNATURES: Readonly<Record<string, Callee>> = loopKfuncs({
-  iouCtx: 0,
-  regions: { mem: undefined, cq: nowhere, sq: nowhere },
-  submit: () => 0,
-});
+export const KFUNC_SIGNATURES: Readonly<Record<string, Callee>> = Object.fromEntries(
+  Object.entries(loopKfuncs({ iouCtx: 0, regions: { mem: undefined, cq: nowhere, sq: nowhere }, submit: () => 0 })).map(
+    ([name, { table: _, ...signature }]) => [name, signature],
+  ),
+);

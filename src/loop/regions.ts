@@ -20,22 +20,22 @@ export interface Regions {
   readonly sq: Region;
 }
 
-/** The address of region `id`, or 0 (NULL) when it is unknown, not registered, or smaller than `size`. */
-export function getRegion(regions: Regions, id: number, size: number): number {
-  const region = byId(regions, id >>> 0);
-  if (!region) return 0;
-  return size >>> 0 <= alignUp(region.size, PAGE_SIZE) ? region.address : 0;
+/** A region as bpf_io_uring_get_region knows it; `limit` is the greatest size it grants. */
+interface RegionRow {
+  readonly id: number;
+  readonly limit: number;
+  readonly address: number;
 }
 
-function byId({ mem, cq, sq }: Regions, id: number): Region | undefined {
-  switch (id) {
-    case IOU_REGION.IOU_REGION_MEM:
-      return mem;
-    case IOU_REGION.IOU_REGION_CQ:
-      return cq;
-    case IOU_REGION.IOU_REGION_SQ:
-      return sq;
-    default:
-      return undefined;
-  }
+/** The regions that are there. */
+export function regionTable({ mem, cq, sq }: Regions): RegionRow[] {
+  const { IOU_REGION_MEM, IOU_REGION_CQ, IOU_REGION_SQ } = IOU_REGION;
+  const row = (id: number, { address, size }: Region): RegionRow => ({ id, limit: alignUp(size, PAGE_SIZE), address });
+  return [...(mem ? [row(IOU_REGION_MEM, mem)] : []), row(IOU_REGION_CQ, cq), row(IOU_REGION_SQ, sq)];
+}
+
+/** The address of region `id`, or 0 (NULL) when it is unknown, not registered, or smaller than `size`. */
+export function getRegion(regions: Regions, id: number, size: number): number {
+  const row = regionTable(regions).find((row) => row.id === id >>> 0);
+  return row && size >>> 0 <= row.limit ? row.address : 0;
 }

@@ -188,6 +188,7 @@ export function planCalls(unit: Unit, effects: Effects, image: VmImage, own: Own
       const { dst_reg, src_reg, imm } = insns[slot]!;
       let value: readonly [number, number] | undefined;
       if (row.op === "ld_imm64") value = [imm, insns[slot + 1]!.imm];
+      else if (row.op === "mov" && row.source === "K") value = [imm, row.width === 64 && imm < 0 ? -1 : 0];
       else if (row.op === "mov" && row.width === 64 && row.source === "X") value = known[src_reg];
       if (value !== undefined) known[dst_reg] = value;
       else for (let reg = 0; reg < 10; reg++) if (writes[slot]! & (1 << reg)) known[reg] = undefined;

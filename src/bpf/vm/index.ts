@@ -57,6 +57,7 @@ export type {
   FaultKind,
   MapImage,
   Segment,
+  TableRow,
   ValueType,
   VmEnv,
   VmImage,

@@ -25,6 +25,19 @@ export interface Callee {
   readonly result: ValueType | "void";
   readonly signed?: boolean;
   readonly call: (...args: never[]) => number | bigint | void;
+  /**
+   * All it does, where that is no more: for (r1, r2, r3) as u32 the `value` of the row with that `first` and `second` whose
+   * `atMost` is not below r3, else 0. The JIT writes it out in place of a call; `call` must agree.
+   */
+  readonly table?: readonly TableRow[];
+}
+
+/** See Callee.table. */
+export interface TableRow {
+  readonly first: number;
+  readonly second: number;
+  readonly atMost: number;
+  readonly value: number;
 }
 
 /** A loaded program. */
