@@ -7,7 +7,7 @@
 // array as the last one left it. (SQPOLL and SQ_REWIND exclude each other, so nobody else looks at any of this, and plain
 // stores will do: the system call comes after them.)
 
-import { setField, viewOf } from "../base/index.ts";
+import { getField, setField, viewOf } from "../base/index.ts";
 import {
   __kernel_timespec,
   formatKernelVersion,
@@ -38,6 +38,8 @@ import type { Sys } from "./types.ts";
 const { IORING_ENTER_EXT_ARG, IORING_ENTER_GETEVENTS, IORING_ENTER_REGISTERED_RING, IORING_ENTER_SQ_WAKEUP } =
   IORING_ENTER;
 const MADV_DONTNEED = 4;
+/** Asks for the first free index. */
+const ANY_INDEX = 0xffff_ffff;
 const EBADF = -9;
 const EINVAL = -22;
 const NS_PER_S = 1_000_000_000;
@@ -97,7 +99,9 @@ export class KernelRing implements Disposable {
   readonly #version: KernelVersion;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
-  readonly #enterFlags: number;
+  /** What calls name the ring by: the descriptor, or an index the thread registered. */
+  #enterFd: number;
+  #enterFlags: number;
   readonly #registerFlag: number;
   /** getevents_arg, then the timespec it points at. */
   readonly #arg: Uint8Array;
@@ -126,6 +130,7 @@ export class KernelRing implements Disposable {
     this.#bytes = new Uint8Array(buffer);
     this.base = sys.addressOf(this.#bytes);
     this.#fd = parts.fd;
+    this.#enterFd = parts.fd;
     this.params = parts.params;
     this.place = place;
     this.emulated = parts.emulated;
@@ -217,7 +222,7 @@ export class KernelRing implements Disposable {
 
   #call(toSubmit: number, minComplete: number, flags: number, timeoutNs: number): number {
     const all = flags | this.#enterFlags;
-    if (timeoutNs < 0) return io_uring_enter(this.#sys, this.#fd, toSubmit, minComplete, all);
+    if (timeoutNs < 0) return io_uring_enter(this.#sys, this.#enterFd, toSubmit, minComplete, all);
     const seconds = Math.floor(timeoutNs / NS_PER_S);
     // the timespec by halves: tv_sec at word 6, tv_nsec at word 8
     this.#argWords[6] = seconds;
@@ -225,7 +230,7 @@ export class KernelRing implements Disposable {
     this.#argWords[8] = timeoutNs - seconds * NS_PER_S;
     return io_uring_enter(
       this.#sys,
-      this.#fd,
+      this.#enterFd,
       toSubmit,
       minComplete,
       all | IORING_ENTER_EXT_ARG,
@@ -238,6 +243,27 @@ export class KernelRing implements Disposable {
   register(opcode: number, arg: Uint8Array | number, nr_args: number): number {
     const address = typeof arg === "number" ? arg : this.#sys.addressOf(arg);
     return io_uring_register(this.#sys, this.#fd, (opcode | this.#registerFlag) >>> 0, address, nr_args);
+  }
+
+  /**
+   * Registers the descriptor with this thread: from now on the ring can be entered from no other. It spares each call taking
+   * and dropping a reference to the file, which in a process of several threads is dear. Where it cannot be had nothing changes.
+   */
+  registerFd(): void {
+    if (this.#enterFlags & IORING_ENTER_REGISTERED_RING) return;
+    const bytes = new Uint8Array(io_uring_rsrc_update.size);
+    const view = viewOf(bytes);
+    setField(io_uring_rsrc_update, view, 0, "offset", ANY_INDEX);
+    setField(io_uring_rsrc_update, view, 0, "data", this.#fd);
+    if (this.register(IORING_REGISTER.IORING_REGISTER_RING_FDS, bytes, 1) !== 1) return;
+    this.#enterFd = Number(getField(io_uring_rsrc_update, view, 0, "offset"));
+    this.#enterFlags |= IORING_ENTER_REGISTERED_RING;
+  }
+
+  #unregisterFd(): void {
+    const bytes = new Uint8Array(io_uring_rsrc_update.size);
+    setField(io_uring_rsrc_update, viewOf(bytes), 0, "offset", this.#enterFd);
+    this.register(IORING_REGISTER.IORING_UNREGISTER_RING_FDS, bytes, 1);
   }
 
   /** Enables a ring made with R_DISABLED; binds it to this thread. Throws SysError. */
@@ -314,15 +340,13 @@ export class KernelRing implements Disposable {
    */
   close(): void {
     if (this.#fd < 0) return;
-    if (this.#registerFlag) {
-      const bytes = new Uint8Array(io_uring_rsrc_update.size);
-      setField(io_uring_rsrc_update, viewOf(bytes), 0, "offset", this.#fd);
-      this.register(IORING_REGISTER.IORING_UNREGISTER_RING_FDS, bytes, 1);
-    } else {
-      close(this.#sys, this.#fd);
-    }
+    // a registered index keeps the ring alive
+    if (this.#enterFlags & IORING_ENTER_REGISTERED_RING) this.#unregisterFd();
+    if (!this.#registerFlag) close(this.#sys, this.#fd);
     // the number may soon name another file
     this.#fd = -1;
+    this.#enterFd = -1;
+    this.#enterFlags = 0;
     const { rings, sqes } = this.place;
     const { ringsSize, sqesSize } = this.#parts;
     if (this.#mirror === undefined) {

@@ -30,12 +30,15 @@ const MAY_COMPLETE_OFTEN: ReadonlySet<string> = new Set([
   "IORING_OP_URING_CMD128",
 ]);
 
-/** EARLY and MANY by the first half-word of an SQE, opcode | flags << 8; looked up for every request. */
-const KINDS = new Uint8Array(0x10000);
-for (const { name, number, completes, wake } of OPTABLE) {
-  const kind = (completes !== "inline" && wake === "now" ? EARLY : 0) | (MAY_COMPLETE_OFTEN.has(name) ? MANY : 0);
-  for (let flags = 0; flags < 256; flags++) KINDS[number | (flags << 8)] = kind | (flags & NOT_LAZY ? EARLY : 0);
-}
+/** EARLY and MANY by opcode; looked up for every request. */
+const KINDS = new Uint8Array(256);
+for (const { name, number, completes, wake } of OPTABLE)
+  KINDS[number] = (completes !== "inline" && wake === "now" ? EARLY : 0) | (MAY_COMPLETE_OFTEN.has(name) ? MANY : 0);
+
+/** Opcode and flags in the first word of an SQE, opcode | flags << 8 | ioprio << 16. */
+const KIND_BITS = 0xffff;
+
+const kindOf = (word: number): number => KINDS[word & 0xff]! | ((word >>> 8) & NOT_LAZY ? EARLY : 0);
 
 /** Byte offsets of the SQEs and word indices of the shared ring fields, in the VM's memory. */
 export interface RingView {
@@ -55,7 +58,6 @@ export class LoopRing implements DrivenRing {
   submitted = 0;
   enters = 0;
   readonly #ring: KernelRing;
-  readonly #halves: Uint16Array;
   readonly #words: Int32Array;
   readonly #view: RingView;
   readonly #tail: number;
@@ -71,7 +73,6 @@ export class LoopRing implements DrivenRing {
     const { sq_off, cq_off } = ring.params;
     this.#ring = ring;
     this.#view = view;
-    this.#halves = new Uint16Array(buffer);
     this.#words = new Int32Array(buffer);
     this.#tail = (ring.place.rings + cq_off.tail) >>> 2;
     this.#flags = (ring.place.rings + sq_off.flags) >>> 2;
@@ -123,16 +124,28 @@ export class LoopRing implements DrivenRing {
   /** Looks at the opcodes and flags about to be submitted. */
   #look(count: number): void {
     const { sqes, sqeSize, sqMask, rewind, array } = this.#view;
-    const halves = this.#halves;
     const words = this.#words;
-    const first = rewind ? 0 : words[this.#sqHead]!;
     const n = Math.min(count, sqMask + 1);
-    let kinds = this.#kinds;
+    const first = rewind ? 0 : words[this.#sqHead]!;
+    if (rewind && array === 0) {
+      // most submissions are of one kind: then one look says it all
+      const step = sqeSize >>> 2;
+      const end = (sqes >>> 2) + n * step;
+      let any = 0;
+      let all = -1;
+      for (let at = sqes >>> 2; at < end; at += step) {
+        any |= words[at]!;
+        all &= words[at]!;
+      }
+      if (((any ^ all) & KIND_BITS) === 0) {
+        this.#kinds |= kindOf(any);
+        return;
+      }
+    }
     for (let i = 0; i < n; i++) {
       const index = (first + i) & sqMask;
       const slot = array === 0 ? index : words[(array >>> 2) + index]! & sqMask;
-      kinds |= KINDS[halves[(sqes + slot * sqeSize) >>> 1]!]!;
+      this.#kinds |= kindOf(words[(sqes + slot * sqeSize) >>> 2]!);
     }
-    this.#kinds = kinds;
   }
 }

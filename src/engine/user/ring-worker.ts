@@ -48,6 +48,7 @@ class RingWorker {
       request.flags & IORING_SETUP_DEFER_TASKRUN ? request.flags | IORING_SETUP_TASKRUN_FLAG : request.flags;
     const ring = createRing(openSys(), this.#memory.memory.buffer, place, { ...request, flags });
     this.#ring = ring;
+    ring.registerFd();
     this.#disabled = (flags & IORING_SETUP_R_DISABLED) !== 0;
     const params = { ...ring.params, flags: request.flags };
     // as liburing does: entry i of an SQ array stands for slot i until a program says otherwise
