@@ -425,7 +425,9 @@ describe("every jump, in every place it can be written", () => {
     off,
     imm,
   });
+  // 64-bit loads, and 32-bit ones whose values are known to be zero-extended.
   const LOADS = [slot(0x79, 2, 1, 0, 0), slot(0x79, 3, 1, 8, 0), slot(0xb7, 0, 0, 0, 1)];
+  const SMALL_LOADS = [slot(0x61, 2, 1, 0, 0), slot(0x61, 3, 1, 8, 0)];
   const [EXIT, TWO] = [slot(0x95, 0, 0, 0, 0), slot(0xb7, 0, 0, 0, 2)];
   // Where the ways lead: both only here; the way on from elsewhere too; the jump from elsewhere too; both to one place over a move.
   const SHAPES: readonly (readonly [string, (jump: (off: number) => Insn) => readonly Insn[]])[] = [
@@ -448,12 +450,14 @@ describe("every jump, in every place it can be written", () => {
     ],
   ];
 
-  it.each(SHAPES)("%s", (_name, shape) => {
+  const CASES = SHAPES.flatMap(([name, shape]) => [[name, "u64", shape] as const, [name, "u32", shape] as const]);
+  it.each(CASES)("%s, of %s", (_name, type, shape) => {
     const here = world("exit");
     for (const row of JUMPS) {
       const small = row.source === "K" ? [0, 1, -1, 0x7fff_ffff] : [0];
       for (const imm of small) {
-        const insns = shape((off) => slot(row.code, 2, row.source === "X" ? 3 : 0, off, imm));
+        const whole = shape((off) => slot(row.code, 2, row.source === "X" ? 3 : 0, off, imm));
+        const insns = type === "u32" ? [...SMALL_LOADS, ...whole.slice(2)] : whole;
         const there: World = { ...here, image: { ...here.image, insns, starts: [0] } };
         const [interpreter, ...others] = MODES.map((mode) => load(there, mode));
         for (const a of VALUES) {
