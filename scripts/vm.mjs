@@ -130,6 +130,11 @@ async function main(args) {
   return STATUS.died;
 }
 
+// So that what was started is ended and cleaned up.
+for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 })) {
+  process.once(signal, () => process.exit(128 + number));
+}
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

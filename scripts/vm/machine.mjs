@@ -67,7 +67,7 @@ export async function runJob(job) {
   return boot(job, tools, "tcg");
 }
 
-/** @typedef {{qemu: string, virtiofsd: string, rust: boolean, setpriv: string | undefined}} Tools */
+/** @typedef {{qemu: string, virtiofsd: string, rust: boolean, readOnly: boolean, setpriv: string | undefined}} Tools */
 
 /** @param {string} name */
 function onPath(name) {
@@ -89,7 +89,7 @@ function findTools() {
       "Run as root, or install the newer virtiofsd written in Rust, which does not.",
     );
   }
-  return { qemu, virtiofsd, rust, setpriv: onPath("setpriv") };
+  return { qemu, virtiofsd, rust, readOnly: help.includes("--readonly"), setpriv: onPath("setpriv") };
 }
 
 function kvmMemo() {
@@ -271,6 +271,11 @@ async function boot(job, tools, accel) {
     children.push(child);
     return child;
   };
+  const cleanUp = () => {
+    for (const child of children.toReversed()) child.kill("SIGKILL");
+    rmSync(dir, { recursive: true, force: true });
+  };
+  process.once("exit", cleanUp);
   const end = `\u001eend ${randomBytes(12).toString("hex")}\n`;
   let log = "";
   try {
@@ -279,7 +284,9 @@ async function boot(job, tools, accel) {
       ? ["--socket-path", join(dir, "fs"), "--shared-dir", "/", "--cache", "always", "--log-level", "error"]
       : [`--socket-path=${join(dir, "fs")}`, "-f", "-o", "source=/", "-o", "cache=always", "-o", "log_level=err"];
     const sandbox = process.getuid?.() !== 0 ? [] : tools.rust ? ["--sandbox", "chroot"] : ["-o", "sandbox=chroot"];
-    const files = start(tools.virtiofsd, [...shared, ...sandbox]);
+    // The older one cannot be told; there the guest's own mount is what keeps it from writing.
+    const readOnly = tools.readOnly && job.writable.length === 0 ? ["--readonly"] : [];
+    const files = start(tools.virtiofsd, [...shared, ...sandbox, ...readOnly]);
     files.stderr?.on("data", (text) => (log += text));
     return await new Promise((finish, fail) => {
       /** @type {Partial<Record<"out" | "err", boolean>>} */
@@ -325,8 +332,9 @@ async function boot(job, tools, accel) {
       });
     });
   } finally {
-    for (const child of children.reverse()) child.kill("SIGKILL");
+    if (/BUG:|WARNING:|Oops|Call Trace/.test(log) && !job.verbose) process.stderr.write(`the kernel says:\n${log}`);
     for (const server of servers) server.close();
-    rmSync(dir, { recursive: true, force: true });
+    process.off("exit", cleanUp);
+    cleanUp();
   }
 }

@@ -58,7 +58,10 @@ export const vmCommand: Command = {
       });
     }
     const words = [RIG, ...argv.slice(0, at), process.execPath, MAIN, ...argv.slice(at)];
-    const rig = spawn(process.execPath, words, { stdio: "inherit" });
+    const rig = spawn(process.execPath, words, {
+      stdio: "inherit",
+      env: { ...process.env, INIT_CWD: process.cwd() },
+    });
     return new Promise((ended, failed) => {
       rig.once("error", failed);
       rig.once("exit", (status) => ended(status ?? EXIT.failed));
