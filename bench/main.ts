@@ -1,5 +1,6 @@
 // npm run bench -- NAME [--tiny] [--no-record] [--only A,B]: runs a benchmark, prints its table and records it.
 
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -15,10 +16,11 @@ const BENCHES: Readonly<Record<string, (root: string, only?: readonly string[]) 
   nop: nopBench,
 };
 
-// The compiled form lies two levels deeper than the source.
+/** The folder of package.json above this file, which lies deeper when compiled. */
 function projectRoot(): string {
-  const here = path.dirname(fileURLToPath(import.meta.url));
-  return path.basename(path.dirname(here)) === "bench" ? path.resolve(here, "../../..") : path.resolve(here, "..");
+  let folder = path.dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(path.join(folder, "package.json"))) folder = path.dirname(folder);
+  return folder;
 }
 
 async function main(): Promise<number> {

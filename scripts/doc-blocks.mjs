@@ -1,4 +1,4 @@
-// Takes every ```ts block out of README.md and docs/ into .cache/doc-blocks, with a tsconfig that type-checks them against
+// Takes every ```ts block out of README.md, docs/ and the READMEs in src/ into .cache/doc-blocks, with a tsconfig that type-checks them against
 // the sources as the package `loopstep`.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,8 +9,10 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const out = path.join(root, ".cache/doc-blocks");
 
 function markdownFiles() {
-  const docs = readdirSync(path.join(root, "docs"), { recursive: true, encoding: "utf8" });
-  return ["README.md", ...docs.filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)];
+  const found = ["docs", "src"].flatMap((folder) =>
+    readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" }).map((name) => `${folder}/${name}`),
+  );
+  return ["README.md", ...found.filter((name) => name.endsWith(".md"))];
 }
 
 /** Writes the blocks; returns how many there are and the project file to give to tsc. */

@@ -28,7 +28,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/user": ["base", "bpf/*", "uring/*", "loop", "sys", "engine"],
   "engine/kernel": ["base", "bpf", "bpf/*", "uring/*", "loop", "sys", "engine"],
   "engine/sim": ["base", "bpf/*", "uring/*", "loop", "engine"],
-  engine: ["base", "bpf/*", "loop", "sys", "engine/*"],
+  engine: ["base", "bpf/*", "uring/*", "loop", "sys", "engine/*"],
   lang: ["base", "bpf/*", "elf"],
   programs: ["base", "bpf/*", "loop", "engine"],
   cli: ["*"],

@@ -1,4 +1,4 @@
-// `node scripts/diff-sim.mjs [seed] [count]`: random scripts on the simulator and on the host's ring. Stops at the first
+// `npm run diff -- sim [seed] [count]`: random scripts on the simulator and on the host's ring. Stops at the first
 // difference, makes it small and prints it as a fixture.
 
 import { opName } from "../../src/uring/abi/index.ts";
