@@ -1,5 +1,5 @@
-// Takes every ```ts block out of README.md, docs/ and the READMEs in src/ into .cache/doc-blocks, with a tsconfig that type-checks them against
-// the sources as the package `loopstep`.
+// Takes every ```ts block out of README.md, docs/ and the READMEs in src/ into .cache/doc-blocks, with a tsconfig that
+// type-checks them against the sources as the package `loopstep`.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
