@@ -31,7 +31,7 @@ describe("README", () => {
   it("shows commands that exist", () => {
     expect(commands.length).toBeGreaterThan(2);
     const names = COMMANDS.map(({ name }) => name);
-    expect(commands.map((line) => wordsOf(line)[0]).filter((name) => !names.includes(name!))).toEqual([]);
+    expect(commands.map((line) => wordsOf(line)[0]).filter((name) => !names.includes(name))).toEqual([]);
   });
 
   for (const line of new Set(commands)) {
