@@ -45,6 +45,6 @@ const nowhere = { address: 0, size: 0 };
 /** The kfuncs' signatures alone, for compiling without a ring. */
 export const KFUNC_SIGNATURES: Readonly<Record<string, Callee>> = Object.fromEntries(
   Object.entries(loopKfuncs({ iouCtx: 0, regions: { mem: undefined, cq: nowhere, sq: nowhere }, submit: () => 0 })).map(
-    ([name, { table: _, ...signature }]) => [name, signature],
+    ([name, callee]) => [name, { ...callee, table: undefined }],
   ),
 );

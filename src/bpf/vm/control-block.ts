@@ -10,6 +10,7 @@
 //    84           bytes used of the name heap
 //    88           lock word of the allocator and the table
 //    92           size of the memory in bytes, as of the last growth (asking the WebAssembly.Memory is dear)
+//    96           first free block, 0 when there is none (heap.ts)
 //  1024 .. 33791  segment table, sorted by start: {u32 start, u32 end, u32 flags (1: writable), u32 name}
 //                 name: offset into the name heap << 8 | length in bytes
 // 33792 .. 65535  name heap, UTF-8 without terminators
@@ -24,6 +25,7 @@ export const CONTROL_ABORT = 80;
 export const CONTROL_NAME_BYTES = 84;
 export const CONTROL_LOCK = 88;
 export const CONTROL_BYTES = 92;
+export const CONTROL_FREE = 96;
 
 /** Address and row format of the segment table. */
 export const SEGMENT_TABLE = 1024;

@@ -9,6 +9,7 @@
 export {
   CODE_TAG,
   CONTROL_ABORT,
+  CONTROL_BREAK,
   CONTROL_GENERATION,
   CONTROL_SEGMENT_COUNT,
   CONTROL_SIZE,
@@ -48,6 +49,7 @@ export {
   BPF_NOEXIST,
   createMap,
   createMaps,
+  releaseMap,
 } from "./map-layout.ts";
 export { VmMemory, type AllocateOptions, type MemoryLimits } from "./memory.ts";
 export type {

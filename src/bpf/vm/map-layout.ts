@@ -130,5 +130,17 @@ export function createMap(memory: VmMemory, spec: MapSpec): MapImage {
 
 /** Places the maps of an object, in order. All programs of the object share the result. */
 export function createMaps(memory: VmMemory, specs: readonly MapSpec[]): MapImage[] {
-  return specs.map((spec) => createMap(memory, spec));
+  const maps: MapImage[] = [];
+  try {
+    for (const spec of specs) maps.push(createMap(memory, spec));
+  } catch (error) {
+    for (const map of maps) releaseMap(memory, map);
+    throw error;
+  }
+  return maps;
+}
+
+/** Gives a map's memory back; no program may use it any more. */
+export function releaseMap(memory: VmMemory, { handle, values, heads, nexts, keys }: MapImage): void {
+  for (const start of [handle, values, heads, nexts, keys]) if (start !== 0) memory.release(start);
 }

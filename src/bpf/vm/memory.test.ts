@@ -1,6 +1,8 @@
 import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
+import { array, assert, boolean, constantFrom, nat, property, record } from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  CONTROL_BREAK,
   CONTROL_SIZE,
   SEGMENT_END,
   SEGMENT_FLAGS,
@@ -114,5 +116,75 @@ describe("segments", () => {
     ];
     for (const [address, size, write, text] of cases)
       expect(memory.describe(BigInt(address), size, write)).toContain(text);
+  });
+});
+
+describe("memory given back", () => {
+  const REQUEST = record({
+    size: nat(20_000),
+    align: constantFrom(1, 8, 64, 4096),
+    visible: boolean(),
+    release: array(nat(7), { maxLength: 3 }),
+  });
+
+  test("is handed out again, zeroed, apart from everything in use, and whole in the end", () => {
+    assert(
+      property(array(REQUEST, { minLength: 1, maxLength: 40 }), (requests) => {
+        const memory = VmMemory.create({ maximum: 4 << 20 });
+        const used: { start: number; end: number }[] = [];
+        const giveBack = (index: number): void => {
+          for (const { start } of used.splice(index, 1)) {
+            expect(memory.release(start)).toBe(true);
+            expect(memory.release(start)).toBe(false);
+            expect(memory.find(start, 1, false)).toBe(-1);
+          }
+        };
+        for (const { size, align, visible, release } of requests) {
+          const start = memory.allocate("x", size, { align, visible });
+          const end = start + size;
+          expect(start % align).toBe(0);
+          for (const other of used) expect(start >= other.end + 48 || end + 48 <= other.start).toBe(true);
+          expect(memory.u8.subarray(start, end).every((byte) => byte === 0)).toBe(true);
+          expect(memory.find(start, size, true) >= 0).toBe(visible);
+          memory.u8.fill(0xff, start, end);
+          used.push({ start, end });
+          for (const index of release) if (index < used.length) giveBack(index);
+        }
+        while (used.length > 0) giveBack(0);
+        expect(memory.segments()).toEqual([]);
+        const { size } = memory;
+        const all = memory.view.getUint32(CONTROL_BREAK, true) - CONTROL_SIZE;
+        memory.allocate("all of it", all - 64);
+        expect([memory.size, memory.view.getUint32(CONTROL_BREAK, true)]).toEqual([size, all + CONTROL_SIZE]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("of page-aligned pieces leaves no gaps that add up", () => {
+    const memory = VmMemory.create();
+    const round = (): number[] =>
+      [4096, 8192, 16, 4, 4096].map((size) => memory.allocate("a piece", size, { align: size < 4096 ? 8 : 4096 }));
+    const first = round();
+    const end = memory.view.getUint32(CONTROL_BREAK, true);
+    for (let i = 0, pieces = first; i < 1000; i++, pieces = round()) {
+      for (const start of pieces) memory.release(start);
+      expect(memory.view.getUint32(CONTROL_BREAK, true)).toBe(end);
+    }
+  });
+
+  test("may be asked for only where something was handed out", () => {
+    const memory = VmMemory.create();
+    const start = memory.allocate("a", 64);
+    for (const wrong of [0, 8, start - 8, start + 8, start + 1, 1 << 20, -8, Number.NaN])
+      expect(memory.release(wrong)).toBe(false);
+    expect(memory.find(start, 64, true)).toBe(0);
+  });
+
+  test("keeps the names of segments, however many there were", () => {
+    const memory = VmMemory.create();
+    for (let i = 0; i < 10_000; i++) memory.release(memory.allocate(`map 'm${i % 10}' value`, 8));
+    memory.allocate("a late one", 8);
+    expect(memory.segments().map(({ name }) => name)).toEqual(["a late one"]);
   });
 });

@@ -2,14 +2,12 @@
 // segments in it, and the segment table, which lies in the memory itself (control-block.ts) so that every thread and the
 // JIT's code see the same. Segments are apart by a gap, so that running over the end of one is noticed.
 
-import { alignUp } from "../../base/index.ts";
 import * as L from "./control-block.ts";
 import { VmError } from "./fault.ts";
+import { giveBack, takeFree, takeFresh } from "./heap.ts";
 import type { Segment } from "./types.ts";
 
 const PAGE = 0x10000;
-/** Bytes between two segments. */
-const GAP = 64;
 /** Addresses stay below 2^31, so that they are non-negative as int32. */
 const MAX_PAGES = 0x7fff;
 
@@ -31,6 +29,12 @@ export interface AllocateOptions {
 
 const UTF8 = new TextEncoder();
 const TEXT = new TextDecoder();
+
+function indexOfBytes(all: Uint8Array, wanted: Uint8Array): number {
+  for (let at = 0; at + wanted.length <= all.length; at++)
+    if (wanted.every((byte, i) => all[at + i] === byte)) return at;
+  return -1;
+}
 
 /** A view of one VM memory; any number of them, in any thread, may look at the same WebAssembly.Memory. */
 export class VmMemory {
@@ -144,11 +148,20 @@ export class VmMemory {
   allocate(name: string, size: number, options: AllocateOptions = {}): number {
     const { align = 8, writable = true, visible = true } = options;
     return this.#locked(() => {
-      const start = alignUp((this.#words[L.CONTROL_BREAK >> 2]! >>> 0) + GAP, align);
-      const end = start + Math.max(size, 1);
-      this.#growTo(end, name, size);
-      this.#words[L.CONTROL_BREAK >> 2] = end;
-      if (visible) this.#insert({ name, start, end: start + size, writable });
+      let start = takeFree(this.#words, size, align);
+      if (start !== 0) this.#u8.fill(0, start, start + Math.max(size, 1));
+      else {
+        start = takeFresh(this.#words, size, align, (end) => {
+          this.#growTo(end, name, size);
+          return this.#words;
+        });
+      }
+      try {
+        if (visible) this.#insert({ name, start, end: start + size, writable });
+      } catch (error) {
+        giveBack(this.#words, start);
+        throw error;
+      }
       return start;
     });
   }
@@ -180,18 +193,32 @@ export class VmMemory {
     this.#locked(() => this.#insert(segment));
   }
 
-  /** Takes the segment that starts at `start` away from programs; false when there is none. Its memory is not reused. */
+  /** Takes the segment that starts at `start` away from programs; false when there is none. Its memory stays taken. */
   removeSegment(start: number): boolean {
+    return this.#locked(() => this.#remove(start));
+  }
+
+  /**
+   * Gives back what allocate() handed out at `start`, with its segment if it has one: it will be handed out again. Nobody may
+   * use it any more, neither a program that runs nor the kernel. False when nothing was handed out there.
+   */
+  release(start: number): boolean {
     return this.#locked(() => {
-      const index = this.#indexOf(start);
-      if (index < 0 || this.#row(index, L.SEGMENT_START) !== start) return false;
-      const at = L.SEGMENT_TABLE + index * L.SEGMENT_SIZE;
-      const count = this.#words[L.CONTROL_SEGMENT_COUNT >> 2]!;
-      this.#u8.copyWithin(at, at + L.SEGMENT_SIZE, L.SEGMENT_TABLE + count * L.SEGMENT_SIZE);
-      this.#words[L.CONTROL_SEGMENT_COUNT >> 2] = count - 1;
-      this.#words[L.CONTROL_GENERATION >> 2]!++;
+      if (!giveBack(this.#words, start)) return false;
+      this.#remove(start);
       return true;
     });
+  }
+
+  #remove(start: number): boolean {
+    const index = this.#indexOf(start);
+    if (index < 0 || this.#row(index, L.SEGMENT_START) !== start) return false;
+    const at = L.SEGMENT_TABLE + index * L.SEGMENT_SIZE;
+    const count = this.#words[L.CONTROL_SEGMENT_COUNT >> 2]!;
+    this.#u8.copyWithin(at, at + L.SEGMENT_SIZE, L.SEGMENT_TABLE + count * L.SEGMENT_SIZE);
+    this.#words[L.CONTROL_SEGMENT_COUNT >> 2] = count - 1;
+    this.#words[L.CONTROL_GENERATION >> 2]!++;
+    return true;
   }
 
   #locked<T>(change: () => T): T {
@@ -235,11 +262,9 @@ export class VmMemory {
   /** Names are kept once each; beyond the heap's end they are lost, which only costs a message its words. */
   #internName(name: string): number {
     const bytes = UTF8.encode(name).subarray(0, 255);
-    for (let index = 0; index < this.#words[L.CONTROL_SEGMENT_COUNT >> 2]!; index++) {
-      const packed = this.#row(index, L.SEGMENT_NAME);
-      if (this.#nameOf(packed) === name) return packed;
-    }
     const used = this.#words[L.CONTROL_NAME_BYTES >> 2]!;
+    const known = indexOfBytes(this.#u8.subarray(L.NAME_HEAP, L.NAME_HEAP + used), bytes);
+    if (known >= 0) return (known << 8) | bytes.length;
     if (L.NAME_HEAP + used + bytes.length > L.CONTROL_SIZE) return 0;
     this.#u8.set(bytes, L.NAME_HEAP + used);
     this.#words[L.CONTROL_NAME_BYTES >> 2] = used + bytes.length;

@@ -29,7 +29,7 @@ export interface Callee {
    * All it does, where that is no more: for (r1, r2, r3) as u32 the `value` of the row with that `first` and `second` whose
    * `atMost` is not below r3, else 0. The JIT writes it out in place of a call; `call` must agree.
    */
-  readonly table?: readonly TableRow[];
+  readonly table?: readonly TableRow[] | undefined;
 }
 
 /** See Callee.table. */
