@@ -7,6 +7,8 @@ import {
   buildImage,
   createMaps,
   openMap,
+  releaseMap,
+  VmError,
   type MapImage,
   type VmImage,
   type VmMap,
@@ -34,6 +36,8 @@ export interface VmRing extends Ring {
   readonly closed: boolean;
   readonly slot: OpsSlot;
   detach(): void;
+  /** Calls back once none of its programs runs: at once, or after the run that is on. */
+  afterRun(callback: () => void): void;
 }
 
 /** What the engine adds. */
@@ -58,27 +62,37 @@ export class VmObject<R extends VmRing> implements LoadedObject {
   readonly #rings: VmRings<R>;
   readonly #memory: VmMemory;
   readonly #mapImages: readonly MapImage[];
-  readonly #images: ReadonlyMap<string, VmImage>;
+  readonly #images = new Map<string, VmImage>();
   readonly #opsMaps = new Map<string, OpsMap>();
   readonly #links = new Set<Link>();
+  /** Rings it was ever attached to: one of them may be in its last step yet. */
+  readonly #users = new Set<R>();
+  readonly #onClose: () => void;
+  #closed = false;
 
   /**
    * Resolves every program a struct_ops map refers to, verifies it unless told not to, and places the maps. Throws
    * ObjectError, BtfError, VerifierError, VmError.
    */
-  constructor(object: BpfObject, memory: VmMemory, rings: VmRings<R>, verify: boolean) {
+  constructor(object: BpfObject, memory: VmMemory, rings: VmRings<R>, verify: boolean, onClose: () => void = () => {}) {
     this.object = object;
     this.#rings = rings;
     this.#memory = memory;
+    this.#onClose = onClose;
     const target = loopTargetBtf();
     const used = new Set(object.structOps.flatMap(({ programs }) => Object.values(programs)));
     const resolved = [...used].map((name) => object.resolve(name, { target }));
     if (verify)
       for (const program of resolved) verifyOrThrow(program, { type: LOOP_STEP_TYPE, externs: object.externs });
     this.#mapImages = createMaps(memory, object.maps);
-    this.#images = new Map(resolved.map((program) => [program.name, buildImage(program, memory, this.#mapImages)]));
+    try {
+      for (const program of resolved) this.#images.set(program.name, buildImage(program, memory, this.#mapImages));
+    } catch (error) {
+      this.#release();
+      throw error;
+    }
 
-    this.values = new Globals(object.globals, object.btf, (map) => sectionView(memory, this.#mapImages[map]!), FROZEN);
+    this.values = new Globals(object.globals, object.btf, (map) => this.#sectionView(map), FROZEN);
     this.bss = this.values.section(".bss");
     this.data = this.values.section(".data");
     this.rodata = this.values.section(".rodata");
@@ -86,12 +100,24 @@ export class VmObject<R extends VmRing> implements LoadedObject {
     this.maps = Object.fromEntries(
       visible.map(([spec, i]) => [
         spec.name,
-        loadedMap(spec, object.btf, mapAccess(openMap(this.#mapImages[i]!, memory))),
+        loadedMap(spec, object.btf, this.#access(openMap(this.#mapImages[i]!, memory))),
       ]),
     );
   }
 
+  #sectionView(map: number): DataView {
+    this.#refuseClosed();
+    const { values, value_size } = this.#mapImages[map]!;
+    return new DataView(this.#memory.memory.buffer, values, value_size);
+  }
+
+  /** What its memory holds may be another's by now. */
+  #refuseClosed(): void {
+    if (this.#closed) throw new VmError("VM_CLOSED", { message: "the object is no longer loaded" });
+  }
+
   attach(name: string | undefined, ring: Ring): Link {
+    this.#refuseClosed();
     const spec = this.object.resolveStructOps(name, { target: loopTargetBtf() });
     const own = this.#rings.own(ring);
     if (!own) {
@@ -111,6 +137,7 @@ export class VmObject<R extends VmRing> implements LoadedObject {
       ioUringBpfOps.unreg(registration);
       throw cause;
     }
+    this.#users.add(own);
     return this.#link(spec.name, own, registration);
   }
 
@@ -136,18 +163,30 @@ export class VmObject<R extends VmRing> implements LoadedObject {
   }
 
   [Symbol.dispose](): void {
+    if (this.#closed) return;
     for (const link of this.#links) link.detach();
-    for (const { stack } of this.#images.values()) this.#memory.removeSegment(stack.start);
-    for (const { values } of this.#mapImages) this.#memory.removeSegment(values);
+    this.#closed = true;
+    this.#onClose();
+    let waiting = this.#users.size;
+    if (waiting === 0) return this.#release();
+    for (const ring of this.#users) ring.afterRun(() => --waiting === 0 && this.#release());
+  }
+
+  #release(): void {
+    for (const { stack } of this.#images.values()) this.#memory.release(stack.start);
+    for (const map of this.#mapImages) releaseMap(this.#memory, map);
+  }
+
+  #access(map: VmMap): MapAccess {
+    const open = (): VmMap => {
+      this.#refuseClosed();
+      return map;
+    };
+    return {
+      get: (key) => open().get(key),
+      set: (key, value) => open().set(key, value),
+      remove: (key) => open().delete(key, 0),
+      copies: () => open().copies(),
+    };
   }
 }
-
-const sectionView = ({ memory }: VmMemory, { values, value_size }: MapImage): DataView =>
-  new DataView(memory.buffer, values, value_size);
-
-const mapAccess = (map: VmMap): MapAccess => ({
-  get: (key) => map.get(key),
-  set: (key, value) => map.set(key, value),
-  remove: (key) => map.delete(key, 0),
-  copies: () => map.copies(),
-});

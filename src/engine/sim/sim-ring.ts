@@ -21,6 +21,7 @@ import {
 import { decodeParams, encodeParams, IORING_REGISTER, IORING_SETUP, parseSetupFlags } from "../../uring/abi/index.ts";
 import { ringsLayout } from "../../uring/ring/index.ts";
 import { SIM_BASE, SimError, type LoopRun, type SimKernel, type Ring as KernelRing } from "../../uring/sim/index.ts";
+import { Occupied } from "../occupied.ts";
 import { loopError, type EndedBy } from "../run-outcome.ts";
 
 const PAGE = 4096;
@@ -63,7 +64,7 @@ export class SimRing implements Ring {
   readonly #allocated: readonly number[];
   #submitted = 0;
   #current: LoopRun | undefined;
-  #running = false;
+  readonly #occupied = new Occupied();
   #closed = false;
 
   constructor(kernel: SimKernel, memory: VmMemory, options: RingOptions) {
@@ -160,6 +161,10 @@ export class SimRing implements Ring {
     if (!this.#closed) this.#kernel.detach(this.fd);
   }
 
+  afterRun(callback: () => void): void {
+    this.#occupied.after(callback);
+  }
+
   #kfuncs(ring: KernelRing): Record<string, Callee> {
     const submit = (nr: number): number => {
       const taken = this.#kernel.submitSqes(ring, nr);
@@ -190,7 +195,7 @@ export class SimRing implements Ring {
     } catch (error) {
       throw this.#failed(begun, error);
     } finally {
-      this.#running = false;
+      this.#occupied.leave();
     }
   }
 
@@ -212,7 +217,7 @@ export class SimRing implements Ring {
     } catch (error) {
       throw this.#failed(begun, error);
     } finally {
-      this.#running = false;
+      this.#occupied.leave();
     }
   }
 
@@ -231,13 +236,13 @@ export class SimRing implements Ring {
 
   #begin(): Begun {
     if (this.#closed) throw new LoopError("LOOP_CLOSED", -EBADF, undefined, { message: "the ring is closed" });
-    if (this.#running) {
+    if (this.#occupied.on) {
       throw new LoopError("LOOP_BUSY", -EBUSY, undefined, {
         message: "a run of this ring is on already",
         remedy: "Await it first.",
       });
     }
-    this.#running = true;
+    this.#occupied.enter();
     this.#submitted = 0;
     this.#kernel.memory.refresh(this.#memory.memory.buffer);
     const started = performance.now();

@@ -115,6 +115,11 @@ export class LoopRing implements DrivenRing {
       : this.#ring.enter(0, minComplete, IORING_ENTER.IORING_ENTER_GETEVENTS, WAIT_SLICE_NS);
   }
 
+  /** False when every request has completed, as far as counting tells. */
+  get inFlight(): boolean {
+    return ((this.cqTail() - this.#firstTail) | 0) !== (this.submitted | 0);
+  }
+
   wakesEarly(): boolean {
     // once nothing is in flight any more, nothing can come early
     if (this.#kinds === EARLY && ((this.cqTail() - this.#firstTail) | 0) >= (this.submitted | 0)) this.#kinds = 0;

@@ -139,8 +139,11 @@ class RingWorker {
 
   close(): void {
     this.#attached = undefined;
+    // what requests in flight point at will be given back too
+    if (this.#loopRing?.inFlight) this.#ring?.cancelAll();
     this.#ring?.close();
     this.#ring = undefined;
+    this.#loopRing = undefined;
   }
 }
 

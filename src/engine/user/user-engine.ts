@@ -2,6 +2,7 @@
 // memory for all rings and objects of an engine; one thread for each ring.
 
 import { closeSync, openSync } from "node:fs";
+import { alignUp } from "../../base/index.ts";
 import type { Btf } from "../../bpf/btf/index.ts";
 import type { BpfObject } from "../../bpf/object/index.ts";
 import { VmMemory } from "../../bpf/vm/index.ts";
@@ -15,13 +16,14 @@ import {
   type Ring,
   type RingOptions,
 } from "../../loop/index.ts";
-import { openSys, probeIoUring, type Sys } from "../../sys/index.ts";
+import { madvise, openSys, probeIoUring, type Sys } from "../../sys/index.ts";
 import { RingThread } from "../ring-thread.ts";
 import { workerUrl } from "../worker-url.ts";
 import { VmObject, type VmRings } from "../vm-object.ts";
 import { UserRing, type RunMode } from "./user-ring.ts";
 
 const PAGE = 4096;
+const MADV_DONTNEED = 4;
 /** Reserved address space, not memory: it becomes memory as it is used. */
 const MAX_MEMORY = 1 << 30;
 
@@ -36,6 +38,16 @@ export function openUserEngine(options: EngineOptions = {}): Engine {
     });
   }
   return new UserEngine(openSys(), probe.why, options);
+}
+
+/** A dispose may be called again; memory must not be given back twice. */
+function once(dispose: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    dispose();
+  };
 }
 
 class UserEngine implements Engine {
@@ -53,6 +65,7 @@ class UserEngine implements Engine {
   readonly #objects = new Set<VmObject<UserRing>>();
   /** Started early, so that the first ring need not wait for it. */
   #spare: RingThread | undefined;
+  #closed = false;
 
   constructor(sys: Sys, available: string, options: EngineOptions) {
     const { interpret = false, verify = true, seed = 1, onPrintk = () => {}, passedOver = [] } = options;
@@ -75,14 +88,21 @@ class UserEngine implements Engine {
   createRing(options: RingOptions): Ring {
     const thread = this.#spare ?? this.#startThread();
     this.#spare = undefined;
-    const ring = new UserRing(this.#memory, thread, options);
-    for (const note of ring.notes) this.#notes.add(note);
-    this.#rings.add(ring);
-    return ring;
+    try {
+      const ring = new UserRing(this.#memory, thread, options, this.#ringClosed);
+      for (const note of ring.notes) this.#notes.add(note);
+      this.#rings.add(ring);
+      return ring;
+    } catch (error) {
+      this.#keepThread(thread);
+      throw error;
+    }
   }
 
   load(object: BpfObject): Promise<LoadedObject> {
-    const loaded = new VmObject(object, this.#memory, this.#vmRings, this.#verify);
+    const loaded: VmObject<UserRing> = new VmObject(object, this.#memory, this.#vmRings, this.#verify, () =>
+      this.#objects.delete(loaded),
+    );
     this.#objects.add(loaded);
     return Promise.resolve(loaded);
   }
@@ -97,16 +117,35 @@ class UserEngine implements Engine {
 
   buffer(bytes: number): IoBuffer {
     const memory = this.#memory;
-    const start = memory.allocate("I/O buffer", bytes, { align: PAGE, visible: false });
+    const size = alignUp(bytes, PAGE);
+    const start = memory.allocate("I/O buffer", size, { align: PAGE, visible: false });
     const view = memory.u8.subarray(start, start + bytes);
-    return { address: BigInt(this.#sys.addressOf(view)), bytes: view, [Symbol.dispose]() {} };
+    const address = this.#sys.addressOf(view);
+    const dispose = (): void => {
+      // a device may write for a while yet after its request was given up: to pages that are nobody's then
+      madvise(this.#sys, address, size, MADV_DONTNEED);
+      memory.release(start);
+    };
+    return { address: BigInt(address), bytes: view, [Symbol.dispose]: once(dispose) };
   }
 
   [Symbol.dispose](): void {
+    this.#closed = true;
     for (const loaded of this.#objects) loaded[Symbol.dispose]();
     for (const ring of this.#rings) ring[Symbol.dispose]();
     this.#spare?.[Symbol.dispose]();
     this.#spare = undefined;
+  }
+
+  readonly #ringClosed = (ring: UserRing, thread: RingThread): void => {
+    this.#rings.delete(ring);
+    this.#keepThread(thread);
+  };
+
+  /** One idle thread is kept: starting one takes much longer than making a ring. */
+  #keepThread(thread: RingThread): void {
+    if (this.#spare === undefined && !this.#closed && !thread.ended) this.#spare = thread;
+    else thread[Symbol.dispose]();
   }
 
   #startThread(): RingThread {

@@ -1,5 +1,6 @@
 // A ring of the `user` engine, on the caller's side: its memory, its thread, and running its loop.
 
+import { closeSync } from "node:fs";
 import { VmFault, type VmImage, type VmMemory } from "../../bpf/vm/index.ts";
 import {
   ejectSlot,
@@ -16,9 +17,10 @@ import {
   UnsupportedError,
 } from "../../loop/index.ts";
 import type { RingPlacement } from "../../sys/index.ts";
-import { parseSetupFlags } from "../../uring/abi/index.ts";
+import { IORING_SETUP, parseSetupFlags } from "../../uring/abi/index.ts";
 import { ringsLayout } from "../../uring/ring/index.ts";
 import { ABORT, CONTROL, GRACE_MS, ThreadError, type RingThread } from "../ring-thread.ts";
+import { Occupied } from "../occupied.ts";
 import type { VmRing } from "../vm-object.ts";
 import { reviveSysError } from "../revive.ts";
 import { loopError } from "../run-outcome.ts";
@@ -43,6 +45,9 @@ export interface RunMode {
   readonly seed: number;
 }
 
+/** Hears that a ring is closed; its thread can serve another. */
+export type RingClosed = (ring: UserRing, thread: RingThread) => void;
+
 export class UserRing implements VmRing {
   readonly params: RingGeometry;
   readonly mem: Uint8Array | undefined;
@@ -58,61 +63,70 @@ export class UserRing implements VmRing {
   readonly #ctx: number;
   readonly #loopParams: number;
   readonly #task: number;
-  readonly #allocated: readonly number[];
+  readonly #allocated: number[] = [];
+  readonly #fd: number;
+  readonly #onClose: RingClosed;
+  readonly #occupied = new Occupied();
   #image: VmImage | undefined;
-  #running = false;
   #closed = false;
+  /** Its thread had to be ended. */
+  #lost = false;
 
-  constructor(memory: VmMemory, thread: RingThread, options: RingOptions) {
+  /** Makes the ring in `thread`, which is the caller's again if that fails. */
+  constructor(memory: VmMemory, thread: RingThread, options: RingOptions, onClose: RingClosed) {
     const { entries, cq_entries, mem } = options;
     const flags = parseSetupFlags(options.flags);
     const request = { entries, flags, ...(cq_entries === undefined ? {} : { cq_entries }) };
     checkMemSize(mem);
     const layout = ringsLayout(request);
-    const place: RingPlacement = {
-      rings: memory.allocate("ring", layout.ringsReserve, { align: PAGE, visible: false }),
-      ringsSize: layout.ringsReserve,
-      sqes: memory.allocate("SQEs", layout.sqesSize, { align: PAGE, visible: false }),
-      sqesSize: layout.sqesSize,
-    };
-    const region: Region | undefined =
-      mem === undefined ? undefined : { address: memory.allocate("IOU_REGION_MEM", mem, { align: PAGE }), size: mem };
-    this.#ctx = memory.allocate("the context", 16, { writable: false });
-    this.#loopParams = memory.allocate("struct iou_loop_params", 4);
-    this.#task = placeTask(memory, process.pid, process.pid);
-    this.#allocated = [
-      place.rings,
-      place.sqes,
-      this.#ctx,
-      this.#loopParams,
-      this.#task,
-      ...(region ? [region.address] : []),
-    ];
     this.#memory = memory;
     this.#thread = thread;
-    const create: CreateRequest = { place, request, mem: region };
-    const { params, notes } = this.#ask("create", create) as CreateReply;
-    this.params = ringGeometry(params);
-    this.notes = notes;
-    memory.addSegment({
-      name: "IOU_REGION_CQ",
-      start: place.rings,
-      end: place.rings + layout.ringsSize,
-      writable: true,
-    });
-    memory.addSegment({ name: "IOU_REGION_SQ", start: place.sqes, end: place.sqes + layout.sqesSize, writable: true });
+    this.#onClose = onClose;
+    const pages = { align: PAGE, visible: false };
+    const keep = (start: number): number => {
+      this.#allocated.push(start);
+      return start;
+    };
+    try {
+      const place: RingPlacement = {
+        rings: keep(memory.allocate("ring", layout.ringsReserve, pages)),
+        ringsSize: layout.ringsReserve,
+        sqes: keep(memory.allocate("SQEs", layout.sqesSize, pages)),
+        sqesSize: layout.sqesSize,
+      };
+      const region: Region | undefined =
+        mem === undefined
+          ? undefined
+          : { address: keep(memory.allocate("IOU_REGION_MEM", mem, { align: PAGE })), size: mem };
+      this.#ctx = keep(memory.allocate("the context", 16, { writable: false }));
+      this.#loopParams = keep(memory.allocate("struct iou_loop_params", 4));
+      this.#task = keep(placeTask(memory, process.pid, process.pid));
+      const create: CreateRequest = { place, request, mem: region };
+      const { fd, params, notes } = this.#ask("create", create) as CreateReply;
+      this.#fd = fd;
+      this.params = ringGeometry(params);
+      this.notes = notes;
+      const [rings, sqes] = [place.rings, place.sqes];
+      memory.addSegment({ name: "IOU_REGION_CQ", start: rings, end: rings + layout.ringsSize, writable: true });
+      memory.addSegment({ name: "IOU_REGION_SQ", start: sqes, end: sqes + layout.sqesSize, writable: true });
+      this.#regions = {
+        mem: region,
+        cq: { address: rings, size: layout.ringsSize },
+        sq: { address: sqes, size: layout.sqesSize },
+      };
+    } catch (error) {
+      if (!thread.ended) thread.callSync("close");
+      this.#release();
+      throw error;
+    }
+    const { mem: region, cq, sq } = this.#regions;
     memory.view.setBigUint64(this.#ctx, BigInt(IOU_CTX), true);
     memory.view.setBigUint64(this.#ctx + 8, BigInt(this.#loopParams), true);
-    this.#regions = {
-      mem: region,
-      cq: { address: place.rings, size: layout.ringsSize },
-      sq: { address: place.sqes, size: layout.sqesSize },
-    };
     this.slot = { flags, ops: undefined };
     const { u8 } = memory;
     this.mem = region && u8.subarray(region.address, region.address + region.size);
-    this.sqes = u8.subarray(place.sqes, place.sqes + layout.sqesSize);
-    this.rings = u8.subarray(place.rings, place.rings + layout.ringsSize);
+    this.sqes = u8.subarray(sq.address, sq.address + sq.size);
+    this.rings = u8.subarray(cq.address, cq.address + cq.size);
   }
 
   get closed(): boolean {
@@ -137,7 +151,7 @@ export class UserRing implements VmRing {
   /** Takes the program away; a run that is on ends with -EFAULT at its next iteration, and is not woken. */
   detach(): void {
     this.#image = undefined;
-    if (this.#running) Atomics.store(this.#thread.control, CONTROL.ejected, 1);
+    if (this.#occupied.on) Atomics.store(this.#thread.control, CONTROL.ejected, 1);
     else if (!this.#closed) this.#ask("detach");
   }
 
@@ -161,7 +175,7 @@ export class UserRing implements VmRing {
       clearTimeout(timer);
       clearTimeout(grace);
       signal?.removeEventListener("abort", onAbort);
-      this.#running = false;
+      this.#occupied.leave();
     }
   }
 
@@ -173,7 +187,7 @@ export class UserRing implements VmRing {
     } catch (error) {
       throw this.#outcomeOf(error);
     } finally {
-      this.#running = false;
+      this.#occupied.leave();
     }
   }
 
@@ -183,17 +197,36 @@ export class UserRing implements VmRing {
 
   /** Steps so far of the run that is on. */
   get stepsSoFar(): number {
-    return Atomics.load(this.#thread.control, CONTROL.steps) >>> 0;
+    return this.#closed ? this.stats.steps! : Atomics.load(this.#thread.control, CONTROL.steps) >>> 0;
+  }
+
+  afterRun(callback: () => void): void {
+    this.#occupied.after(() => this.#whenQuiet(callback));
+  }
+
+  /** A thread that had to be ended may need a moment yet to stop. */
+  #whenQuiet(callback: () => void): void {
+    if (this.#lost) void this.#thread.terminate().then(callback);
+    else callback();
   }
 
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
     ejectSlot(this.slot);
-    if (this.#running) this.#end(ABORT.signal);
+    if (this.#occupied.on) this.#end(ABORT.signal);
     if (!this.#thread.ended) this.#thread.callSync("close");
-    this.#thread[Symbol.dispose]();
-    for (const start of this.#allocated) this.#memory.removeSegment(start);
+    this.#lost = this.#thread.ended;
+    this.#whenQuiet(() => {
+      // a registered index went with its thread, a descriptor is the process's
+      if (this.#lost && !(this.slot.flags & IORING_SETUP.IORING_SETUP_REGISTERED_FD_ONLY)) closeSync(this.#fd);
+      this.#release();
+    });
+    this.#onClose(this, this.#thread);
+  }
+
+  #release(): void {
+    for (const start of this.#allocated) this.#memory.release(start);
   }
 
   #ask(name: string, args?: unknown): unknown {
@@ -206,7 +239,7 @@ export class UserRing implements VmRing {
 
   #begin(): VmImage | undefined {
     if (this.#closed) throw new LoopError("LOOP_CLOSED", -EBADF, undefined, { message: "the ring is closed" });
-    if (this.#running)
+    if (this.#occupied.on)
       throw new LoopError("LOOP_BUSY", -EBUSY, undefined, {
         message: "a run of this ring is on already",
         remedy: "Await it first.",
@@ -215,7 +248,7 @@ export class UserRing implements VmRing {
     Atomics.store(control, CONTROL.abort, ABORT.no);
     Atomics.store(control, CONTROL.ejected, 0);
     Atomics.store(control, CONTROL.steps, 0);
-    this.#running = true;
+    this.#occupied.enter();
     return this.#image;
   }
 
@@ -234,10 +267,10 @@ export class UserRing implements VmRing {
   /** A thread that had to be ended was ended for the reason in the control block; its ring is closed with it. */
   #outcomeOf(error: unknown): unknown {
     if (!(error instanceof ThreadError) || !this.#thread.ended) return reviveSysError(error);
-    this[Symbol.dispose]();
     const reason = Atomics.load(this.#thread.control, CONTROL.abort);
     const steps = this.stepsSoFar;
     this.stats = { ...NO_STATS, steps };
+    this[Symbol.dispose]();
     if (reason === ABORT.no) return error;
     return loopError({ result: -EINTR, ended: reason === ABORT.timeout ? "timeout" : "signal", steps });
   }
