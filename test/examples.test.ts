@@ -5,13 +5,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findProgram } from "../src/programs/index.ts";
 import { loopstep, ROOT, type Ended } from "./command-line.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "loopstep-examples-"));
 /** Inside the package, for its own name to lead to it. */
 const compiled = path.join(ROOT, ".cache/examples");
 const names = readdirSync(path.join(ROOT, "examples"))
-  .filter((name) => name.endsWith(".ts"))
+  .filter((name) => name.endsWith(".ts") && !name.endsWith(".skel.ts"))
   .map((name) => name.slice(0, -3));
 const runsTypeScript = "typescript" in process.features && process.features.typescript !== false;
 
@@ -47,9 +48,19 @@ const RUNS: Readonly<Record<string, () => Promise<void>>> = {
     expect([status, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(/^nops_ops: 4096 requests in 257 steps \((kernel|user|sim)\)\n$/);
   },
+  "typed-nops": async () => {
+    const { status, stdout, stderr } = await run("typed-nops", "4096");
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^nops_ops: 4096 requests in 257 steps \((kernel|user|sim)\)\n$/);
+  },
 };
 
 describe("examples", () => {
+  it("has the skeleton that its object makes", async () => {
+    const { stdout } = await loopstep(["skeleton", findProgram("nops")!.object, "--embed"]);
+    expect(readFileSync(path.join(ROOT, "examples/nops.skel.ts"), "utf8")).toBe(stdout);
+  });
+
   it("all have a run here", () => {
     expect(Object.keys(RUNS).toSorted()).toEqual(names.toSorted());
   });
