@@ -577,7 +577,7 @@ class Generator {
     return {
       fields: {
         opcode: OPS.IORING_OP_LINK_TIMEOUT,
-        addr: this.#timespec(p.chance(0.5)),
+        addr: p.chance(0.5) ? this.#timespec(true) : { m: this.#words([8, 0], [8, 15_000_000]) },
         len: 1,
         timeout_flags: p.pick([0, 0, 0x20]),
       },

@@ -87,8 +87,9 @@ export function play(script: Script, target: Target, expected?: readonly number[
 
   const ring = new RingView(view, script);
   const phases: PhaseOutcome[] = [];
+  // by user_data: what a request opens may be there phases later
+  const gives = new Map<string, number>();
   for (const [number, phase] of script.phases.entries()) {
-    const gives = new Map<string, number>();
     const actions = phase.actions.map((action) => act(action, target, handles, poke));
     for (const { fields, gives: handle } of phase.sqes) {
       ring.push(fields, resolve);

@@ -45,6 +45,7 @@ function matches(req: Request, cancel: CancelData): boolean {
 }
 
 function cancelWorkers(ring: Ring, cancel: CancelData): number {
+  if (ring.running !== null && matches(ring.running, cancel)) return -EALREADY;
   for (const req of ring.workers) if (matches(req, cancel)) return -EALREADY;
   return -ENOENT;
 }

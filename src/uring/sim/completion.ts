@@ -70,7 +70,6 @@ export function freeRequest(ring: Ring, req: Request): void {
   req.link = null;
   req.work = null;
   req.refs = 0;
-  req.workerState = 0;
   req.pollKind = 0;
   ring.inFlight--;
   ring.pool.push(req);

@@ -187,16 +187,21 @@ export function queueWorker(ring: Ring, req: Request): void {
       file.busyUntil = machine.clock.now + ns;
     }
   }
-  req.workerState = 1;
-  ring.workers.push(req);
+  ring.workers.add(req);
   delay(ring, req, ns, runWorker);
 }
 
 function runWorker(req: Request): void {
   const { ring } = req;
-  const index = ring.workers.indexOf(req);
-  if (index >= 0) ring.workers.splice(index, 1);
-  req.workerState = 0;
+  if (ring.closed) return;
+  // A request that a worker runs is found by a cancellation, its own included.
+  ring.running = req;
+  ring.workers.delete(req);
+  runInWorker(ring, req);
+  ring.running = null;
+}
+
+function runInWorker(ring: Ring, req: Request): void {
   if (req.op.needsFile && !assignFile(ring, req)) {
     queueTaskFail(ring, req, -EBADF);
     return;

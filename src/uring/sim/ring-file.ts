@@ -60,9 +60,10 @@ export class RingFile extends OpenFile {
         else machine.futexes.delete(at);
       }
     }
-    for (const list of [ring.timeouts, ring.linkTimeouts, ring.workers, ring.futexes, ring.localWork, ring.deferred]) {
+    for (const list of [ring.timeouts, ring.linkTimeouts, ring.futexes, ring.localWork, ring.deferred]) {
       list.length = 0;
     }
+    ring.workers.clear();
     machine.taskWork = machine.taskWork.slice(machine.taskHead).filter((req) => req.ring !== ring);
     machine.taskHead = 0;
     for (const [slot, file] of ring.files.entries()) {

@@ -145,6 +145,14 @@ export class SocketFile extends OpenFile {
     return this.send(memory, [at, length], 0, null);
   }
 
+  override readVector(memory: SimMemory, segments: readonly number[]): number {
+    return total(segments) === 0 ? 0 : this.receive(memory, segments, 0);
+  }
+
+  override writeVector(memory: SimMemory, segments: readonly number[]): number {
+    return this.send(memory, segments, 0, null);
+  }
+
   /** bind(2). */
   bind(address: SocketAddress | number): number {
     if (typeof address === "number") return address;

@@ -121,8 +121,6 @@ export class Request {
   workKind = 0;
   work: TaskWork | null = null;
   nrTw = 0;
-  /** In line for a worker, in the worker's hands, or neither. */
-  workerState: 0 | 1 | 2 = 0;
   timer: Timer<Request> | null = null;
 
   /** Generic arguments, their meaning per op: memory offset, length, file offset, flags. */
@@ -133,9 +131,10 @@ export class Request {
   ioFlags = 0;
   bufIndex = 0;
   done = 0;
+  /** The file itself was asked, and did not only refuse. */
+  tried = false;
   /** At most so many bytes, when the fault plan says so. */
   limit = 0;
-  retry = false;
   fileSlot = 0;
   segments: number[] | null = null;
   bufferList: BufferList | null = null;
@@ -227,6 +226,9 @@ export abstract class OpenFile {
   abstract poll(): number;
   abstract read(memory: SimMemory, at: number, length: number, offset: number): number;
   abstract write(memory: SimMemory, at: number, length: number, offset: number): number;
+  /** Vectors as one operation, for files where that makes a difference: offsets and lengths alternating. */
+  readVector?(memory: SimMemory, segments: readonly number[]): number;
+  writeVector?(memory: SimMemory, segments: readonly number[]): number;
   /** Called when the last reference goes. */
   abstract release(machine: Machine): void;
 }
@@ -384,7 +386,9 @@ export class Ring {
   futexes: Request[] = [];
   timeouts: Request[] = [];
   linkTimeouts: Request[] = [];
-  workers: Request[] = [];
+  readonly workers: Set<Request> = new Set();
+  /** What a worker is doing right now. */
+  running: Request | null = null;
   cqTimeouts = 0;
   cqLastTmFlush = 0;
   offTimeoutUsed = false;

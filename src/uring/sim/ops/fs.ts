@@ -277,9 +277,12 @@ function issueTwo(ring: Ring, req: Request, act: (from: Place, to: Place) => num
   const { path, second } = req.data as PathData;
   const ret = withPlace(ring, req.fd, path, (from) => {
     const to = withPlace(ring, req.len | 0, second, (place) => act(from, place));
-    if (to !== -EBADF || req.opcode !== IORING_OP.IORING_OP_LINKAT) return to;
-    // what is linked is looked up before the directory it goes to
-    const found = ring.machine.world.stat(from, AT.AT_SYMLINK_NOFOLLOW | AT.AT_EMPTY_PATH);
+    if (to !== -EBADF) return to;
+    // what comes first is looked up first: the file that is linked, the directory of the one that is renamed
+    const slash = path.replace(/\/+$/, "").lastIndexOf("/");
+    const whole = req.opcode === IORING_OP.IORING_OP_LINKAT;
+    const sought = whole ? path : slash < 0 ? "." : path.slice(0, slash + 1);
+    const found = ring.machine.world.stat({ ...from, path: sought }, AT.AT_SYMLINK_NOFOLLOW | AT.AT_EMPTY_PATH);
     return typeof found === "number" ? found : to;
   });
   return doneAlways(req, ret);

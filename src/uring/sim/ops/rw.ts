@@ -3,7 +3,7 @@
 
 import { IORING_CQE_F, O, RWF } from "../../abi/index.ts";
 import { postMultishot, setFail } from "../completion.ts";
-import { EAGAIN, EBADF, EBADFD, EFAULT, EINVAL, ENOBUFS, EPIPE, ESPIPE, EOPNOTSUPP, EPERM } from "../errno.ts";
+import { EAGAIN, EBADF, EBADFD, EFAULT, EINVAL, ENOBUFS, EPIPE, ESPIPE, EOPNOTSUPP } from "../errno.ts";
 import { mustSelect, putBuffer, recycleBuffer, selectBuffer } from "../kbuf.ts";
 import { NOT_USER } from "../memory.ts";
 import {
@@ -13,11 +13,13 @@ import {
   ISSUE_MULTISHOT,
   ISSUE_NONBLOCK,
   REQ_F,
+  WORK_COMPLETE,
   type OpRow,
   type OpenFile,
   type Request,
   type Ring,
 } from "../state.ts";
+import { addTaskWork } from "../task-queue.ts";
 import { pollExecute, takePoll } from "../wake.ts";
 import { readSegments } from "../segments.ts";
 import {
@@ -143,7 +145,6 @@ function initFile(req: Request, wanted: number): number {
     if ((flags & RWF_NOWAIT) !== 0 && !supportsNowait(file)) return -EOPNOTSUPP;
     if ((flags & RWF_ATOMIC) !== 0) return -EOPNOTSUPP;
     if ((flags & RWF_DONTCACHE) !== 0 && file.kind !== "regular") return -EOPNOTSUPP;
-    if ((flags & RWF_NOAPPEND) !== 0 && (file.flags & O.O_APPEND) !== 0) return -EPERM;
     if ((flags & RWF_HIPRI) !== 0) return -EINVAL;
   }
   if ((flags & RWF_NOWAIT) !== 0 || ((file.flags & O.O_NONBLOCK) !== 0 && !file.nowait)) req.flags |= REQ_F.NOWAIT;
@@ -165,6 +166,10 @@ function transfer(ring: Ring, req: Request, write: boolean, offset: number): num
     for (let i = 0; i < segments.length; i += 2) {
       if (segments[i + 1]! > 0 && !memory.covers(segments[i]!, segments[i + 1]!)) return pipeFault(ring, req, segments);
     }
+  }
+  if (req.limit === 0) {
+    if (write && file.writeVector !== undefined) return file.writeVector(memory, segments);
+    if (!write && file.readVector !== undefined) return file.readVector(memory, segments);
   }
   return transferVector(ring, req, segments, write, offset);
 }
@@ -241,9 +246,12 @@ function attempt(ring: Ring, req: Request, write: boolean, issueFlags: number): 
   const length = totalLength(req);
   if (length > 0 && offset + length > Number.MAX_SAFE_INTEGER) return -EINVAL;
   const append = write && (req.opFlags & RWF_APPEND) !== 0 && (file.flags & O.O_APPEND) === 0;
+  const { flags } = file;
   if (append) file.flags |= O.O_APPEND;
+  if ((req.opFlags & RWF_NOAPPEND) !== 0) file.flags &= ~O.O_APPEND;
+  req.tried = true;
   const count = transfer(ring, req, write, offset);
-  if (append) file.flags &= ~O.O_APPEND;
+  file.flags = flags;
   if (count >= 0 && current) {
     const appended = write && (append || (file.flags & O.O_APPEND) !== 0);
     file.position = appended && "size" in file ? (file as unknown as { size(): number }).size() : offset + count;
@@ -271,8 +279,18 @@ function again(req: Request, issueFlags: number): void {
 }
 
 function issueWrite(ring: Ring, req: Request, issueFlags: number): number {
+  req.tried = false;
   const count = attempt(ring, req, true, issueFlags);
   if (count === -EAGAIN) again(req, issueFlags);
+  else if (count < 0 && req.tried) {
+    // The error of a write comes by way of the file's completion: as task work.
+    setFail(req);
+    req.res = req.done > 0 ? req.done : count;
+    req.cflags = 0;
+    req.workKind = WORK_COMPLETE;
+    addTaskWork(ring, req, true);
+    return IOU_ISSUE_SKIP_COMPLETE;
+  }
   return count < 0 ? count : finish(ring, req, count);
 }
 
