@@ -59,12 +59,15 @@ const insn = (code: number, dst_reg: number, src_reg: number, off: number, imm: 
 
 class Writer {
   readonly random: Random;
+  /** Without maps, calls and may_goto. */
+  readonly plain: boolean;
   readonly insns: Insn[] = [];
   /** Calls to be bound to a function's start. */
   readonly calls: number[] = [];
 
-  constructor(random: Random) {
+  constructor(random: Random, plain: boolean) {
     this.random = random;
+    this.plain = plain;
   }
 
   put(...insns: Insn[]): void {
@@ -215,7 +218,7 @@ class Writer {
     this.put(insn(0x85, 0, 1, 0, 0));
   }
 
-  random_(): void {
+  unknown(): void {
     this.put(insn(0x85, 0, 0, 0, this.random.pick([5, 7, 8])));
   }
 
@@ -224,15 +227,16 @@ class Writer {
   }
 
   statement(depth: number): void {
-    const roll = this.random.below(100);
+    const roll = this.random.below(this.plain ? 85 : 100);
     if (roll < 38) this.alu();
-    else if (roll < 58) depth < 4 ? this.branch(depth) : this.alu();
-    else if (roll < 63) depth < 2 ? this.loop(depth) : this.alu();
-    else if (roll < 65) depth < 2 ? this.mayGoto(depth) : this.alu();
+    else if (roll < 58 && depth < 4) this.branch(depth);
+    else if (roll < 63 && depth < 2) this.loop(depth);
+    else if (roll < 65 && depth < 2 && !this.plain) this.mayGoto(depth);
+    else if (roll < 65) this.alu();
     else if (roll < 80) this.stack();
     else if (roll < 85) this.stackPointer();
     else if (roll < 94) this.lookup(depth);
-    else if (roll < 97) this.random_();
+    else if (roll < 97) this.unknown();
     else this.call();
   }
 }
@@ -272,10 +276,10 @@ export function programOf(insns: readonly Insn[], starts: readonly number[]): Re
   };
 }
 
-/** Program number `seed`. */
-export function generate(seed: number): ResolvedProgram {
+/** Program number `seed`. `plain`: arithmetic, jumps, loops and stack alone. */
+export function generate(seed: number, plain = false): ResolvedProgram {
   const random = new Random(seed);
-  const main = new Writer(random);
+  const main = new Writer(random, plain);
   // two unknown values, two constants, and sometimes less to start with
   main.put(insn(0x79, 6, 1, 0, 0), insn(0x79, 7, 1, 8, 0));
   main.put(insn(0xb7, 8, 0, 0, main.imm()), insn(0xb7, 9, 0, 0, main.imm()), insn(0xb7, 0, 0, 0, 0));
@@ -287,7 +291,7 @@ export function generate(seed: number): ResolvedProgram {
   if (main.calls.length > 0) {
     const start = insns.length;
     starts.push(start);
-    const sub = new Writer(random);
+    const sub = new Writer(random, plain);
     sub.put(insn(0xbf, 6, 1, 0, 0), insn(0xbf, 7, random.chance(50) ? 1 : 2, 0, 0));
     sub.put(insn(0xb7, 8, 0, 0, sub.imm()), insn(0xb7, 9, 0, 0, 3), insn(0xb7, 0, 0, 0, 1));
     sub.block(2 + random.below(4), 1);

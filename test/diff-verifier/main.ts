@@ -12,14 +12,14 @@ import { LinuxVerifier, type LinuxVerdict } from "./linux.ts";
 import { minimise } from "./minimise.ts";
 
 const LEVEL = 2;
-const arguments_ = process.argv.slice(2);
+const words = process.argv.slice(2);
 const valueOf = (name: string): string | undefined => {
-  const at = arguments_.indexOf(name);
-  return at < 0 ? undefined : arguments_.splice(at, 2)[1];
+  const at = words.indexOf(name);
+  return at < 0 ? undefined : words.splice(at, 2)[1];
 };
 const record = valueOf("--record");
 const compare = valueOf("--compare");
-const [first = 1, count = 1000] = arguments_.map(Number);
+const [first = 1, count = 1000] = words.map(Number);
 const linux = compare === undefined ? new LinuxVerifier() : undefined;
 
 const ours = (program: ResolvedProgram): Verdict => verify(program, { logLevel: LEVEL });

@@ -183,6 +183,8 @@ export class Env {
   lastSafe = "";
   /** How many instructions are walked before the log begins. */
   logFrom = 0;
+  /** No path ends because it is like an earlier one. */
+  everyPath = false;
 
   /** Lines printed for the current instruction. */
   messages: string[] = [];

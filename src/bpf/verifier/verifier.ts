@@ -30,6 +30,8 @@ export interface VerifyOptions {
   readonly limits?: Partial<Limits>;
   /** Called before each instruction with what is claimed of the registers there. */
   readonly observer?: Observer;
+  /** For observers: walk every path to its end, also those like earlier ones. Such paths show more than their states say. */
+  readonly everyPath?: boolean;
   /** Names of the object's externs, by index, for calls of kfuncs that were not found. */
   readonly externs?: readonly { readonly name: string }[];
 }
@@ -103,6 +105,7 @@ function run(
   let errno = 0;
   env.insnIdx = -1;
   env.logFrom = logFrom;
+  env.everyPath = options.everyPath ?? false;
   try {
     check(env);
   } catch (error) {

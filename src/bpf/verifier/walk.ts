@@ -365,7 +365,7 @@ function walkPaths(env: Env): void {
     cur.lastInsn = previous;
     cur.insnIdx = at;
     const aux = env.aux[at]!;
-    if (aux.prunePoint && isVisited(env, at)) {
+    if (aux.prunePoint && !env.everyPath && isVisited(env, at)) {
       if (env.wantsLog) env.trace(showState ? `\nfrom ${previous} to ${at}: safe\n` : `${at}: safe\n`);
       if (!nextPath(env)) return undefined;
       previous = env.prevInsnIdx;

@@ -1,0 +1,141 @@
+// What the verifier claims of registers, held against runs of the programs it accepts: at each instruction, what the
+// registers hold must be what one of the states walked there allows. Programs that make no sense get a verdict. And random
+// programs get the verdict, and the log, that Linux 7.2.13 gave them.
+
+import { readFileSync } from "node:fs";
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { fnv1a } from "../src/base/index.ts";
+import { decode, type Insn } from "../src/bpf/isa/index.ts";
+import { constRange, rangeIn, type Range } from "../src/bpf/verifier/bounds.ts";
+import { verify } from "../src/bpf/verifier/index.ts";
+import { SCALAR_VALUE } from "../src/bpf/verifier/reg-state.ts";
+import { fromBigInt } from "../src/bpf/verifier/u64.ts";
+import { comparable } from "./diff-verifier/compare.ts";
+import { execute } from "./diff-verifier/execute.ts";
+import { generate, programOf, Random } from "./diff-verifier/generate.ts";
+
+const PROGRAMS = 150;
+const RUNS = 8;
+
+/** Ranges of the scalar registers, by register. */
+type Claim = readonly (Range | undefined)[];
+
+function claims(seed: number): { readonly insns: readonly Insn[]; readonly at: Map<number, Claim[]> } | undefined {
+  const program = generate(seed, true);
+  const at = new Map<number, Claim[]>();
+  const { verdict } = verify(program, {
+    everyPath: true,
+    limits: { insns: 2_000 },
+    observer: (insn, state) => {
+      const claim = state.frame.regs.slice(0, 10).map((reg) => (reg.type === SCALAR_VALUE ? reg.range : undefined));
+      const there = at.get(insn);
+      if (there === undefined) at.set(insn, [claim]);
+      else there.push(claim);
+    },
+  });
+  return verdict === "accepted" ? { insns: program.insns, at } : undefined;
+}
+
+const allows = (claim: Claim, regs: readonly bigint[]): boolean =>
+  claim.every((range, r) => range === undefined || rangeIn(range, constRange(fromBigInt(regs[r]!))));
+
+describe("what the verifier claims", () => {
+  it("holds whenever accepted programs run", () => {
+    let accepted = 0;
+    for (let seed = 1; seed <= PROGRAMS; seed++) {
+      const claimed = claims(seed);
+      if (claimed === undefined) continue;
+      accepted++;
+      const random = new Random(seed);
+      for (let run = 0; run < RUNS; run++) {
+        execute(claimed.insns, random, (insn, regs) => {
+          if (claimed.at.get(insn)?.some((claim) => allows(claim, regs)) !== true) {
+            expect({ seed, run, insn, regs }).toBe("allowed by a state");
+          }
+        });
+      }
+    }
+    expect(accepted).toBeGreaterThan(PROGRAMS / 10);
+  }, 300_000);
+});
+
+const anyInsn: fc.Arbitrary<Insn> = fc.record({
+  code: fc.nat({ max: 255 }),
+  dst_reg: fc.nat({ max: 15 }),
+  src_reg: fc.nat({ max: 15 }),
+  off: fc.oneof(fc.integer({ min: -6, max: 6 }), fc.integer({ min: -32768, max: 32767 })),
+  imm: fc.oneof(fc.integer({ min: -16, max: 220 }), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })),
+});
+
+describe("programs that make no sense", () => {
+  it("are rejected, whatever they are", () => {
+    fc.assert(
+      fc.property(fc.array(anyInsn, { maxLength: 12 }), fc.boolean(), (insns, exits) => {
+        const all = exits ? [...insns, { code: 0x95, dst_reg: 0, src_reg: 0, off: 0, imm: 0 }] : insns;
+        const { verdict, errno, error } = verify(programOf(all, [0]), { limits: { insns: 50_000 } });
+        expect(verdict === "accepted").toBe(errno === 0);
+        if (verdict === "rejected") expect(error).not.toMatch(/^$|verifier bug/);
+      }),
+      { numRuns: 400 },
+    );
+  }, 120_000);
+
+  it("made of good ones by one change too", () => {
+    fc.assert(
+      fc.property(
+        fc.nat({ max: 400 }),
+        fc.nat({ max: 1000 }),
+        anyInsn,
+        fc.nat({ max: 4 }),
+        (seed, at, other, field) => {
+          const program = generate(seed);
+          const index = at % program.insns.length;
+          const names = ["code", "dst_reg", "src_reg", "off", "imm"] as const;
+          const name = names[field]!;
+          const insns = program.insns.with(index, { ...program.insns[index]!, [name]: other[name] });
+          const { errno, error } = verify({ ...program, insns }, { limits: { insns: 50_000 } });
+          if (errno !== 0) expect(error).not.toMatch(/^$|verifier bug/);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  }, 120_000);
+});
+
+interface Fixture {
+  readonly insns: string;
+  readonly starts: readonly number[];
+  readonly errno: number;
+  readonly error: string;
+  readonly stats: string;
+  readonly log_fnv1a: string;
+}
+
+const fixtures: Fixture[] = readFileSync(new URL("../testdata/verifier/linux-7.2.13.jsonl", import.meta.url), "utf8")
+  .trim()
+  .split("\n")
+  .map((line) => JSON.parse(line) as Fixture);
+
+describe("programs that Linux 7.2.13 was asked about", () => {
+  it.each(fixtures.map((fixture, i) => [i, fixture.error || "accepted", fixture] as const))(
+    "%i: %s",
+    (_, __, fixture) => {
+      const program = programOf(decode(Buffer.from(fixture.insns, "hex")), fixture.starts);
+      const { errno, log } = verify(program, { logLevel: 2 });
+      const text = comparable(log);
+      const lines = text.filter((line) => line !== "");
+      expect({ errno, error: errno === 0 ? "" : lines.at(-2), stats: lines.at(-1) }).toEqual({
+        errno: fixture.errno,
+        error: fixture.error,
+        stats: fixture.stats,
+      });
+      // the whole log, line for line
+      expect(
+        fnv1a(new TextEncoder().encode(text.join("\n")))
+          .toString(16)
+          .padStart(8, "0"),
+      ).toBe(fixture.log_fnv1a);
+    },
+  );
+});
