@@ -2,29 +2,10 @@
 // difference, makes it small and prints it as a fixture.
 
 import { opName } from "../../src/uring/abi/index.ts";
-import { difference, minimise } from "./compare.ts";
+import { minimise } from "./compare.ts";
 import { generate } from "./generate.ts";
-import { realTarget } from "./real-target.ts";
-import type { Outcome, Script } from "./script.ts";
-import { simTarget } from "./sim-target.ts";
-import { play, type Target } from "./target.ts";
-
-/** Plays a script on both sides. */
-export function playBoth(script: Script): { sim: Outcome; real: Outcome; difference: string | undefined } {
-  const on = (target: Target, expected?: readonly number[]): Outcome => {
-    try {
-      return play(script, target, expected);
-    } finally {
-      target.dispose();
-    }
-  };
-  const sim = on(simTarget());
-  const real = on(
-    realTarget(),
-    sim.phases.map(({ cqes }) => cqes.length),
-  );
-  return { sim, real, difference: difference(script, sim, real) };
-}
+import { playBoth } from "./play-both.ts";
+import type { Script } from "./script.ts";
 
 function describe(script: Script): string {
   const { sim, real, difference: what } = playBoth(script);

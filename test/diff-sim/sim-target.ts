@@ -51,10 +51,10 @@ export function simTarget(): Target {
           .filter((name) => name.startsWith("/d/"))
           .map((name) => [name.slice(3), world.readFile(name)!]),
       ),
-    rounds: 12,
+    rounds: 40,
     settle(_ringFd, _expected, _have, round) {
       // workers first, then timers: the process looks often enough that none overtakes the other
-      kernel.advance(round < 8 ? 50_000 : 20_000_000);
+      kernel.advance(round < 8 ? 50_000 : 1_000_000);
       return false;
     },
     dispose() {},

@@ -5,13 +5,12 @@ import { IORING_ASYNC_CANCEL } from "../abi/index.ts";
 import { queueTaskComplete, queueTaskFail, removeFrom } from "./completion.ts";
 import { EALREADY, ECANCELED, ENOENT } from "./errno.ts";
 import { pollCancel } from "./issue.ts";
-import type { OpenFile, Request, Ring } from "./state.ts";
+import { REQ_F, type OpenFile, type Request, type Ring } from "./state.ts";
 
 const {
   IORING_ASYNC_CANCEL_ALL,
   IORING_ASYNC_CANCEL_ANY,
   IORING_ASYNC_CANCEL_FD,
-  IORING_ASYNC_CANCEL_FD_FIXED,
   IORING_ASYNC_CANCEL_OP,
   IORING_ASYNC_CANCEL_USERDATA,
 } = IORING_ASYNC_CANCEL;
@@ -54,13 +53,14 @@ function cancelPolls(ring: Ring, cancel: CancelData): number {
   for (let req = ring.armed; req !== null; req = req.hashNext) {
     if (!matches(req, cancel)) continue;
     pollCancel(req);
-    return 0;
+    // what blocks in a worker is interrupted, which is not yet cancelled
+    return (req.flags & REQ_F.WORKER_BLOCKED) === 0 ? 0 : -EALREADY;
   }
   return -ENOENT;
 }
 
 function cancelFutexes(ring: Ring, cancel: CancelData): number {
-  if ((cancel.flags & (IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_FD_FIXED)) !== 0) return -ENOENT;
+  if ((cancel.flags & IORING_ASYNC_CANCEL_FD) !== 0) return -ENOENT;
   let count = 0;
   for (const req of [...ring.futexes].reverse()) {
     if (!matches(req, cancel)) continue;

@@ -12,7 +12,7 @@ import {
   queueTaskSubmit,
   setFail,
 } from "./completion.ts";
-import { EAGAIN, EBADF, EBADFD, ECANCELED, EINVAL } from "./errno.ts";
+import { EAGAIN, EBADF, EBADFD, ECANCELED, EINTR, EINVAL } from "./errno.ts";
 import { fixedFile, requestFile } from "./fd-table.ts";
 import { recycleBuffer } from "./kbuf.ts";
 import { startLinkedTimeout } from "./link-timeout.ts";
@@ -232,7 +232,10 @@ function runInWorker(ring: Ring, req: Request): void {
   }
   // A worker that would block waits for the file as a poll does: there are no threads here.
   if (ret === -EAGAIN && (req.flags & REQ_F.NOWAIT) === 0 && req.file?.pollable === true) {
-    if (armPoll(ring, req) === "armed") return;
+    if (armPoll(ring, req) === "armed") {
+      req.flags |= REQ_F.WORKER_BLOCKED;
+      return;
+    }
     ret = issueRequest(ring, req, ISSUE_IOWQ);
   }
   if (ret !== 0) queueTaskFail(ring, req, ret);
@@ -318,7 +321,7 @@ function checkEvents(ring: Ring, req: Request): number {
   const multishot = (req.pollEvents & EPOLLONESHOT) === 0;
   for (;;) {
     const refs = req.pollRefs;
-    if (req.pollCancelled) return -ECANCELED;
+    if (req.pollCancelled) return (req.flags & REQ_F.WORKER_BLOCKED) === 0 ? -ECANCELED : -EINTR;
     if (refs !== 1) req.res = 0;
     let idle = false;
     if (req.res === 0) {

@@ -180,7 +180,7 @@ export class EventFile extends OpenFile {
   }
 
   write(memory: SimMemory, at: number, length: number): number {
-    if (length < 8) return -EINVAL;
+    if (length !== 8) return -EINVAL;
     if (!memory.covers(at, 8)) return -EFAULT;
     const value = memory.view.getBigUint64(at, true);
     if (value > COUNTER_MAX) return -EINVAL;

@@ -29,6 +29,8 @@ export const REQ_F = {
   CQE_32: 0x40000,
   /** The fault plan has had its say about this request. */
   FAULTED: 0x80000,
+  /** Waits in place of a worker that blocks. */
+  WORKER_BLOCKED: 0x200000,
   /** The request's buffer ring came from a committed selection. */
   BUFFERS_COMMIT: 0x100000,
 } as const;
