@@ -94,18 +94,14 @@ export function cancelTimeout(ring: Ring, cancel: CancelData): number {
   return 0;
 }
 
-/** Cancels one request (io_try_cancel). */
+/** Cancels one request (io_try_cancel). That a worker runs it is not told here: see cancelRequests. */
 export function tryCancel(ring: Ring, cancel: CancelData): number {
-  const worker = cancelWorkers(ring, cancel);
+  cancelWorkers(ring, cancel);
   const poll = cancelPolls(ring, cancel);
   if (poll !== -ENOENT) return poll;
   const futex = cancelFutexes(ring, cancel);
   if (futex !== -ENOENT) return futex;
-  if ((cancel.flags & IORING_ASYNC_CANCEL_FD) === 0) {
-    const timeout = cancelTimeout(ring, cancel);
-    if (timeout !== -ENOENT) return timeout;
-  }
-  return worker;
+  return (cancel.flags & IORING_ASYNC_CANCEL_FD) === 0 ? cancelTimeout(ring, cancel) : -ENOENT;
 }
 
 /** Cancels one, or as many as match: how many, or a negative errno (__io_async_cancel). */
@@ -118,5 +114,5 @@ export function cancelRequests(ring: Ring, cancel: CancelData): number {
     if (!many) return ret;
     count++;
   }
-  return many ? count : -ENOENT;
+  return many ? count : cancelWorkers(ring, cancel);
 }

@@ -532,7 +532,8 @@ function issueReceive(ring: Ring, req: Request, issueFlags: number): number {
       return multishotIssue ? IOU_STOP_MULTISHOT : IOU_COMPLETE;
     }
     req.done = 0;
-    if (inq > 0 && data.loops++ < MULTISHOT_MAX_RETRY) continue;
+    // sockets of messages do not tell how much more there is: look again
+    if ((inq > 0 || !socket.isStream) && data.loops++ < MULTISHOT_MAX_RETRY) continue;
     data.loops = 0;
     return multishotIssue ? IOU_ISSUE_SKIP_COMPLETE : -EAGAIN;
   }
