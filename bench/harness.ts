@@ -70,7 +70,7 @@ export const FULL: Effort = { rounds: 60, forNs: 3e6 };
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 /** The geometric mean of positive values. */
@@ -119,7 +119,7 @@ export function interleave({ name, peers }: Question, { rounds, forNs }: Effort)
   const times = new Map<string, number[]>(peers.map((peer) => [peer.name, []]));
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < peers.length; turn++) {
-      const peer = peers[(turn + round) % peers.length]!;
+      const peer = peers[(turn + round) % peers.length];
       times.get(peer.name)!.push(peer.measure(forNs));
     }
   }
@@ -138,7 +138,7 @@ export function ratiosTo(
   const ratios: Record<string, number> = {};
   for (const name of new Set(times.flatMap((ns) => Object.keys(ns)))) {
     const both = times.filter((ns) => ns[name] !== undefined && ns[baseline] !== undefined);
-    if (both.length > 0) ratios[name] = geometricMean(both.map((ns) => ns[name]! / ns[baseline]!));
+    if (both.length > 0) ratios[name] = geometricMean(both.map((ns) => ns[name] / ns[baseline]));
   }
   return ratios;
 }
@@ -155,12 +155,12 @@ export function render({ answers, baseline, ratios, bestRatios, skipped, figures
   const rows = [
     ["", ...names],
     ...answers.map((answer) => [answer.name, ...names.map((name) => cell(answer, name))]),
-    [`geometric mean / ${baseline}`, ...names.map((name) => ratios[name]!.toFixed(3))],
-    ...(bestRatios ? [["  of the least times", ...names.map((name) => bestRatios[name]!.toFixed(3))]] : []),
+    [`geometric mean / ${baseline}`, ...names.map((name) => ratios[name].toFixed(3))],
+    ...(bestRatios ? [["  of the least times", ...names.map((name) => bestRatios[name].toFixed(3))]] : []),
   ];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   const lines = rows.map((row) =>
-    row.map((text, column) => (column === 0 ? text.padEnd(widths[0]!) : text.padStart(widths[column]!))).join("  "),
+    row.map((text, column) => (column === 0 ? text.padEnd(widths[0]) : text.padStart(widths[column]))).join("  "),
   );
   for (const [name, value] of Object.entries(figures))
     lines.push(`${name}: ${Number.isInteger(value) ? value : value.toFixed(3)}`);

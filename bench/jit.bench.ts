@@ -230,7 +230,7 @@ export function jitBench(root: string, only?: readonly string[]): Bench {
         const answer = interleave({ name, peers }, effort);
         const ns = betterNative(answer.ns);
         const best = betterNative(answer.best);
-        perInsn.push(best["interpreter"]! / countInsns(loaded));
+        perInsn.push(best["interpreter"] / countInsns(loaded));
         answers.push({ name, ns, best });
         progress(
           `${name}: ${Object.entries(ns)

@@ -37,7 +37,7 @@ async function main(): Promise<number> {
   }
   const root = projectRoot();
   const effort = values.tiny === true ? TINY : FULL;
-  const report = await BENCHES[name]!(root, values.only?.split(",")).run(effort, (line) => console.error(line));
+  const report = await BENCHES[name](root, values.only?.split(",")).run(effort, (line) => console.error(line));
   console.log(render(report));
   if (values.tiny !== true && values["no-record"] !== true)
     console.error(`recorded in ${record(root, report, effort)}`);

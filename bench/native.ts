@@ -28,7 +28,7 @@ export function runDriver(file: string, args: readonly string[]): { readonly res
   const { status, stdout, stderr, error } = spawnSync(file, args, { encoding: "utf8" });
   if (status !== 0) throw new Error(`${path.basename(file)} failed: ${stderr || error?.message || `status ${status}`}`);
   const [result, ns] = stdout.trim().split(" ");
-  return { result: result!, ns: Number(ns) };
+  return { result: result, ns: Number(ns) };
 }
 
 /** A measurement by a driver whose first argument is the number of calls. */

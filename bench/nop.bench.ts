@@ -61,7 +61,7 @@ async function ours(name: string, pkg: Package, file: string, depth: number, opt
     loaded.bss["reqs_to_run"] = BigInt(requests);
     loaded.bss["reqs_done"] = 0n;
     ring.runSync();
-    if (BigInt(loaded.bss["reqs_done"] as bigint) !== BigInt(requests)) throw new Error("the loop stopped early");
+    if (BigInt(loaded.bss["reqs_done"]) !== BigInt(requests)) throw new Error("the loop stopped early");
     return ring.stats.wallNs / requests;
   };
   return timed(name, run, () => engine[Symbol.dispose]());
@@ -105,7 +105,7 @@ async function ask(
     if (effort.rounds > 1) for (const peer of peers) for (let i = 0; i < WARM_UP; i++) peer.measure(effort.forNs);
     const answer = interleave({ name: `depth ${depth}`, peers }, effort);
     const { [C]: alone, [`${C}, wait`]: waiting, ...ns } = answer.ns;
-    return { name: answer.name, ns: alone === undefined ? ns : { ...ns, [C]: Math.min(alone, waiting!) } };
+    return { name: answer.name, ns: alone === undefined ? ns : { ...ns, [C]: Math.min(alone, waiting) } };
   } finally {
     for (const peer of peers) peer.close();
   }

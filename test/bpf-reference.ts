@@ -128,7 +128,7 @@ export function referenceAtomic(
       case "store_release":
         return operand;
       case "cmpxchg":
-        return memory === unsigned(bits, regs[0]!) ? operand : memory;
+        return memory === unsigned(bits, regs[0]) ? operand : memory;
       case "load_acquire":
         return memory;
       default:

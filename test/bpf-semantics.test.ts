@@ -122,8 +122,8 @@ describe.each(ENGINES)("%s", (_engine, load) => {
     const check = (pairs: readonly Pair[]): void => {
       // Compared by hand: deep equality of a thousand rows costs more than running them.
       const got = run(pairs);
-      const wrong = pairs.findIndex(([a, b], i) => got[i]![0] !== expected(row, a, b));
-      if (wrong >= 0) expect([pairs[wrong], got[wrong]]).toEqual([pairs[wrong], [expected(row, ...pairs[wrong]!)]]);
+      const wrong = pairs.findIndex(([a, b], i) => got[i][0] !== expected(row, a, b));
+      if (wrong >= 0) expect([pairs[wrong], got[wrong]]).toEqual([pairs[wrong], [expected(row, ...pairs[wrong])]]);
     };
     check(edgePairs);
     fc.assert(fc.property(fc.array(fc.tuple(value, value), { minLength: 1, maxLength: 64 }), check), { numRuns: 8 });

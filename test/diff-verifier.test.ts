@@ -38,7 +38,7 @@ function claims(seed: number): { readonly insns: readonly Insn[]; readonly at: M
 }
 
 const allows = (claim: Claim, regs: readonly bigint[]): boolean =>
-  claim.every((range, r) => range === undefined || rangeIn(range, constRange(fromBigInt(regs[r]!))));
+  claim.every((range, r) => range === undefined || rangeIn(range, constRange(fromBigInt(regs[r]))));
 
 describe("what the verifier claims", () => {
   it("holds whenever accepted programs run", () => {
@@ -92,8 +92,8 @@ describe("programs that make no sense", () => {
           const program = generate(seed);
           const index = at % program.insns.length;
           const names = ["code", "dst_reg", "src_reg", "off", "imm"] as const;
-          const name = names[field]!;
-          const insns = program.insns.with(index, { ...program.insns[index]!, [name]: other[name] });
+          const name = names[field];
+          const insns = program.insns.with(index, { ...program.insns[index], [name]: other[name] });
           const { errno, error } = verify({ ...program, insns }, { limits: { insns: 50_000 } });
           if (errno !== 0) expect(error).not.toMatch(/^$|verifier bug/);
         },

@@ -122,7 +122,7 @@ export const ENGINE_CASES: readonly EngineCase[] = [
     run: async (engine) => {
       using s = await setUp(engine, "one-at-a-time", {}, CLASSIC);
       expect(await s.ring.run()).toBe(0);
-      expect(s.loaded.maps["results"]!.entries()).toEqual([
+      expect(s.loaded.maps["results"].entries()).toEqual([
         [0, 1n],
         [1, 10n],
         [2, 10n],

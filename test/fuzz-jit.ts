@@ -252,8 +252,8 @@ function counting({ counter, limit, seed, body, imm }: Extract<Step, { kind: "co
   const to = down ? 300 : from + turns * step;
   const byReg = (seed & 4) !== 0;
   const inner = body.flatMap((pick) => {
-    const dst = [0, 1, 2, 3, 4, 5, 6, 7, 8].filter((reg) => reg !== counter && reg !== limitReg)[pick % 7]!;
-    const row = OP_TABLE[ALU[pick % ALU.length]!]!;
+    const dst = [0, 1, 2, 3, 4, 5, 6, 7, 8].filter((reg) => reg !== counter && reg !== limitReg)[pick % 7];
+    const row = OP_TABLE[ALU[pick % ALU.length]];
     const off = row.when?.[0] === "off" ? row.when[1] : 0;
     const immediate = row.when?.[0] === "imm" ? row.when[1] : row.source === "K" ? imm : 0;
     return [insnOf(row.code, dst, row.source === "X" ? (pick >>> 8) % 11 : 0, off, immediate)];
@@ -295,7 +295,7 @@ function rotation({ x, a, b, amount, seed }: Extract<Step, { kind: "rotate" }>):
     ...half(first, leftFirst),
     ...half(second, !leftFirst),
     ...last,
-    insnOf(joins[(seed >>> 4) % 4]!, first, second, 0, 0),
+    insnOf(joins[(seed >>> 4) % 4], first, second, 0, 0),
   ];
 }
 
@@ -378,7 +378,7 @@ export class FuzzWorld {
     for (const [slot, insn] of insns.entries()) {
       if (!isLdImm64(insn) || insn.src_reg !== BPF_PSEUDO_FUNC) continue;
       resolved[slot] = { ...insn, src_reg: 0, imm: slot + 1 + insn.imm };
-      resolved[slot + 1] = { ...insns[slot + 1]!, imm: CODE_TAG };
+      resolved[slot + 1] = { ...insns[slot + 1], imm: CODE_TAG };
     }
     return { ...this.#base, insns: resolved, starts: subprogStarts(insns) };
   }
@@ -491,7 +491,7 @@ export function assemble({ functions, wild, seed }: Draft, world: FuzzWorld): Fu
           jumps.push({ slot: out.length, to: Math.max(0, at - step.over) });
           out.push(insnOf(JSGT_K, 9, 0, 0, 0));
         } else {
-          const row = OP_TABLE[step.row]!;
+          const row = OP_TABLE[step.row];
           const bare = row.format === "may_goto";
           jumps.push({ slot: out.length, to: at + 1 + step.over });
           out.push(
@@ -507,15 +507,14 @@ export function assemble({ functions, wild, seed }: Draft, world: FuzzWorld): Fu
       } else out.push(...expand(step, index, functions.length, out.length, fixups, world));
     }
     places.push(out.length);
-    for (const { slot, to } of jumps)
-      out[slot] = { ...out[slot]!, off: places[Math.min(to, steps.length)]! - slot - 1 };
+    for (const { slot, to } of jumps) out[slot] = { ...out[slot], off: places[Math.min(to, steps.length)] - slot - 1 };
     // All registers to memory, where runs are compared.
     for (let reg = 0; reg < 10; reg++) out.push(insnOf(STX_DW, 10, reg, -8 * (reg + 1), 0));
     out.push(insnOf(EXIT, 0, 0, 0, 0));
   }
   for (const { slot, callee } of fixups) {
-    const target = starts[callee]!;
-    out[slot] = { ...out[slot]!, imm: target - slot - 1 };
+    const target = starts[callee];
+    out[slot] = { ...out[slot], imm: target - slot - 1 };
   }
   return { program: Buffer.from(encode(out)).toString("hex"), wild, seed };
 }
@@ -535,14 +534,14 @@ function expand(
   };
   switch (step.kind) {
     case "insn": {
-      const row = OP_TABLE[step.row]!;
+      const row = OP_TABLE[step.row];
       const off = row.when?.[0] === "off" ? row.when[1] : 0;
       const immediate = row.when?.[0] === "imm" ? row.when[1] : row.source === "K" ? step.imm : 0;
       return [insnOf(row.code, step.dst, row.source === "X" ? step.src : 0, off, immediate)];
     }
     case "choose": {
       const moves = Array.from({ length: step.moves }, (_, i) => move(step.seed >>> (i * 8)));
-      const row = OP_TABLE[step.row]!;
+      const row = OP_TABLE[step.row];
       const bare = row.format === "may_goto";
       const src = row.source === "X" ? step.src : 0;
       return [insnOf(row.code, bare ? 0 : step.dst, src, moves.length, row.source === "K" ? step.imm : 0), ...moves];
@@ -554,7 +553,7 @@ function expand(
     case "constant":
       return load64(step.dst, step.low, step.high);
     case "memory": {
-      const row = OP_TABLE[step.row]!;
+      const row = OP_TABLE[step.row];
       const address = world.buffer + 128 + step.place * 8 + step.stray;
       return [
         ...load64(step.base, (address - step.shift) | 0, address - step.shift < 0 ? -1 : 0),
@@ -562,7 +561,7 @@ function expand(
       ];
     }
     case "stack":
-      return [access(OP_TABLE[step.row]!, 10, step.other, -256 + step.place * 8, step.imm)];
+      return [access(OP_TABLE[step.row], 10, step.other, -256 + step.place * 8, step.imm)];
     case "call": {
       const callee = calleeOf(step.callee, false);
       if (callee === undefined) return [];

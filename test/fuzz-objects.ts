@@ -26,7 +26,7 @@ export function damage(object: Uint8Array, rng: Prng): Uint8Array {
         bytes[at] = rng.below(256);
         break;
       case 1:
-        bytes[at]! ^= 1 << rng.below(8);
+        bytes[at] ^= 1 << rng.below(8);
         break;
       case 2:
         new DataView(bytes.buffer).setUint32(Math.min(at, bytes.length - 4), rng.pick(WORDS), true);

@@ -84,7 +84,7 @@ async function settled(bpf: BpfCalls, wanted: Record<string, number>): Promise<R
   const until = Date.now() + 20_000;
   for (;;) {
     const now = holdings(bpf);
-    if (Object.entries(wanted).every(([what, count]) => now[what]! <= count) || Date.now() > until) return now;
+    if (Object.entries(wanted).every(([what, count]) => now[what] <= count) || Date.now() > until) return now;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
@@ -175,11 +175,11 @@ describe.skipIf(missing !== undefined)("the kernel engine", () => {
       stdio: "ignore",
     });
     const ended = new Promise((resolve) => child.once("exit", (_, signal) => resolve(signal)));
-    while (bpf.ids("LINK").length === links! && child.exitCode === null)
+    while (bpf.ids("LINK").length === links && child.exitCode === null)
       await new Promise((resolve) => setTimeout(resolve, 10));
     child.kill("SIGKILL");
     expect(await ended).toBe("SIGKILL");
-    expect(await settled(bpf, { maps: maps!, programs: programs!, links: links! })).toMatchObject({
+    expect(await settled(bpf, { maps: maps, programs: programs, links: links })).toMatchObject({
       maps,
       programs,
       links,

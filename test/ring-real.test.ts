@@ -357,7 +357,7 @@ describe.runIf(probe.available)("memory", () => {
       new Uint8Array(memory.buffer).set(new TextEncoder().encode(text), 0);
       prepWrite(it.sq.take()!, fd, it.ring.base, text.length, 5);
       it.ring.submit(it.sq.commit());
-      expect(reap(it, 1)[0]!.res).toBe(text.length);
+      expect(reap(it, 1)[0].res).toBe(text.length);
       expect(readFileSync(join(folder, "file"), "utf8")).toBe(`\0\0\0\0\0${text}`);
       writeFileSync(fd, "");
       prepRead(it.sq.take()!, fd, it.ring.base + PAGE, 100, 5);

@@ -52,7 +52,7 @@ describe.skipIf(missing)("verdicts of Linux 7.2.13", () => {
     "%s",
     (_, row) => {
       const object = BpfObject.open(readFileSync(sharedPath(`verdicts/${row.object}`)));
-      const program = object.resolve(object.programs[0]!.name, { target });
+      const program = object.resolve(object.programs[0].name, { target });
       const type = programType(program.type) ?? LOOP_STEP_TYPE;
       const { verdict, errno, error, messages, processed, stackDepth, diagnostic } = verify(program, {
         type,

@@ -48,7 +48,7 @@ export class ByHand {
     for (let done = 0; done < requests;) {
       const count = Math.min(depth - inflight, requests - done - inflight);
       if (count > 0) {
-        const tail = words[sqTail]!;
+        const tail = words[sqTail];
         for (let i = 0; i < count; i++) {
           const at = sqes + ((tail + i) & sqMask) * SQE_WORDS;
           words.fill(0, at, at + SQE_WORDS);
@@ -59,10 +59,10 @@ export class ByHand {
         if (ring.enter(count, 0, 0) !== count) throw new Error("a submission failed");
         inflight += count;
       }
-      const head = words[cqHead]!;
+      const head = words[cqHead];
       const ready = (Atomics.load(words, cqTail) - head) | 0;
       for (let i = 0; i < ready; i++) {
-        if (words[cqes + ((head + i) & cqMask) * CQE_WORDS + CQE_RES]! < 0) throw new Error("a NOP failed");
+        if (words[cqes + ((head + i) & cqMask) * CQE_WORDS + CQE_RES] < 0) throw new Error("a NOP failed");
       }
       Atomics.store(words, cqHead, head + ready);
       inflight -= ready;

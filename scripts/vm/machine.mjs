@@ -241,7 +241,7 @@ function untilMark(to, end, ended) {
     held = held.subarray(upTo);
     if (at >= 0) ended();
     if (ready.length === 0 || to.write(ready)) return;
-    return /** @type {Promise<void>} */ (new Promise((drained) => to.once("drain", drained)));
+    return new Promise((drained) => to.once("drain", drained));
   };
 }
 

@@ -149,11 +149,11 @@ export function errnoName(errno: number): string {
 
 /** The positive number of an errno name, or undefined. */
 export function errnoNumber(name: string): number | undefined {
-  return Object.hasOwn(ERRNO, name) ? ERRNO[name]![0] : undefined;
+  return Object.hasOwn(ERRNO, name) ? ERRNO[name][0] : undefined;
 }
 
 /** `EINVAL: an argument is invalid`, for an errno of either sign. */
 export function describeErrno(errno: number): string {
   const name = errnoName(errno);
-  return Object.hasOwn(ERRNO, name) ? `${name}: ${ERRNO[name]![1]}` : name;
+  return Object.hasOwn(ERRNO, name) ? `${name}: ${ERRNO[name][1]}` : name;
 }

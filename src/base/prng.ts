@@ -21,15 +21,15 @@ export class Prng {
   u32(): number {
     // xorshift128 (Marsaglia 2003)
     const s = this.#state;
-    let t = s[3]!;
-    const first = s[0]!;
+    let t = s[3];
+    const first = s[0];
     s[3] = s[2]!;
     s[2] = s[1]!;
     s[1] = first;
     t ^= t << 11;
     t ^= t >>> 8;
     s[0] = t ^ first ^ (first >>> 19);
-    return s[0]!;
+    return s[0];
   }
 
   /** Uniform in [0, bound), bound in 1..2^32. */
@@ -49,6 +49,6 @@ export class Prng {
 
   /** One element of a non-empty list. */
   pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!;
+    return list[this.below(list.length)];
   }
 }

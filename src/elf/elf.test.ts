@@ -112,7 +112,7 @@ function again(file: ElfFile): ElfInit {
   }));
   for (const index of sections.keys()) {
     for (const { offset, type, symbol } of file.relocationsOf(index))
-      relocations.get(index)!.push({ offset, type, symbol: symbols[symbol.index - 1]! });
+      relocations.get(index)!.push({ offset, type, symbol: symbols[symbol.index - 1] });
   }
   return { machine: file.machine, flags: file.flags, sections: [...sections.values()], symbols };
 }
@@ -138,7 +138,7 @@ describe("round trips", () => {
       ["u", STB_WEAK, 0],
       ["a", STB_GLOBAL, SHN_ABS],
     ]);
-    expect(file.symbols[4]!.visibility).toBe(2);
+    expect(file.symbols[4].visibility).toBe(2);
     expect(file.relocationsOf(3).map(({ offset, type, symbol }) => [offset, type, symbol.name, symbol.shndx])).toEqual([
       [0, 1, "u", 0],
       [8, 10, "", 2],
@@ -160,7 +160,7 @@ describe("what cannot be written", () => {
       "a relocation to a symbol that is not there",
       (init) => ({ ...init, symbols: init.symbols.filter(({ name }) => name !== "u") }),
     ],
-    ["a NUL in a name", (init) => ({ ...init, symbols: [...init.symbols, { ...init.symbols[0]!, name: "a\0b" }] })],
+    ["a NUL in a name", (init) => ({ ...init, symbols: [...init.symbols, { ...init.symbols[0], name: "a\0b" }] })],
   ])("%s", (_what, change) => {
     expect(() => writeElf(change(small()))).toThrow(ElfError);
   });
@@ -209,7 +209,7 @@ describe("bad tables", () => {
 
   test("any byte changed: an ElfError, or a file", () => {
     for (let at = 0; at < good.length; at++) {
-      for (const value of [0xff, good[at]! ^ 1]) {
+      for (const value of [0xff, good[at] ^ 1]) {
         const copy = good.slice();
         copy[at] = value;
         try {
@@ -225,7 +225,7 @@ describe("bad tables", () => {
 
 test("sections of type PROGBITS are the default", () => {
   expect(
-    readElf(writeElf({ machine: EM_BPF, sections: [{ name: "x", data: new Uint8Array(1) }], symbols: [] })).sections[1]!
+    readElf(writeElf({ machine: EM_BPF, sections: [{ name: "x", data: new Uint8Array(1) }], symbols: [] })).sections[1]
       .type,
   ).toBe(SHT_PROGBITS);
 });

@@ -281,7 +281,7 @@ export function readElf(bytes: Uint8Array): ElfFile {
     sections,
     symbols,
     relocationsOf(index) {
-      const target = sections[index]!;
+      const target = sections[index];
       return sections
         .filter((section) => section.type === SHT_REL && section.info === index)
         .flatMap((table) => readRelocations(table, target, symbols));

@@ -265,12 +265,12 @@ export function writeElf(init: ElfInit): Uint8Array<ArrayBuffer> {
   const view = viewOf(bytes);
   writeHeader(view, init, shoff, placed.length + 1, strtab);
   for (const [i, section] of placed.entries()) {
-    bytes.set(section.data, offsets[i]!);
+    bytes.set(section.data, offsets[i]);
     const fields = {
       sh_name: names.add(section.name),
       sh_type: section.type,
       sh_flags: section.flags,
-      sh_offset: offsets[i]!,
+      sh_offset: offsets[i],
       sh_size: section.size,
       sh_link: section.link,
       sh_info: section.info,

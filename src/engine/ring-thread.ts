@@ -40,7 +40,7 @@ export interface Request {
 }
 
 /** An error of the worker, told by its facts. Thrown where no better class is known. */
-export class ThreadError extends LoopstepError<string> {
+export class ThreadError extends LoopstepError {
   /** The facts as the worker gave them. */
   readonly facts: Record<string, unknown>;
 
@@ -121,7 +121,7 @@ export class RingThread implements Disposable {
     let expired = false;
     for (;;) {
       const seen = Atomics.load(this.control, CONTROL.answers);
-      const message = receiveMessageOnPort(this.#port) as { message: Answer } | undefined;
+      const message = receiveMessageOnPort(this.#port);
       if (message) {
         const answer = message.message;
         if ("id" in answer && answer.id === id) return valueOf(answer);
@@ -164,7 +164,7 @@ export class RingThread implements Disposable {
   #awaitReady(): void {
     Atomics.wait(this.control, CONTROL.ready, READY.notYet, START_MS);
     if (Atomics.load(this.control, CONTROL.ready) === READY.yes) return;
-    const failed = receiveMessageOnPort(this.#port) as { message: Answer } | undefined;
+    const failed = receiveMessageOnPort(this.#port);
     void this.terminate();
     if (failed && "failed" in failed.message) throw new ThreadError(failed.message.failed);
     const message = `the ring's thread did not start within ${START_MS / 1000} seconds`;

@@ -100,14 +100,14 @@ export class VmObject<R extends VmRing> implements LoadedObject {
     this.maps = Object.fromEntries(
       visible.map(([spec, i]) => [
         spec.name,
-        loadedMap(spec, object.btf, this.#access(openMap(this.#mapImages[i]!, memory))),
+        loadedMap(spec, object.btf, this.#access(openMap(this.#mapImages[i], memory))),
       ]),
     );
   }
 
   #sectionView(map: number): DataView {
     this.#refuseClosed();
-    const { values, value_size } = this.#mapImages[map]!;
+    const { values, value_size } = this.#mapImages[map];
     return new DataView(this.#memory.memory.buffer, values, value_size);
   }
 

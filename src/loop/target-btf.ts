@@ -118,7 +118,7 @@ class TypeNames {
     if (type.startsWith("const ")) return this.#builder.addConst(this.id(type.slice(6)));
     const typedef = TYPEDEFS[type];
     if (typedef) return this.#builder.addTypedef(type, this.id(typedef));
-    const [size, signed] = INTS[type]!;
+    const [size, signed] = INTS[type];
     return this.#builder.addInt(type, size, { signed });
   }
 }

@@ -97,7 +97,7 @@ export class KernelRing implements Disposable {
   #fd: number;
   readonly #parts: RingParts;
   readonly #version: KernelVersion;
-  readonly #words: Uint32Array;
+  readonly #words: Int32Array;
   readonly #bytes: Uint8Array;
   /** What calls name the ring by: the descriptor, or an index the thread registered. */
   #enterFd: number;
@@ -126,7 +126,7 @@ export class KernelRing implements Disposable {
     this.#sys = sys;
     this.#parts = parts;
     this.#version = version;
-    this.#words = new Uint32Array(buffer);
+    this.#words = new Int32Array(buffer);
     this.#bytes = new Uint8Array(buffer);
     this.base = sys.addressOf(this.#bytes);
     this.#fd = parts.fd;
@@ -184,7 +184,7 @@ export class KernelRing implements Disposable {
     const count = Math.min(toSubmit >>> 0, this.#sqMask + 1);
     this.#point(head & this.#sqMask, count);
     words[this.#head] = head;
-    words[this.#tail] = head + count;
+    words[this.#tail] = (head + count) | 0;
     const result = this.#enter(toSubmit, minComplete, flags, timeoutNs);
     this.#trueHead = words[this.#head]!;
     words[this.#head] = 0;

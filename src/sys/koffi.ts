@@ -97,6 +97,6 @@ function throughGate({ block, call }: CallGate): Sys["syscall"] {
     block[5] = a4;
     block[6] = a5;
     call();
-    return block[0]!;
+    return block[0];
   };
 }

@@ -66,7 +66,7 @@ export class RingMirror {
     const queued = Math.min((tail - head) >>> 0, sq_entries);
     for (let i = 0; i < queued; i++) {
       const entry = (sq_off.array >>> 2) + ((head + i) & (sq_entries - 1));
-      const slot = this.#copy[entry]!;
+      const slot = this.#copy[entry];
       this.#kernel[entry] = slot;
       const at = slot * this.#sqeSize;
       // the kernel itself refuses a slot that does not exist

@@ -75,7 +75,7 @@ test.each([
 ])("a kernel without %j gets what it can do", (refused, kernel, attempts, how) => {
   const { sys, asked, buffer } = kernelWith(refused);
   const request = { entries: 8, flags: parseSetupFlags(REWIND) };
-  const ring = createRing(sys, buffer, PLACE, request, { kernel: kernel! });
+  const ring = createRing(sys, buffer, PLACE, request, { kernel: kernel });
   expect(asked.map((names) => names.filter((name) => name === "NO_MMAP"))).toEqual(attempts);
   expect(asked.at(-1)!.includes("SQ_REWIND")).toBe(how === "native");
   expect(ring.params.flags).toBe(request.flags);
@@ -92,7 +92,7 @@ test("the kernel's own ring is mapped in two areas, and unmapped on close", () =
     mmap: (_address, _length, _prot, _flags, _fd, offset = 0) => sys.addressOf(areas) + (offset === 0 ? 0 : PAGE),
     munmap: () => 0,
   });
-  const ring = createRing(sys, buffer, PLACE, { entries: 8, flags: 0 }, { kernel: V6_1! });
+  const ring = createRing(sys, buffer, PLACE, { entries: 8, flags: 0 }, { kernel: V6_1 });
   ring.close();
   expect(ring.submit(1)).toBe(-9);
   const maps = sys.calls.filter((call) => call.name === "mmap").map((call) => call.args);
@@ -114,7 +114,7 @@ test.each([
     mmap: (_address, _length, _prot, _flags, _fd, offset) => (offset === failing ? -12 : 0x7000_0000),
     munmap: () => 0,
   });
-  const error = caught(() => createRing(sys, buffer, PLACE, { entries: 8, flags: 0 }, { kernel: V6_1! }));
+  const error = caught(() => createRing(sys, buffer, PLACE, { entries: 8, flags: 0 }, { kernel: V6_1 }));
   expect(error).toMatchObject({ code: "SYS_ENOMEM", syscall: "mmap" });
   expect(sys.trace.slice(sys.trace.lastIndexOf("mmap") + 1)).toEqual(undone);
 });
@@ -138,7 +138,7 @@ test.each([
 test("another errno is not retried, and carries its remedy", () => {
   const { sys, buffer } = kernelWith([], { io_uring_setup: () => -1 });
   const error = caught(() =>
-    createRing(sys, buffer, PLACE, { entries: 8, flags: parseSetupFlags(REWIND) }, { kernel: V6_18! }),
+    createRing(sys, buffer, PLACE, { entries: 8, flags: parseSetupFlags(REWIND) }, { kernel: V6_18 }),
   );
   expect(error).toMatchObject({ code: "SYS_EPERM", errno: 1, syscall: "io_uring_setup" });
   expect(error.remedy).toContain("io_uring_disabled");
@@ -159,10 +159,10 @@ test.each([
 test("parameter regions: an old kernel is no error, a bad region is", () => {
   const { sys, buffer } = kernelWith([], { io_uring_register: () => EINVAL });
   const ringOn = (kernel: KernelVersion) => createRing(sys, buffer, PLACE, { entries: 8, flags: 0 }, { kernel });
-  const old = ringOn(V6_7!).registerMemRegion(0, PAGE);
+  const old = ringOn(V6_7).registerMemRegion(0, PAGE);
   expect(old.registered).toBe(false);
   expect(old.why).toMatch(/6\.7\.0.*6\.13/);
-  expect(caught(() => ringOn(V7_2!).registerMemRegion(0, 100)).message).toMatch(/multiples of 4096/);
+  expect(caught(() => ringOn(V7_2).registerMemRegion(0, 100)).message).toMatch(/multiples of 4096/);
 });
 
 test.each([
@@ -231,7 +231,7 @@ test.each([
     proto: (prototype: string) => prototype,
     decode: () => () => {
       last = "gate";
-      words[0] = results.get(words[0]!) ?? -9;
+      words[0] = results.get(words[0]) ?? -9;
     },
   }));
   expect(sys.syscall(SYSCALLS.x64.close, 77)).toBe(-9);

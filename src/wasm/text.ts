@@ -40,7 +40,7 @@ class Cursor {
 
   u8(): number {
     if (this.at >= this.bytes.length) throw new RangeError(`module ends at ${this.at}`);
-    return this.bytes[this.at++]!;
+    return this.bytes[this.at++];
   }
 
   leb(signed: boolean): bigint {
@@ -198,7 +198,7 @@ export function printFunctions(bytes: Uint8Array): TextFunction[] {
       lines.push({ offset, depth, text });
       if (text === "else" || /^(block|loop|if)\b/.test(text)) depth++;
     }
-    const type = parts.types[parts.functions[i]!] ?? "";
+    const type = parts.types[parts.functions[i]] ?? "";
     const head = `(func $${functionName(imports + i)}${type}${locals.length > 0 ? ` (local ${locals.join(", ")})` : ""}`;
     return { index: imports + i, name: functionName(imports + i), head, lines };
   });

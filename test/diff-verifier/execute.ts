@@ -48,24 +48,24 @@ export function execute(
   };
   for (let pc = 0, steps = 0; steps < most; steps++) {
     before(pc, regs);
-    const insn = insns[pc]!;
+    const insn = insns[pc];
     const row = rowOf(insn)!;
     const { dst_reg: dst, src_reg: src, off, imm } = insn;
     const bytes = BigInt(row.width / 8);
-    const operand = row.source === "X" ? regs[src]! : BigInt.asUintN(64, BigInt(imm));
+    const operand = row.source === "X" ? regs[src] : BigInt.asUintN(64, BigInt(imm));
     pc++;
     switch (row.class) {
       case "alu":
       case "alu64":
-        regs[dst] = referenceAlu(row, regs[dst]!, operand);
+        regs[dst] = referenceAlu(row, regs[dst], operand);
         break;
       case "jmp":
       case "jmp32":
         if (row.op === "exit") return;
-        if (row.op === "ja" || referenceJump(row, regs[dst]!, operand)) pc += off;
+        if (row.op === "ja" || referenceJump(row, regs[dst], operand)) pc += off;
         break;
       case "ldx": {
-        const at = regs[src]! + BigInt(off);
+        const at = regs[src] + BigInt(off);
         if (regs[src] === CTX) {
           regs[dst] = unknown(random);
           break;
@@ -76,8 +76,8 @@ export function execute(
         break;
       }
       default: {
-        const at = regs[dst]! + BigInt(off);
-        const value = row.class === "st" ? BigInt.asUintN(64, BigInt(imm)) : regs[src]!;
+        const at = regs[dst] + BigInt(off);
+        const value = row.class === "st" ? BigInt.asUintN(64, BigInt(imm)) : regs[src];
         for (let i = 0n; i < bytes; i++) memory.set(at + i, Number((value >> (8n * i)) & 0xffn));
       }
     }

@@ -24,7 +24,7 @@ export class Random {
   }
 
   pick<T>(items: readonly T[]): T {
-    return items[this.below(items.length)]!;
+    return items[this.below(items.length)];
   }
 
   chance(percent: number): boolean {
@@ -114,7 +114,7 @@ class Writer {
   }
 
   retarget(at: number, to: number): void {
-    this.insns[at] = { ...this.insns[at]!, off: to - at - 1 };
+    this.insns[at] = { ...this.insns[at], off: to - at - 1 };
   }
 
   /** A counted loop, or one over a value that is masked. */

@@ -1,4 +1,4 @@
-// `node scripts/diff-verifier.mjs [seed] [count]`: random programs through the verifier here and through the running kernel's.
+// `npm run diff -- verifier [seed] [count]`: random programs through the verifier here and through the running kernel's.
 // Prints every difference, made small, as a fixture. `--record FILE` only asks the kernel and writes its answers down;
 // `--compare FILE` compares with such a file, on any machine: a slow guest with the right kernel need not run both.
 

@@ -12,7 +12,7 @@ export function minimise(program: ResolvedProgram, differs: (program: ResolvedPr
   for (let progress = true; progress;) {
     progress = false;
     for (let i = best.insns.length - 1; i >= 0; i--) {
-      const at = best.insns[i]!;
+      const at = best.insns[i];
       if (isNop(at) || at.code === 0x95 || at.code === 0) continue;
       const insns = at.code === 0x18 ? best.insns.with(i, NOP).with(i + 1, NOP) : best.insns.with(i, NOP);
       const candidate = { ...best, insns };

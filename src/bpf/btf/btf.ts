@@ -64,7 +64,7 @@ export class Btf {
   kind(id: number): BtfKind {
     if (id === 0) return "VOID";
     if (id < this.firstId && this.base !== undefined) return this.base.kind(id);
-    return KINDS[kindOf(this.#view.getUint32(this.#offsetOf(id) + 4, true))]!.name;
+    return KINDS[kindOf(this.#view.getUint32(this.#offsetOf(id) + 4, true))].name;
   }
 
   /** The name of type `id`, without decoding the rest; "" for none. */
@@ -117,7 +117,7 @@ export class Btf {
   *ofKind(kind: BtfKind): Generator<number> {
     const wanted = KIND_NUMBER[kind];
     for (let i = 0; i < this.#offsets.length; i++) {
-      if (kindOf(this.#view.getUint32(this.#offsets[i]! + 4, true)) === wanted) yield this.firstId + i;
+      if (kindOf(this.#view.getUint32(this.#offsets[i] + 4, true)) === wanted) yield this.firstId + i;
     }
   }
 

@@ -105,7 +105,7 @@ function compatible(
         if (mine.params.length !== other.params.length) return false;
         if (level <= 0) throw tooDeep(localId);
         const fit = mine.params.every((param, i) => {
-          const [a, b] = [local.skipModifiers(param.type), target.skipModifiers(other.params[i]!.type)];
+          const [a, b] = [local.skipModifiers(param.type), target.skipModifiers(other.params[i].type)];
           return remembered(answers, a, b, () => compatible(answers, local, a, target, b, level - 1));
         });
         if (!fit) return false;
@@ -189,7 +189,7 @@ function match(
     if (mine.kind === "STRUCT" || mine.kind === "UNION") {
       if (behindPointer && theirs.kind === "FWD") return fwdStandsFor(theirs, mine.kind);
       if (mine.kind !== theirs.kind) return false;
-      return behindPointer || membersMatch(answers, local, mine, target, theirs as BtfComposite, level);
+      return behindPointer || membersMatch(answers, local, mine, target, theirs, level);
     }
     if (mine.kind !== theirs.kind) return false;
     switch (mine.kind) {
@@ -217,7 +217,7 @@ function match(
         const behind = behindPointer;
         if (
           !mine.params.every((param, i) =>
-            matchRemembered(answers, local, param.type, target, other.params[i]!.type, behind, level - 1),
+            matchRemembered(answers, local, param.type, target, other.params[i].type, behind, level - 1),
           )
         ) {
           return false;

@@ -86,13 +86,13 @@ export function parseSpec(relo: CoreRelo, btf: Btf): CoreSpec {
   let id = btf.skipModifiers(relo.type_id);
   if (isEnumKind(kind)) {
     const type = btf.type(id);
-    const value = type.kind === "ENUM" || type.kind === "ENUM64" ? type.values[raw[0]!] : undefined;
+    const value = type.kind === "ENUM" || type.kind === "ENUM64" ? type.values[raw[0]] : undefined;
     if (value === undefined || raw.length > 1) throw bad("the enumerator does not exist", relo, type.kind);
-    spec.accessors.push({ type: id, index: raw[0]!, name: value.name });
+    spec.accessors.push({ type: id, index: raw[0], name: value.name });
     return spec;
   }
-  spec.accessors.push({ type: id, index: raw[0]!, name: undefined });
-  spec.bitOffset = raw[0]! * btf.sizeOf(id) * 8;
+  spec.accessors.push({ type: id, index: raw[0], name: undefined });
+  spec.bitOffset = raw[0] * btf.sizeOf(id) * 8;
   for (const index of raw.slice(1)) {
     id = btf.skipModifiers(id);
     const type: BtfType = btf.type(id);
@@ -123,7 +123,7 @@ function findMember(local: CoreSpec, wanted: Accessor, spec: CoreSpec, id: numbe
   const type = spec.btf.type(id);
   if (type.kind !== "STRUCT" && type.kind !== "UNION") return undefined;
   const mine = local.btf.type(wanted.type) as typeof type;
-  const myType = mine.members[wanted.index]!.type;
+  const myType = mine.members[wanted.index].type;
   for (const [index, member] of type.members.entries()) {
     if (spec.raw.length >= LONGEST) {
       throw new BtfError("BTF_CORE", { message: "the target's types nest too deeply", where: `BTF type ${id}` });
@@ -149,10 +149,10 @@ function matchEnumerator(local: CoreSpec, spec: CoreSpec): boolean {
   const id = spec.btf.skipModifiers(spec.root);
   const type = spec.btf.type(id);
   if (type.kind !== "ENUM" && type.kind !== "ENUM64") return false;
-  const wanted = essentialName(local.accessors[0]!.name!);
-  const index = (type as BtfEnum).values.findIndex(({ name }) => essentialName(name) === wanted);
+  const wanted = essentialName(local.accessors[0].name!);
+  const index = type.values.findIndex(({ name }) => essentialName(name) === wanted);
   if (index < 0) return false;
-  spec.accessors.push({ type: id, index, name: type.values[index]!.name });
+  spec.accessors.push({ type: id, index, name: type.values[index].name });
   spec.raw.push(index);
   return true;
 }
@@ -195,8 +195,8 @@ export function formatSpec(spec: CoreSpec): string {
   const head = `[${spec.root}] ${type.kind.toLowerCase()} ${type.name || "<anon>"}`;
   if (isTypeKind(spec.kind)) return head;
   if (isEnumKind(spec.kind)) {
-    const { type: id, index } = spec.accessors[0]!;
-    const { name, val } = (spec.btf.type(id) as BtfEnum).values[index]!;
+    const { type: id, index } = spec.accessors[0];
+    const { name, val } = (spec.btf.type(id) as BtfEnum).values[index];
     return `${head}::${name} = ${val}`;
   }
   const path = spec.accessors

@@ -147,7 +147,7 @@ const DECODERS: Readonly<Record<BtfKind, Decoder>> = {
 /** Decodes the type at byte `offset` of the type section. Throws BTF_STRING when a name is not there. */
 export function decodeType(view: DataView, offset: number, strings: StringBlock): BtfType {
   const info = view.getUint32(offset + 4, true);
-  return DECODERS[KINDS[kindOf(info)]!.name]({
+  return DECODERS[KINDS[kindOf(info)].name]({
     view,
     strings,
     name: strings.at(view.getUint32(offset, true)),

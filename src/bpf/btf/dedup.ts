@@ -6,7 +6,7 @@ import type { Btf } from "./btf.ts";
 import { BtfBuilder } from "./builder.ts";
 import { BtfError } from "./errors.ts";
 import { referredIds, remapType } from "./remap.ts";
-import type { BtfEnum, BtfKind, BtfType } from "./types.ts";
+import type { BtfKind, BtfType } from "./types.ts";
 
 /** What deduplication yields. */
 export interface Deduplicated {
@@ -79,18 +79,14 @@ class Dedup {
       const known = seen.get(key);
       if (known !== undefined) this.#point(id, known);
       else seen.set(key, id);
-      if (
-        (type!.kind === "ENUM" || type!.kind === "ENUM64") &&
-        (type as BtfEnum).values.length > 0 &&
-        type!.name !== ""
-      ) {
-        if (!enums.has(type!.name)) enums.set(type!.name, id);
+      if ((type!.kind === "ENUM" || type!.kind === "ENUM64") && type.values.length > 0 && type.name !== "") {
+        if (!enums.has(type.name)) enums.set(type.name, id);
       }
     }
     // an enum without enumerators is a forward declaration
     for (const [id, type] of this.#types.entries()) {
-      if ((type!.kind !== "ENUM" && type!.kind !== "ENUM64") || (type as BtfEnum).values.length > 0) continue;
-      const full = enums.get(type!.name);
+      if ((type!.kind !== "ENUM" && type!.kind !== "ENUM64") || type.values.length > 0) continue;
+      const full = enums.get(type.name);
       if (full !== undefined) this.#point(this.#resolve(id), full);
     }
   }
@@ -136,7 +132,7 @@ class Dedup {
     if (a.kind === "FWD" || b.kind === "FWD") return this.#forwardFits(a, b);
     if (a.kind !== b.kind || this.#shape(mine) !== this.#shape(theirs)) return false;
     const [to, from] = [referredIds(a), referredIds(b)];
-    for (let i = 0; i < to.length; i++) pairs.push([to[i]!, from[i]!]);
+    for (let i = 0; i < to.length; i++) pairs.push([to[i], from[i]]);
     return true;
   }
 
@@ -148,7 +144,7 @@ class Dedup {
   /** Two types of one unit with the very same references. */
   #sameWithin(a: number, b: number): boolean {
     const [x, y] = [referredIds(this.#types[a]!), referredIds(this.#types[b]!)];
-    return x.every((id, i) => this.#resolve(id) === this.#resolve(y[i]!));
+    return x.every((id, i) => this.#resolve(id) === this.#resolve(y[i]));
   }
 
   #learn(mine: number, theirs: number): void {
@@ -169,7 +165,7 @@ class Dedup {
     }
     for (const [id, type] of this.#types.entries()) {
       if (type!.kind !== "FWD" || this.#map[id] !== id) continue;
-      const only = byName.get(`${type!.union ? "UNION" : "STRUCT"} ${type!.name}`);
+      const only = byName.get(`${type.union ? "UNION" : "STRUCT"} ${type.name}`);
       if (only !== undefined && only !== NONE) this.#point(id, only);
     }
   }
@@ -237,7 +233,7 @@ class Dedup {
     }
     for (let id = this.#fixed; id < this.#types.length; id++) map[id] = map[this.#resolve(id)]!;
     for (let id = this.#fixed; id < this.#types.length; id++) {
-      if (this.#map[id] === id) builder.add(remapType(this.#types[id]!, (to) => map[to]!));
+      if (this.#map[id] === id) builder.add(remapType(this.#types[id]!, (to) => map[to]));
     }
     return { builder, map };
   }

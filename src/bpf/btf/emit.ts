@@ -159,7 +159,7 @@ export function emitBtf(types: Iterable<BtfType>, strings: StringTable): Uint8Ar
   for (const [i, value] of [BTF_HEADER_SIZE, 0, typeBytes, typeBytes, stringBytes.length].entries()) {
     view.setUint32(4 + i * 4, value, true);
   }
-  for (let i = 0; i < words.length; i++) view.setUint32(BTF_HEADER_SIZE + i * 4, words[i]!, true);
+  for (let i = 0; i < words.length; i++) view.setUint32(BTF_HEADER_SIZE + i * 4, words[i], true);
   out.set(stringBytes, BTF_HEADER_SIZE + typeBytes);
   return out;
 }

@@ -45,7 +45,7 @@ test("cut off or changed anywhere: a BtfError, or a reading", () => {
   };
   for (let length = 0; length < bytes.length; length++) attempt(bytes.slice(0, length));
   for (let at = 0; at < bytes.length; at++) {
-    for (const value of [0xff, bytes[at]! ^ 4]) {
+    for (const value of [0xff, bytes[at] ^ 4]) {
       const copy = bytes.slice();
       copy[at] = value;
       attempt(copy);

@@ -99,7 +99,7 @@ export function indexTypes(types: Uint8Array, words: Uint32Array, firstId: numbe
         where: `BTF type ${firstId + count}`,
       });
     }
-    const info = words[(at >>> 2) + 1]!;
+    const info = words[(at >>> 2) + 1];
     const kind = kindOf(info);
     if (kind === 0 || kind >= KINDS.length) {
       throw new BtfError("BTF_KIND", {
@@ -110,7 +110,7 @@ export function indexTypes(types: Uint8Array, words: Uint32Array, firstId: numbe
       });
     }
     offsets[count++] = at;
-    at += FIXED[kind]! + ELEMENT[kind]! * vlenOf(info);
+    at += FIXED[kind] + ELEMENT[kind] * vlenOf(info);
   }
   if (at > types.length) {
     throw new BtfError("BTF_TRUNCATED", {

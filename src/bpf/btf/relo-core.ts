@@ -116,7 +116,7 @@ function fieldFacts(spec: CoreSpec): FieldFacts {
   const last = spec.accessors.at(-1)!;
   if (last.name === undefined) return elementFacts(spec, last.type);
   const holder = btf.type(last.type) as BtfType & { kind: "STRUCT" };
-  const member = holder.members[last.index]!;
+  const member = holder.members[last.index];
   const typeId = btf.skipModifiers(member.type);
   const type = btf.type(typeId);
   const bitfield = member.bitfield_size > 0;
@@ -185,7 +185,7 @@ function typeOutcome(local: CoreSpec, target: CoreSpec | undefined): Outcome {
 function enumOutcome(local: CoreSpec, target: CoreSpec | undefined): Outcome {
   if (local.kind === "enumval_exists") return { ...NOTHING, expected: 1n, value: target ? 1n : 0n };
   const valueOf = ({ btf, accessors: [accessor] }: CoreSpec): bigint =>
-    BigInt.asUintN(64, (btf.type(accessor!.type) as BtfEnum).values[accessor!.index]!.val);
+    BigInt.asUintN(64, (btf.type(accessor.type) as BtfEnum).values[accessor.index].val);
   return target ? { ...NOTHING, expected: valueOf(local), value: valueOf(target) } : POISON;
 }
 
@@ -215,7 +215,7 @@ export function matchCoreRelo(relo: CoreRelo, local: Btf, target: Btf): CoreSpec
 /** Finds what `relo` comes to in `target`. Throws BTF_CORE for nonsense and for ambiguity. */
 export function resolveCoreRelo(relo: CoreRelo, local: Btf, target: Btf): CoreResult {
   const spec = parseSpec(relo, local);
-  const head = { kind: CORE_KINDS[relo.kind]!, local: formatSpec(spec) };
+  const head = { kind: CORE_KINDS[relo.kind], local: formatSpec(spec) };
   if (spec.kind === "type_id_local") {
     return { ...head, ...NOTHING, candidates: [], target: head.local, expected: undefined, value: BigInt(spec.root) };
   }
@@ -228,13 +228,13 @@ export function resolveCoreRelo(relo: CoreRelo, local: Btf, target: Btf): CoreRe
   const first = outcomes[0];
   for (const { found, outcome } of outcomes.slice(1)) {
     if (
-      found.bitOffset !== first!.found.bitOffset ||
-      outcome.value !== first!.outcome.value ||
-      outcome.poison !== first!.outcome.poison
+      found.bitOffset !== first.found.bitOffset ||
+      outcome.value !== first.outcome.value ||
+      outcome.poison !== first.outcome.poison
     ) {
       throw new BtfError("BTF_CORE", {
         message: "the target has several types of that name, and they disagree",
-        found: `${formatSpec(first!.found)} and ${formatSpec(found)}`,
+        found: `${formatSpec(first.found)} and ${formatSpec(found)}`,
         where,
       });
     }

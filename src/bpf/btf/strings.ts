@@ -61,7 +61,7 @@ function hashStem(bytes: Uint8Array, at: number): number {
   let hash = 0x811c9dc5;
   let run = 0;
   for (let i = at; i < bytes.length; i++) {
-    const byte = bytes[i]!;
+    const byte = bytes[i];
     if (byte === 0) break;
     // underscores count once it is known that fewer than three follow one another
     if (byte === UNDERSCORE && i > at) {
@@ -89,7 +89,7 @@ export class NameIndex {
     this.#next = new Int32Array(offsets.length);
     // backwards, so that chains ascend
     for (let i = offsets.length - 1; i >= 0; i--) {
-      const off = words[offsets[i]! >>> 2]!;
+      const off = words[offsets[i] >>> 2];
       if (off === 0 || off >= strings.end) continue;
       let block = strings;
       while (off < block.start) block = block.base!;
@@ -101,6 +101,6 @@ export class NameIndex {
 
   /** Types that may be named `name` or a flavor of it, ascending; the caller compares. */
   *candidates(name: string): Generator<number> {
-    for (let i = this.#heads[hashStem(UTF8.encode(name), 0) & this.#mask]!; i >= 0; i = this.#next[i]!) yield i;
+    for (let i = this.#heads[hashStem(UTF8.encode(name), 0) & this.#mask]; i >= 0; i = this.#next[i]!) yield i;
   }
 }

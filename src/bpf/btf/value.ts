@@ -38,7 +38,13 @@ function wrong(walk: Walk, id: number, path: string, value: unknown, expected: s
       ? `${value}n`
       : typeof value === "string"
         ? JSON.stringify(value.slice(0, 40))
-        : `${Array.isArray(value) ? "an array" : value === null ? "null" : typeof value === "object" ? "an object" : String(value)}`;
+        : Array.isArray(value)
+          ? "an array"
+          : value === null
+            ? "null"
+            : typeof value === "object"
+              ? "an object"
+              : String(value);
   return new BtfError("BTF_VALUE", {
     message: `the value does not fit type ${formatType(walk.btf, id)}`,
     found,

@@ -96,7 +96,7 @@ function pseudo(dst_reg: number, src_reg: number, imm: number, high = 0): Draft 
 
 function mapLoad(match: RegExpExecArray, options: AsmOptions): Draft {
   const [, dst, kind, name, offset] = match;
-  const named = kind === undefined ? (options.maps ?? []).indexOf(name!) : integer(name!);
+  const named = kind === undefined ? (options.maps ?? []).indexOf(name) : integer(name);
   if (named < 0) throw new Unparsable(`unknown map ${name}`);
   const value = offset !== undefined;
   const byId = kind === "id:";
@@ -126,36 +126,36 @@ function call(name: string, id: string | undefined, options: AsmOptions): Draft 
 /** One pattern a row of syntax. Their order matters where one form is a special case of another. */
 const SYNTAX: readonly (readonly [RegExp, (match: RegExpExecArray, options: AsmOptions) => Draft])[] = [
   [/^exit$/, () => draft(find("exit", {}), {})],
-  [new RegExp(`^goto ${TARGET}$`), (m) => draft(find("goto", {}), { target: target(m[1]!), field: "off" })],
-  [new RegExp(`^gotol ${TARGET}$`), (m) => draft(find("gotol", {}), { target: target(m[1]!), field: "imm" })],
-  [new RegExp(`^may_goto ${TARGET}$`), (m) => draft(find("may_goto", {}), { target: target(m[1]!), field: "off" })],
+  [new RegExp(`^goto ${TARGET}$`), (m) => draft(find("goto", {}), { target: target(m[1]), field: "off" })],
+  [new RegExp(`^gotol ${TARGET}$`), (m) => draft(find("gotol", {}), { target: target(m[1]), field: "imm" })],
+  [new RegExp(`^may_goto ${TARGET}$`), (m) => draft(find("may_goto", {}), { target: target(m[1]), field: "off" })],
   [/^gotox r(\d+)$/, (m) => draft(find("gotox", {}), { dst_reg: Number(m[1]) })],
   [/^callx r(\d+)$/, (m) => draft(find("callx", {}), { dst_reg: Number(m[1]) })],
   [/^call (?:pc)?([+-]\d+)$/, (m) => ({ code: C.BPF_JMP | C.BPF_CALL, src_reg: BPF_PSEUDO_CALL, imm: Number(m[1]) })],
-  [/^call (?:helper )?(\d+)$/, (m) => ({ code: C.BPF_JMP | C.BPF_CALL, imm: imm32(m[1]!) })],
-  [new RegExp(String.raw`^call ([\w.-]+)(?:#(${NUM}))?$`), (m, options) => call(m[1]!, m[2], options)],
+  [/^call (?:helper )?(\d+)$/, (m) => ({ code: C.BPF_JMP | C.BPF_CALL, imm: imm32(m[1]) })],
+  [new RegExp(String.raw`^call ([\w.-]+)(?:#(${NUM}))?$`), (m, options) => call(m[1], m[2], options)],
   [
     new RegExp(String.raw`^if ([rw])(\d+) (==|!=|s?[<>]=?|&) (?:([rw])(\d+)|(${NUM})) goto ${TARGET}$`),
     (m) => {
       const [, letter, dst, symbol, other, src, imm, to] = m;
       if (other !== undefined && other !== letter) throw new Unparsable("r and w registers mixed");
-      const row = find(src === undefined ? "jump_k" : "jump_x", { symbol: symbol!, width: width(letter!) });
-      const operand = src === undefined ? { imm: imm32(imm!) } : { src_reg: Number(src) };
-      return draft(row, { dst_reg: Number(dst), ...operand, target: target(to!), field: "off" });
+      const row = find(src === undefined ? "jump_k" : "jump_x", { symbol: symbol, width: width(letter) });
+      const operand = src === undefined ? { imm: imm32(imm) } : { src_reg: Number(src) };
+      return draft(row, { dst_reg: Number(dst), ...operand, target: target(to), field: "off" });
     },
   ],
   [
     /^([rw])(\d+) = -([rw])(\d+)$/,
     (m) => {
       if (m[1] !== m[3] || m[2] !== m[4]) throw new Unparsable("negation is in place");
-      return draft(find("neg", { width: width(m[1]!) }), { dst_reg: Number(m[2]) });
+      return draft(find("neg", { width: width(m[1]) }), { dst_reg: Number(m[2]) });
     },
   ],
   [
     /^r(\d+) = (le|be|bswap)(16|32|64) r(\d+)$/,
     (m) => {
       if (m[1] !== m[4]) throw new Unparsable("byte swaps are in place");
-      return draft(find("end", { symbol: m[2]!, width: Number(m[3]) as 16 | 32 | 64 }), { dst_reg: Number(m[1]) });
+      return draft(find("end", { symbol: m[2], width: Number(m[3]) as 16 | 32 | 64 }), { dst_reg: Number(m[1]) });
     },
   ],
   [
@@ -166,16 +166,16 @@ const SYNTAX: readonly (readonly [RegExp, (match: RegExpExecArray, options: AsmO
     },
   ],
   [/^r(\d+) = map\[(id:|idx:)?([\w.-]+)\](?:(?:\[0\])?\+(\d+))?$/, mapLoad],
-  [/^r(\d+) = btf\[id:(\d+)\]$/, (m) => pseudo(Number(m[1]), BPF_PSEUDO_BTF_ID, imm32(m[2]!))],
-  [/^r(\d+) = subprog\[([+-]\d+)\]$/, (m) => pseudo(Number(m[1]), BPF_PSEUDO_FUNC, imm32(m[2]!))],
+  [/^r(\d+) = btf\[id:(\d+)\]$/, (m) => pseudo(Number(m[1]), BPF_PSEUDO_BTF_ID, imm32(m[2]))],
+  [/^r(\d+) = subprog\[([+-]\d+)\]$/, (m) => pseudo(Number(m[1]), BPF_PSEUDO_FUNC, imm32(m[2]))],
   [
     /^r(\d+) = &([A-Za-z_][\w.]*)$/,
-    (m) => ({ ...pseudo(Number(m[1]), BPF_PSEUDO_FUNC, 0), target: m[2]!, field: "imm" }),
+    (m) => ({ ...pseudo(Number(m[1]), BPF_PSEUDO_FUNC, 0), target: m[2], field: "imm" }),
   ],
   [
     /^r(\d+) = ([+-]?(?:0x[0-9a-fA-F]+|\d+(?= ll)))(?: ll)?$/,
     (m) => {
-      const text = m[2]!;
+      const text = m[2];
       const value = BigInt.asUintN(64, text.startsWith("-") ? -BigInt(text.slice(1)) : BigInt(text));
       return pseudo(Number(m[1]), 0, Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)));
     },
@@ -186,36 +186,36 @@ const SYNTAX: readonly (readonly [RegExp, (match: RegExpExecArray, options: AsmO
       const [, letter, dst, symbol, from, other, src, imm] = m;
       if (other !== undefined && other !== letter) throw new Unparsable("r and w registers mixed");
       const want = {
-        symbol: symbol!,
-        width: width(letter!),
+        symbol: symbol,
+        width: width(letter),
         from: from === undefined ? undefined : (Number(from) as 8),
       };
       const row = find(src === undefined ? "alu_k" : "alu_x", want);
       return draft(row, {
         dst_reg: Number(dst),
-        ...(src === undefined ? { imm: imm32(imm!) } : { src_reg: Number(src) }),
+        ...(src === undefined ? { imm: imm32(imm) } : { src_reg: Number(src) }),
       });
     },
   ],
   [
     new RegExp(String.raw`^r(\d+) = \*${MEM}$`),
-    (m) => draft(find("ldx", { symbol: m[2]! }), { dst_reg: Number(m[1]), src_reg: Number(m[3]), off: offset16(m[4]) }),
+    (m) => draft(find("ldx", { symbol: m[2] }), { dst_reg: Number(m[1]), src_reg: Number(m[3]), off: offset16(m[4]) }),
   ],
   [
     new RegExp(String.raw`^\*${MEM} = (?:r(\d+)|(${NUM}))$`),
     (m) => {
-      const row = find(m[4] === undefined ? "st" : "stx", { symbol: m[1]! });
+      const row = find(m[4] === undefined ? "st" : "stx", { symbol: m[1] });
       return draft(row, {
         dst_reg: Number(m[2]),
         off: offset16(m[3]),
-        ...(m[4] === undefined ? { imm: imm32(m[5]!) } : { src_reg: Number(m[4]) }),
+        ...(m[4] === undefined ? { imm: imm32(m[5]) } : { src_reg: Number(m[4]) }),
       });
     },
   ],
   [
     new RegExp(String.raw`^lock \*${MEM} ([+&|^]=) r(\d+)$`),
     (m) =>
-      draft(find("lock", { symbol: m[4]!, width: Number(m[1]!.slice(1)) as 32 }), {
+      draft(find("lock", { symbol: m[4], width: Number(m[1].slice(1)) as 32 }), {
         dst_reg: Number(m[2]),
         off: offset16(m[3]),
         src_reg: Number(m[5]),
@@ -226,14 +226,14 @@ const SYNTAX: readonly (readonly [RegExp, (match: RegExpExecArray, options: AsmO
     (m) => {
       const [, result, op, xchg, type, dst, off, src] = m;
       if (result !== src) throw new Unparsable("the result goes to the register of the operand");
-      const row = find(xchg ? "xchg" : "fetch", { symbol: op ?? xchg!, width: Number(type!.slice(1)) as 32 });
+      const row = find(xchg ? "xchg" : "fetch", { symbol: op ?? xchg, width: Number(type.slice(1)) as 32 });
       return draft(row, { dst_reg: Number(dst), off: offset16(off), src_reg: Number(src) });
     },
   ],
   [
     new RegExp(String.raw`^r0 = atomic(?:64)?_cmpxchg\(${MEM}, r0, r(\d+)\)$`),
     (m) =>
-      draft(find("cmpxchg", { width: Number(m[1]!.slice(1)) as 32 }), {
+      draft(find("cmpxchg", { width: Number(m[1].slice(1)) as 32 }), {
         dst_reg: Number(m[2]),
         off: offset16(m[3]),
         src_reg: Number(m[4]),
@@ -242,7 +242,7 @@ const SYNTAX: readonly (readonly [RegExp, (match: RegExpExecArray, options: AsmO
   [
     new RegExp(String.raw`^r(\d+) = load_acquire\(${MEM}\)$`),
     (m) =>
-      draft(find("load_acquire", { symbol: m[2]! }), {
+      draft(find("load_acquire", { symbol: m[2] }), {
         dst_reg: Number(m[1]),
         src_reg: Number(m[3]),
         off: offset16(m[4]),
@@ -251,7 +251,7 @@ const SYNTAX: readonly (readonly [RegExp, (match: RegExpExecArray, options: AsmO
   [
     new RegExp(String.raw`^store_release\(${MEM}, r(\d+)\)$`),
     (m) =>
-      draft(find("store_release", { symbol: m[1]! }), {
+      draft(find("store_release", { symbol: m[1] }), {
         dst_reg: Number(m[2]),
         off: offset16(m[3]),
         src_reg: Number(m[4]),
@@ -260,8 +260,8 @@ const SYNTAX: readonly (readonly [RegExp, (match: RegExpExecArray, options: AsmO
   [
     new RegExp(String.raw`^r0 = \*\((u8|u16|u32) \*\)skb\[(?:r(\d+) \+ )?(${NUM})\]$`),
     (m) =>
-      draft(find(m[2] === undefined ? "ld_abs" : "ld_ind", { symbol: m[1]! }), {
-        imm: imm32(m[3]!),
+      draft(find(m[2] === undefined ? "ld_abs" : "ld_ind", { symbol: m[1] }), {
+        imm: imm32(m[3]),
         ...(m[2] === undefined ? {} : { src_reg: Number(m[2]) }),
       }),
   ],
@@ -291,7 +291,7 @@ export function asm(text: string, options: AsmOptions = {}): Insn[] {
       .replace(/\s+/g, " ");
     const label = /^([A-Za-z_.][\w.]*):$/.exec(line);
     if (label) {
-      labels.set(label[1]!, slot);
+      labels.set(label[1], slot);
       continue;
     }
     const body = line

@@ -103,7 +103,7 @@ export function disasm(insns: readonly Insn[], callbacks: DisasmCallbacks = {}):
   const lines: string[] = [];
   for (let index = 0; index < insns.length; index++) {
     lines.push(`${index}: ${disasmInsn(insns, index, callbacks)}`);
-    if (isLdImm64(insns[index]!)) index++;
+    if (isLdImm64(insns[index])) index++;
   }
   return lines;
 }

@@ -32,7 +32,7 @@ function insnOf(row: OpRow): fc.Arbitrary<Insn[]> {
       // Fields a format neither prints nor requires to be zero.
       if (row.format === "fetch" || row.format === "xchg" || row.format === "lock") fields.imm = row.when![1];
       if (row.format === "call_kfunc") fields.off = 0;
-      if (row.format === "call_helper") fields.imm = Math.abs(fields.imm! % 300);
+      if (row.format === "call_helper") fields.imm = Math.abs(fields.imm % 300);
       const first = fields as unknown as Insn;
       if (row.format !== "ld_imm64") return [first];
       const offset = row.when![1] === 2 || row.when![1] === 6 ? high >>> 1 : row.when![1] === 0 ? high : 0;
@@ -50,7 +50,7 @@ describe("assembler and disassembler", () => {
     test(`${row.code.toString(16)}${variant} ${row.op} survives disasm, asm and bytes`, () => {
       fc.assert(
         fc.property(insnOf(row), (insns) => {
-          expect(rowOf(insns[0]!)).toBe(row);
+          expect(rowOf(insns[0])).toBe(row);
           const btf = row.when?.[0] === "src_reg" && row.format === "ld_imm64" && row.when[1] === 3;
           const imm = btf ? (insn: Insn) => `btf[id:${insn.imm}]` : nameImm();
           const text = disasmInsn(insns, 0, { imm });
@@ -166,7 +166,7 @@ describe("encode and decode", () => {
     ["imm", 2 ** 31],
     ["imm", 1.5],
   ] as const)("%s = %d does not fit", (field, value) => {
-    const exit = asm("exit")[0]!;
+    const exit = asm("exit")[0];
     expect(() => encode([{ ...exit, [field]: value }])).toThrow(`${field} does not fit`);
   });
 });

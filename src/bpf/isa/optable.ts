@@ -163,7 +163,7 @@ const WIDTH_OF_SIZE = new Map<number, 8 | 16 | 32 | 64>([
 type Partial0 = Omit<OpRow, "class" | "zero" | "reads" | "cpu" | "symbol"> & Partial<OpRow>;
 
 function row(fields: Partial0): OpRow {
-  return { class: CLASS_NAMES[fields.code & 7]!, zero: [], reads: [], cpu: 1, symbol: "", ...fields };
+  return { class: CLASS_NAMES[fields.code & 7], zero: [], reads: [], cpu: 1, symbol: "", ...fields };
 }
 
 /** [code, operation, symbol, group kind, signed variant (off = 1)] */
@@ -606,7 +606,7 @@ const BY_CODE: readonly (readonly OpRow[])[] = Array.from({ length: 256 }, (_, c
 
 /** All rows of one instruction code; empty for an unknown one. */
 export function rowsOf(code: number): readonly OpRow[] {
-  return BY_CODE[code & 0xff]!;
+  return BY_CODE[code & 0xff];
 }
 
 /** The row of `insn`, or undefined when neither a variant matches nor the code has a plain form (reserved fields are not judged). */

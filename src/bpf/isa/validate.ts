@@ -55,11 +55,11 @@ function reservedName(row: OpRow): string {
 
 function checkFields(insn: Insn, options: ValidateOptions): string | undefined {
   const rows = rowsOf(insn.code);
-  if (rows.length === 0 || (options.linux === true && rows[0]!.group === "callx"))
+  if (rows.length === 0 || (options.linux === true && rows[0].group === "callx"))
     return `unknown opcode ${insn.code.toString(16).padStart(2, "0")}`;
   const row = rowOf(insn);
   if (row === undefined) {
-    const mode = rows[0]!;
+    const mode = rows[0];
     if (mode.format === "ld_imm64") return "unrecognized bpf_ld_imm64 insn";
     if (mode.class === "stx")
       return `BPF_ATOMIC uses invalid atomic opcode ${(insn.imm >>> 0).toString(16).padStart(2, "0")}`;
@@ -89,7 +89,7 @@ function checkLdImm64(insns: readonly Insn[], index: number): string | undefined
   if (second === undefined || second.code !== 0 || second.dst_reg !== 0 || second.src_reg !== 0 || second.off !== 0) {
     return "invalid bpf_ld_imm64 insn";
   }
-  const { src_reg } = insns[index]!;
+  const { src_reg } = insns[index];
   const noOffset = src_reg === BPF_PSEUDO_MAP_FD || src_reg === BPF_PSEUDO_MAP_IDX;
   return noOffset && second.imm !== 0 ? "unrecognized bpf_ld_imm64 insn" : undefined;
 }
@@ -104,9 +104,9 @@ function calledSlot(insn: Insn, index: number): number | undefined {
 export function subprogStarts(insns: readonly Insn[]): number[] {
   const starts = new Set([0]);
   for (let index = 0; index < insns.length; index++) {
-    const called = calledSlot(insns[index]!, index);
+    const called = calledSlot(insns[index], index);
     if (called !== undefined) starts.add(called);
-    if (isLdImm64(insns[index]!)) index++;
+    if (isLdImm64(insns[index])) index++;
   }
   return [...starts].sort((a, b) => a - b);
 }
@@ -124,7 +124,7 @@ function checkFlow(insns: readonly Insn[], seconds: ReadonlySet<number>): Violat
       end = starts[next] ?? insns.length;
     }
     if (seconds.has(index)) continue;
-    const insn = insns[index]!;
+    const insn = insns[index];
     const called = calledSlot(insn, index);
     if (called !== undefined && (called < 0 || called >= insns.length))
       return { insn: index, message: `call to invalid destination` };
@@ -136,7 +136,7 @@ function checkFlow(insns: readonly Insn[], seconds: ReadonlySet<number>): Violat
   }
   for (const [at, begin] of starts.entries()) {
     const last = (starts[at + 1] ?? insns.length) - 1;
-    const ending = seconds.has(last) || last < begin ? undefined : rowOf(insns[last]!)?.op;
+    const ending = seconds.has(last) || last < begin ? undefined : rowOf(insns[last])?.op;
     if (ending !== "exit" && ending !== "ja" && ending !== "gotox")
       return { insn: seconds.has(last) ? last - 1 : last, message: "last insn is not an exit or jmp" };
   }
@@ -158,7 +158,7 @@ export function findViolation(insns: readonly Insn[], options: ValidateOptions =
   const seconds = new Set<number>();
   for (let index = 0; index < insns.length; index++) {
     if (seconds.has(index)) continue;
-    const insn = insns[index]!;
+    const insn = insns[index];
     const message = checkFields(insn, options) ?? (isLdImm64(insn) ? checkLdImm64(insns, index) : undefined);
     const tolerated =
       options.linux !== true &&

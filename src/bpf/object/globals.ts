@@ -121,7 +121,7 @@ export class Globals {
       };
     }
     // a misspelt name is an error rather than undefined or a property that nobody reads
-    return new Proxy(Object.defineProperties({} as Record<string, BtfValue>, properties), {
+    return new Proxy(Object.defineProperties({}, properties), {
       get: (target, name, receiver) => {
         if (typeof name === "string" && !(name in target) && name !== "then" && name !== "toJSON")
           this.spec(name, section);

@@ -48,7 +48,7 @@ class BtfMerge {
   #idOf(input: LinkInput, id: number): number {
     const to = this.#ids.get(input)![id];
     if (to === undefined) input.btf.type(id);
-    return to!;
+    return to;
   }
 
   /** Whether a FUNC or VAR of `input` takes part in name resolution: global, and not a static one of the same name. */
@@ -189,7 +189,7 @@ function agree(btf: Btf, a: number, b: number): boolean {
     return (
       one.members.length === other.members.length &&
       one.members.every(
-        (member, i) => member.name === other.members[i]!.name && sameLayout(btf, member.type, other.members[i]!.type),
+        (member, i) => member.name === other.members[i].name && sameLayout(btf, member.type, other.members[i].type),
       )
     );
   }
@@ -211,14 +211,14 @@ function sameLayout(btf: Btf, a: number, b: number): boolean {
 function checkDeclarations(merge: BtfMerge, btf: Btf, map: Uint32Array): void {
   const first = new Map<string, { input: LinkInput; type: number }>();
   for (const { name, input, type } of merge.declarations()) {
-    if (merge.chosenInput(name) === input && !first.has(name)) first.set(name, { input, type: map[type]! });
+    if (merge.chosenInput(name) === input && !first.has(name)) first.set(name, { input, type: map[type] });
   }
   for (const { name, input, type } of merge.declarations()) {
     const chosen = first.get(name)!;
-    if (agree(btf, chosen.type, map[type]!)) continue;
+    if (agree(btf, chosen.type, map[type])) continue;
     throw conflict(
       `${name} is declared with different types`,
-      `${formatType(btf, map[type]!)} in ${input.name}`,
+      `${formatType(btf, map[type])} in ${input.name}`,
       `${formatType(btf, chosen.type)} as in ${chosen.input.name}`,
       "Declare it in a header that both include",
     );
@@ -243,7 +243,7 @@ export function mergeBtf(
     new Map(
       [...records].map(([section, list]) => [
         section,
-        list.map((record) => ({ ...record, type_id: map[record.type_id]! })),
+        list.map((record) => ({ ...record, type_id: map[record.type_id] })),
       ]),
     );
   return emitBtfWithExt(builder.types, { funcs: renumber(ext.funcs), lines: ext.lines, relos: renumber(ext.relos) });

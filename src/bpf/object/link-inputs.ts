@@ -92,7 +92,7 @@ const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
 const SINGLE: ReadonlySet<string> = new Set(["license", "version"]);
 
 function checkSame(merged: MergedSection, input: LinkInput, section: ElfSection): void {
-  const first = merged.parts[0]!;
+  const first = merged.parts[0];
   if (merged.type !== section.type || merged.flags !== section.flags) {
     throw conflict(
       `section ${section.name} is of different kinds`,

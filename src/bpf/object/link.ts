@@ -118,7 +118,7 @@ function addRelocations(
           `${merged.name} of ${input.name}, offset ${rel.offset}`,
         );
       }
-      if (rel.offset + 8 > input.elf.sections[index]!.data.length) {
+      if (rel.offset + 8 > input.elf.sections[index].data.length) {
         throw conflict(
           "a relocation lies outside the contents of its section",
           `${merged.name} of ${input.name}, offset ${rel.offset}`,
@@ -168,7 +168,7 @@ export function linkObjects(sources: readonly LinkSource[]): Uint8Array<ArrayBuf
   const { btf, ext } = mergeBtf(inputs, names, sections, placements);
   return writeElf({
     machine: EM_BPF,
-    flags: inputs[0]!.elf.flags,
+    flags: inputs[0].elf.flags,
     sections: [
       ...out.values(),
       { name: ".BTF", data: btf, addralign: 4 },

@@ -53,7 +53,7 @@ function numberField(btf: Btf, map: string, member: BtfMember): bigint {
     const array = btf.resolved(type.type);
     if (array.kind === "ARRAY") return BigInt(array.nelems);
   }
-  if ((type.kind === "ENUM" || type.kind === "ENUM64") && type.values.length === 1) return type.values[0]!.val;
+  if ((type.kind === "ENUM" || type.kind === "ENUM64") && type.values.length === 1) return type.values[0].val;
   throw bad(map, `field ${member.name} is not a number`, type.kind, "__uint(...) or __ulong(...)");
 }
 

@@ -46,7 +46,7 @@ class Selection {
   member(id: number, index: number): void {
     this.declare(id);
     this.#kept.get(id)!.add(index);
-    this.declare((this.#btf.type(id) as BtfComposite).members[index]!.type);
+    this.declare((this.#btf.type(id) as BtfComposite).members[index].type);
   }
 
   /** Keeps a type with all members, and those of structs inside it. */
@@ -85,7 +85,7 @@ class Selection {
       if (type.kind === "ARRAY") id = type.type;
       else {
         this.member(id, index);
-        id = (type as BtfComposite).members[index]!.type;
+        id = (type as BtfComposite).members[index].type;
       }
       this.declare(id);
     }

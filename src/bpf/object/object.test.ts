@@ -62,8 +62,8 @@ describe.each(LOOPS)("%s", (name) => {
       [".data.custom", 2, 4, 4, 1, 1024],
       ["loop.bss", 2, 4, 44, 1, 1024],
     ]);
-    expect(object.btf.resolved(object.maps[0]!.btf_value_type_id)).toMatchObject({ kind: "STRUCT", name: "point" });
-    expect(object.maps[3]!.frozen).toBe(true);
+    expect(object.btf.resolved(object.maps[0].btf_value_type_id)).toMatchObject({ kind: "STRUCT", name: "point" });
+    expect(object.maps[3].frozen).toBe(true);
   });
 
   test("struct_ops", () => {
@@ -149,9 +149,9 @@ describe.each(LOOPS)("%s", (name) => {
       else if (kind === "subprog") calls.push(starts.get(at + insn.imm + 1) ?? "nowhere");
       else if (insn.code === 0x85) calls.push(`#${insn.imm}`);
       if (!isLdImm64(insn)) continue;
-      const second = program.insns[at + 1]!.imm;
+      const second = program.insns[at + 1].imm;
       if (insn.src_reg === 4) data.push(`&${starts.get(at + insn.imm + 1)}`);
-      else if (insn.src_reg === 5) data.push(object.maps[insn.imm]!.name);
+      else if (insn.src_reg === 5) data.push(object.maps[insn.imm].name);
       else if (insn.src_reg === 6) {
         const spec = object.globals.find(({ map, offset }) => map === insn.imm && offset === second);
         data.push(spec?.name ?? "nowhere");
@@ -194,10 +194,10 @@ describe.each(LOOPS)("%s", (name) => {
     const line = program.lines.filter(({ insn }) => insn <= call).at(-1)!;
     expect(line.text).toContain("bpf_loop(4, visit, &sum, 0)");
     expect(line.file).toMatch(/loop\.bpf\.c$/);
-    const visit = program.subprogs[1]!;
+    const visit = program.subprogs[1];
     expect(
       program.lines
-        .filter(({ insn }) => insn >= visit.start && insn < program.subprogs[2]!.start)
+        .filter(({ insn }) => insn >= visit.start && insn < program.subprogs[2].start)
         .map(({ text }) => text.trim()),
     ).toContain("*sum += twice(i);");
   });
@@ -398,7 +398,7 @@ describe("broken objects", () => {
 
   test("any byte changed: an error of ours, or an object", () => {
     for (let at = 0; at < good.length; at++) {
-      for (const value of [0xff, good[at]! ^ (1 << (at % 8))]) use(patched(at, value));
+      for (const value of [0xff, good[at] ^ (1 << (at % 8))]) use(patched(at, value));
     }
   });
 

@@ -61,7 +61,7 @@ export interface CoreReport extends CoreResult {
 
 /** As libbpf names objects: the last part of the path, up to its first dot, 15 characters. */
 function objectName(name: string): string {
-  return name.split("/").at(-1)!.split(".")[0]!.slice(0, 15);
+  return name.split("/").at(-1)!.split(".")[0].slice(0, 15);
 }
 
 function checkHeader(elf: ElfFile): void {
@@ -128,7 +128,7 @@ export class BpfObject {
     this.relocations = codeSections(elf).flatMap((section) => collectRelocations(section, referents));
     this.structOps = collectStructOps(elf, this.btf, this.#functions);
     this.globals = collectGlobals(this.maps, this.btf);
-    this.values = new Globals(this.globals, this.btf, (map) => viewOf(this.maps[map]!.initial!));
+    this.values = new Globals(this.globals, this.btf, (map) => viewOf(this.maps[map].initial!));
   }
 
   /**
@@ -145,7 +145,7 @@ export class BpfObject {
    */
   bind(source: { readonly globals: Readonly<Record<string, number | bigint>> }): string[] {
     const bound = this.globals.filter(({ name }) => Object.hasOwn(source.globals, name)).map(({ name }) => name);
-    for (const name of bound) this.values.set(name, source.globals[name]!);
+    for (const name of bound) this.values.set(name, source.globals[name]);
     return bound;
   }
 
@@ -213,7 +213,7 @@ export class BpfObject {
       coreRelosOf(func, this.#ext).map((relo) => {
         const result = resolveCoreRelo(relo, this.btf, target);
         const insn = relo.insn_off / INSN_SIZE - func.start;
-        const before = func.insns.slice(insn, insn + (isLdImm64(func.insns[insn]!) ? 2 : 1));
+        const before = func.insns.slice(insn, insn + (isLdImm64(func.insns[insn]) ? 2 : 1));
         const after = [...before];
         patchCore(after, 0, result);
         return { ...result, function: func.name, insn, before, after };

@@ -137,10 +137,10 @@ for (const { type, sections, sleepable = "" } of TABLE) {
 /** The kind of the programs in section `name`, a leading `?` aside. */
 export function sectionKind(name: string): SectionKind {
   const plain = name.replace(/^\?/, "");
-  return exact.get(plain) ?? prefixes.get(plain.split("/")[0]!) ?? { type: 0, sleepable: false };
+  return exact.get(plain) ?? prefixes.get(plain.split("/")[0]) ?? { type: 0, sleepable: false };
 }
 
 /** The known section name most like `name`. */
 export function nearestSection(name: string): string | undefined {
-  return nearest(name.replace(/^\?/, "").split("/")[0]!, [...exact.keys(), ...prefixes.keys()]);
+  return nearest(name.replace(/^\?/, "").split("/")[0], [...exact.keys(), ...prefixes.keys()]);
 }

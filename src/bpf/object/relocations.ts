@@ -42,13 +42,13 @@ function functionMeaning({ symbol }: ElfRel, insn: Insn): Meaning | string {
 function dataMeaning({ symbol }: ElfRel, insn: Insn, section: ElfSection, { maps }: Referents): Meaning | string {
   if (section.name === MAPS) {
     const map = maps.findIndex((candidate) => candidate.kind === "map" && candidate.section_offset === symbol.value);
-    return map < 0 ? "no map is defined there" : { kind: "map", target: maps[map]!.name, offset: 0, map };
+    return map < 0 ? "no map is defined there" : { kind: "map", target: maps[map].name, offset: 0, map };
   }
   if (dataKind(section.name) === undefined) return "the section holds neither maps nor data nor subprograms";
   const map = maps.findIndex((candidate) => candidate.section === section.name && candidate.kind !== "map");
   return map < 0
     ? "the section is empty"
-    : { kind: "data", target: maps[map]!.name, offset: symbol.value + insn.imm, map };
+    : { kind: "data", target: maps[map].name, offset: symbol.value + insn.imm, map };
 }
 
 /** What `rel` means for `insn`, or why it means nothing. */
@@ -57,7 +57,7 @@ function meaningOf(rel: ElfRel, insn: Insn, referents: Referents): Meaning | str
   if (!isCall(insn) && !isLdImm64(insn)) return "the instruction takes no symbol";
   if (symbol.shndx === SHN_UNDEF) return externMeaning(rel, insn, referents);
   if (symbol.shndx >= SHN_LORESERVE) return "the symbol has no section: a global variable without a definition";
-  const section = referents.elf.sections[symbol.shndx]!;
+  const section = referents.elf.sections[symbol.shndx];
   if (isCall(insn)) {
     if (insn.src_reg !== BPF_PSEUDO_CALL) return "the call is not one of a BPF function";
     return section.name === TEXT

@@ -142,7 +142,7 @@ class Assembly {
     for (let i = 0; i < func.insns.length; i++) {
       const relocation = relocations.get(i);
       const at = start + i;
-      const insn = this.code.insns[at]!;
+      const insn = this.code.insns[at];
       if (relocation !== undefined) this.#apply(relocation, at, func);
       else if (isLocalCall(insn))
         this.#call(at, func, func.section.name === TEXT ? (func.start + i + insn.imm + 1) * INSN_SIZE : -1);
@@ -151,7 +151,7 @@ class Assembly {
 
   #apply(relocation: Relocation, at: number, func: ObjectFunction): void {
     const { kind, target, offset } = relocation;
-    if (isLdImm64(this.code.insns[at]!) && at + 1 >= this.code.insns.length) {
+    if (isLdImm64(this.code.insns[at]) && at + 1 >= this.code.insns.length) {
       throw new ObjectError("OBJECT_PROGRAM", {
         message: "a 16-byte instruction is cut off",
         where: `${func.name}, insn ${at}`,
@@ -185,14 +185,14 @@ class Assembly {
 
   #load(at: number, src_reg: number, imm: number, second: number): void {
     const { insns } = this.code;
-    insns[at] = { ...insns[at]!, src_reg, imm: imm | 0 };
-    insns[at + 1] = { ...insns[at + 1]!, imm: second | 0 };
+    insns[at] = { ...insns[at], src_reg, imm: imm | 0 };
+    insns[at + 1] = { ...insns[at + 1], imm: second | 0 };
   }
 
   #call(at: number, func: ObjectFunction, offset: number): void {
     const start = this.append(this.#functionAt(offset, func, at));
     const { insns } = this.code;
-    insns[at] = { ...insns[at]!, src_reg: BPF_PSEUDO_CALL, imm: start - at - 1 };
+    insns[at] = { ...insns[at], src_reg: BPF_PSEUDO_CALL, imm: start - at - 1 };
   }
 
   #callKfunc(at: number, extern: ExternSpec): void {
@@ -207,7 +207,7 @@ class Assembly {
             off: 0,
             imm: KFUNC_POISON + this.#from.externs.indexOf(extern),
           }
-        : { ...insns[at]!, src_reg: BPF_PSEUDO_KFUNC_CALL, off: 0, imm: id };
+        : { ...insns[at], src_reg: BPF_PSEUDO_KFUNC_CALL, off: 0, imm: id };
   }
 
   /** The function that begins at byte `offset` of .text. */

@@ -43,7 +43,7 @@ function check(files: Readonly<Record<string, string>>): string[] {
   }
   // what other files of the package have to say is theirs
   const errors = [...output.matchAll(/^(\S+)\((\d+),\d+\): error (TS\d+)/gm)].map(([, file, line, code]) => ({
-    file: file!,
+    file: file,
     line,
     code,
   }));

@@ -20,7 +20,7 @@ const LINE = 116;
 /** `io-uring_nops` -> `IoUringNops`. */
 function pascalCase(name: string): string {
   const words = name.split(/[^A-Za-z0-9]+/).filter(Boolean);
-  const joined = words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join("");
+  const joined = words.map((word) => word[0].toUpperCase() + word.slice(1)).join("");
   return /^[A-Za-z]/.test(joined) ? joined : `Object${joined}`;
 }
 
@@ -81,7 +81,7 @@ export function generateSkeleton(object: BpfObject, options: SkeletonOptions): s
       remedy: "Embed the object",
     });
   }
-  const stem = file.split("/").at(-1)!.split(".")[0]!;
+  const stem = file.split("/").at(-1)!.split(".")[0];
   const name = pascalCase(stem);
   const present = SECTIONS.filter((section) => object.globals.some((spec) => spec.section === `.${section}`));
   const typeName = (section: string): string => name + pascalCase(section);

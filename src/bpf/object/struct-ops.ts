@@ -121,7 +121,7 @@ export function chooseStructOps(all: readonly StructOpsSpec[], name?: string): S
       remedy: didYouMean(name, names),
     });
   }
-  if (all.length === 1) return all[0]!;
+  if (all.length === 1) return all[0];
   if (all.length === 0) {
     throw new ObjectError("OBJECT_NO_STRUCT_OPS", {
       message: "the object has no struct_ops map to attach",

@@ -63,37 +63,37 @@ export class Trace {
 
   get empty(): boolean {
     for (let i = 0; i <= this.frame; i++) {
-      if (this.regs[i]! | this.slotsLow[i]! | this.slotsHigh[i]! | this.args[i]!) return false;
+      if (this.regs[i] | this.slotsLow[i] | this.slotsHigh[i] | this.args[i]) return false;
     }
     return true;
   }
 
   hasReg(frame: number, reg: number): boolean {
-    return (this.regs[frame]! & (1 << reg)) !== 0;
+    return (this.regs[frame] & (1 << reg)) !== 0;
   }
 
   setReg(frame: number, reg: number): void {
-    this.regs[frame]! |= 1 << reg;
+    this.regs[frame] |= 1 << reg;
   }
 
   clearReg(frame: number, reg: number): void {
-    this.regs[frame]! &= ~(1 << reg);
+    this.regs[frame] &= ~(1 << reg);
   }
 
   hasSlot(frame: number, slot: number): boolean {
-    return (((slot < 32 ? this.slotsLow : this.slotsHigh)[frame]! >>> (slot & 31)) & 1) === 1;
+    return (((slot < 32 ? this.slotsLow : this.slotsHigh)[frame] >>> (slot & 31)) & 1) === 1;
   }
 
   setSlot(frame: number, slot: number): void {
-    (slot < 32 ? this.slotsLow : this.slotsHigh)[frame]! |= 1 << (slot & 31);
+    (slot < 32 ? this.slotsLow : this.slotsHigh)[frame] |= 1 << (slot & 31);
   }
 
   clearSlot(frame: number, slot: number): void {
-    (slot < 32 ? this.slotsLow : this.slotsHigh)[frame]! &= ~(1 << (slot & 31));
+    (slot < 32 ? this.slotsLow : this.slotsHigh)[frame] &= ~(1 << (slot & 31));
   }
 
   hasSlots(frame: number): boolean {
-    return (this.slotsLow[frame]! | this.slotsHigh[frame]!) !== 0;
+    return (this.slotsLow[frame] | this.slotsHigh[frame]) !== 0;
   }
 }
 
@@ -127,11 +127,11 @@ function syncLinked(trace: Trace, entry: HistoryEntry | undefined): void {
 
 /** Steps over one instruction backwards; false when the trace is lost. */
 function stepBack(env: Env, at: number, next: number, entry: HistoryEntry | undefined, trace: Trace): boolean {
-  const insn = env.insns[at]!;
+  const insn = env.insns[at];
   if (insn.code === 0) return true;
   env.detail(
     () =>
-      `mark_precise: frame${trace.frame}: regs=${regList(trace.regs[trace.frame]!)} ` +
+      `mark_precise: frame${trace.frame}: regs=${regList(trace.regs[trace.frame])} ` +
       `stack=${slotList(trace, trace.frame)} before ${at}: ${env.insnText(at)}\n`,
   );
   syncLinked(trace, entry);
@@ -173,7 +173,7 @@ function backMemory(insn: Insn, entry: HistoryEntry | undefined, trace: Trace): 
     if (!trace.hasReg(frame, loaded)) return true;
     trace.clearReg(frame, loaded);
     if (flags & HIST_STACK_ARG) {
-      trace.args[frame - 1]! |= 1 << entry!.slot;
+      trace.args[frame - 1] |= 1 << entry!.slot;
       return true;
     }
     if (!(flags & HIST_STACK_ACCESS)) return true;
@@ -184,8 +184,8 @@ function backMemory(insn: Insn, entry: HistoryEntry | undefined, trace: Trace): 
   const fromReg = BPF_CLASS(insn.code) === BPF_STX;
   if (flags & HIST_STACK_ARG) {
     const bit = 1 << entry!.slot;
-    if (!(trace.args[frame]! & bit)) return true;
-    trace.args[frame]! &= ~bit;
+    if (!(trace.args[frame] & bit)) return true;
+    trace.args[frame] &= ~bit;
     if (fromReg) trace.setReg(frame, insn.src_reg);
     return true;
   }
@@ -208,8 +208,8 @@ function enterFrame(env: Env, trace: Trace): void {
 function backSubprogCall(env: Env, insn: Insn, at: number, trace: Trace): boolean {
   const sub = env.subprogAt(at + insn.imm + 1);
   const { frame } = trace;
-  const regs = trace.regs[frame]!;
-  if (env.subprogs[sub]!.global) {
+  const regs = trace.regs[frame];
+  if (env.subprogs[sub].global) {
     // assumed valid and not entered: r0 is whatever it returns
     if (regs & ARG_REGS) bug(env, `global subprog unexpected regs ${regs.toString(16)}`);
     trace.clearReg(frame, 0);
@@ -240,7 +240,7 @@ function backJump(
   if (isSubprogCall(insn)) return backSubprogCall(env, insn, at, trace);
   if (callsBackSync(env, insn) && at !== next - 1) {
     // coming out of the callback's first instruction
-    const regs = trace.regs[frame]!;
+    const regs = trace.regs[frame];
     if (regs & ~ARG_REGS) bug(env, `callback unexpected regs ${regs.toString(16)}`);
     if (trace.hasSlots(frame)) bug(env, "callback leftover stack slots");
     trace.regs[frame] = 0;
@@ -250,15 +250,15 @@ function backJump(
   if (op === BPF_CALL) {
     if (isKfuncCall(insn) && insn.imm === 0) return false;
     trace.clearReg(frame, 0);
-    const regs = trace.regs[frame]!;
+    const regs = trace.regs[frame];
     if (regs & ARG_REGS) bug(env, `backtracking call unexpected regs ${regs.toString(16)}`);
     if (isHelperCall(insn) && insn.imm === TAIL_CALL && next - at !== 1) enterFrame(env, trace);
     return undefined;
   }
   if (op === BPF_EXIT) {
-    const called = next >= 1 && isSubprogCall(env.insns[next - 1]!);
+    const called = next >= 1 && isSubprogCall(env.insns[next - 1]);
     const wanted = called && trace.hasReg(frame, 0);
-    if (called && trace.regs[frame]! & ARG_REGS) bug(env, "backtracking exit unexpected regs");
+    if (called && trace.regs[frame] & ARG_REGS) bug(env, "backtracking exit unexpected regs");
     trace.clearReg(frame, 0);
     enterFrame(env, trace);
     if (wanted) trace.setReg(trace.frame, 0);
@@ -292,7 +292,7 @@ export function markAllPrecise(env: Env, state: State): void {
   for (let st = state.parent; st !== undefined; st = st.parent) {
     st.frames.forEach((frame, i) => {
       for (let r = 0; r < FP; r++) {
-        if (frame.regs[r]!.type !== SCALAR_VALUE || frame.preciseRegs & (1 << r)) continue;
+        if (frame.regs[r].type !== SCALAR_VALUE || frame.preciseRegs & (1 << r)) continue;
         frame.preciseRegs |= 1 << r;
         env.detail(() => `force_precise: frame${i}: forcing r${r} to be precise\n`);
       }
@@ -310,7 +310,7 @@ function markFrame(trace: Trace, frame: Frame, at: number): boolean {
   let changed = false;
   for (let r = 0; r <= FP; r++) {
     if (!trace.hasReg(at, r)) continue;
-    if (frame.regs[r]!.type !== SCALAR_VALUE || frame.preciseRegs & (1 << r)) {
+    if (frame.regs[r].type !== SCALAR_VALUE || frame.preciseRegs & (1 << r)) {
       trace.clearReg(at, r);
     } else {
       frame.preciseRegs |= 1 << r;
@@ -329,9 +329,9 @@ function markFrame(trace: Trace, frame: Frame, at: number): boolean {
   }
   for (let i = 0; i < frame.stackArgs.length; i++) {
     const bit = 1 << i;
-    if (!(trace.args[at]! & bit)) continue;
-    if (frame.stackArgs[i]!.type !== SCALAR_VALUE || frame.preciseArgs & bit) {
-      trace.args[at]! &= ~bit;
+    if (!(trace.args[at] & bit)) continue;
+    if (frame.stackArgs[i].type !== SCALAR_VALUE || frame.preciseArgs & bit) {
+      trace.args[at] &= ~bit;
     } else {
       frame.preciseArgs |= bit;
       changed = true;
@@ -342,18 +342,18 @@ function markFrame(trace: Trace, frame: Frame, at: number): boolean {
 
 /** Arguments of a function checked on its own end the trace: they are unknown scalars anyway. */
 function reachedEntry(env: Env, state: State, trace: Trace): boolean {
-  const frame = state.frames[0]!;
+  const frame = state.frames[0];
   const ok =
     state.curframe === 0 &&
     frame.subprogno > 0 &&
     frame.callsite === MAIN_FUNC &&
     !trace.hasSlots(0) &&
-    (trace.regs[0]! & ~ARG_REGS) === 0;
-  if (!ok) bug(env, `backtracking func entry subprog ${frame.subprogno} reg_mask ${trace.regs[0]!.toString(16)}`);
+    (trace.regs[0] & ~ARG_REGS) === 0;
+  if (!ok) bug(env, `backtracking func entry subprog ${frame.subprogno} reg_mask ${trace.regs[0].toString(16)}`);
   let changed = false;
   for (let r = 1; r <= 5; r++) {
     if (!trace.hasReg(0, r)) continue;
-    if (frame.regs[r]!.type !== SCALAR_VALUE) continue;
+    if (frame.regs[r].type !== SCALAR_VALUE) continue;
     frame.preciseRegs |= 1 << r;
     changed = true;
   }
@@ -376,7 +376,7 @@ export function backtrack(env: Env, start: State, trace: Trace): boolean {
     let { length } = state.history;
     const { history } = state;
     for (let at = last; ;) {
-      const entry = length > 0 && history[length - 1]!.idx === at ? history[length - 1] : undefined;
+      const entry = length > 0 && history[length - 1].idx === at ? history[length - 1] : undefined;
       // the instruction that asks is not executed yet
       const followed = skip || stepBack(env, at, next, entry, trace);
       skip = false;
@@ -386,7 +386,7 @@ export function backtrack(env: Env, start: State, trace: Trace): boolean {
       }
       if (trace.empty) return changed;
       next = at;
-      if (at === state.firstInsn && (length === 0 || (length === 1 && history[0]!.idx === at))) break;
+      if (at === state.firstInsn && (length === 0 || (length === 1 && history[0].idx === at))) break;
       if (entry !== undefined) {
         at = entry.prev;
         length--;
@@ -398,10 +398,10 @@ export function backtrack(env: Env, start: State, trace: Trace): boolean {
     if (state.parent === undefined) break;
     state = state.parent;
     for (let frame = trace.frame; frame >= 0; frame--) {
-      if (markFrame(trace, state.frames[frame]!, frame)) changed = true;
+      if (markFrame(trace, state.frames[frame], frame)) changed = true;
       env.detail(
         () =>
-          `mark_precise: frame${frame}: parent state regs=${regList(trace.regs[frame]!)} ` +
+          `mark_precise: frame${frame}: parent state regs=${regList(trace.regs[frame])} ` +
           `stack=${slotList(trace, frame)}: ${stateText(env, state, frame, true)}`,
       );
     }
@@ -432,6 +432,6 @@ export function markSlotPrecise(env: Env, frame: number, slot: number): void {
 /** The exact value of an argument passed on the stack matters. */
 export function markStackArgPrecise(env: Env, index: number): void {
   const trace = new Trace();
-  trace.args[env.cur.curframe]! |= 1 << index;
+  trace.args[env.cur.curframe] |= 1 << index;
   backtrack(env, env.cur, trace);
 }

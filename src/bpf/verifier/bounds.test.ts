@@ -134,7 +134,7 @@ interface Known {
 
 /** The smallest arc that holds all members when it starts at the first; the whole circle starts at 0. */
 function arcOver(members: readonly bigint[], bits: 32 | 64): readonly [bigint, bigint] {
-  const base = BigInt.asUintN(bits, members[0]!);
+  const base = BigInt.asUintN(bits, members[0]);
   const sizes = members.map((v) => BigInt.asUintN(bits, v - base));
   const size = sizes.reduce((a, b) => (b > a ? b : a), 0n);
   return [size === BigInt.asUintN(bits, -1n) ? 0n : base, size];

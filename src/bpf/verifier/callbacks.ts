@@ -46,10 +46,10 @@ export function forEachCallback(
     callback(
       callee,
       [
-        caller.regs[1]!,
+        caller.regs[1],
         mapPointer(PTR_TO_MAP_KEY, map, meta.mapUid),
         mapPointer(PTR_TO_MAP_VALUE, map, meta.mapUid),
-        caller.regs[3]!,
+        caller.regs[3],
       ],
       1,
     );
@@ -76,13 +76,13 @@ export function vmaCallback(env: Env): SetCallee {
     const vma = pointer(PTR_TO_BTF_ID);
     vma.btf = env.target;
     vma.num = env.target.findByName("vm_area_struct", "STRUCT") ?? 0;
-    callback(callee, [caller.regs[1]!, vma, caller.regs[4]!], 1);
+    callback(callee, [caller.regs[1], vma, caller.regs[4]], 1);
   };
 }
 
 /** Called with a dynptr over each sample. */
 export function ringbufCallback(env: Env): SetCallee {
   return (caller, callee) => {
-    callback(callee, [dynptrReg(DYNPTR_LOCAL, true, env.nextId(), 0), caller.regs[3]!], 1);
+    callback(callee, [dynptrReg(DYNPTR_LOCAL, true, env.nextId(), 0), caller.regs[3]], 1);
   };
 }

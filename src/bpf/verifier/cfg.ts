@@ -81,7 +81,7 @@ class Walk {
     this.state[start] = DISCOVERED;
     this.stack.push(start);
     while (this.stack.length > 0) {
-      const at = this.stack[this.stack.length - 1]!;
+      const at = this.stack[this.stack.length - 1];
       if (this.visit(at)) continue;
       this.state[at] = EXPLORED;
       this.stack.pop();
@@ -91,7 +91,7 @@ class Walk {
   /** Follows an edge; true when its target is to be explored first. */
   follow(from: number, to: number, edge: number): boolean {
     const { env, state } = this;
-    if (state[from]! >= (DISCOVERED | edge)) return false;
+    if (state[from] >= (DISCOVERED | edge)) return false;
     if (to < 0 || to >= env.insns.length) {
       env.traceLine(from, `${from}: `);
       env.reject(EINVAL, `jump out of range from insn ${from} to ${to}`);
@@ -111,15 +111,15 @@ class Walk {
   /** A call or function address: the instruction behind it, then the callee. */
   call(at: number, intoCallee: boolean): boolean {
     const { env } = this;
-    const size = isLdImm64(env.insns[at]!) ? 2 : 1;
+    const size = isLdImm64(env.insns[at]) ? 2 : 1;
     if (this.follow(at, at + size, FALLTHROUGH)) return true;
     const next = env.aux[at + size];
     if (next !== undefined) next.prunePoint = next.jmpPoint = true;
     if (!intoCallee) return false;
-    const target = at + env.insns[at]!.imm + 1;
-    env.aux[at]!.prunePoint = true;
-    const caller = env.subprogs[env.subprogOf(at)]!;
-    const callee = env.subprogs[env.subprogOf(target)]!;
+    const target = at + env.insns[at].imm + 1;
+    env.aux[at].prunePoint = true;
+    const caller = env.subprogs[env.subprogOf(at)];
+    const callee = env.subprogs[env.subprogOf(target)];
     caller.changesPacket ||= callee.changesPacket;
     caller.mightSleep ||= callee.mightSleep;
     caller.mightThrow ||= callee.mightThrow;
@@ -128,8 +128,8 @@ class Walk {
 
   visit(at: number): boolean {
     const { env } = this;
-    const insn = env.insns[at]!;
-    const aux = env.aux[at]!;
+    const insn = env.insns[at];
+    const aux = env.aux[at];
     if (isPseudoFunc(insn)) return this.call(at, true);
     const kind = BPF_CLASS(insn.code);
     if (kind !== BPF_JMP && kind !== BPF_JMP32) {
@@ -159,18 +159,18 @@ class Walk {
 }
 
 function markJump(env: Env, target: number): void {
-  const aux = env.aux[target]!;
+  const aux = env.aux[target];
   aux.prunePoint = aux.jmpPoint = aux.jumpTarget = true;
 }
 
 /** An instruction that may end its function as well as fall through. */
 function mayReturn(env: Env, at: number): void {
-  env.aux[at]!.extraSuccessors ??= [at + 1, env.subprogs[env.subprogOf(at)]!.exitInsn];
+  env.aux[at].extraSuccessors ??= [at + 1, env.subprogs[env.subprogOf(at)].exitInsn];
 }
 
 function markCall(env: Env, at: number, insn: Insn): void {
-  const aux = env.aux[at]!;
-  const sub = env.subprogs[env.subprogOf(at)]!;
+  const aux = env.aux[at];
+  const sub = env.subprogs[env.subprogOf(at)];
   if (callsBackAsync(env, insn)) aux.prunePoint = true;
   if (callsBackSync(env, insn)) aux.callsCallback = aux.forceCheckpoint = aux.prunePoint = aux.jmpPoint = true;
   if (isHelperCall(insn)) {
@@ -192,11 +192,11 @@ function markCall(env: Env, at: number, insn: Insn): void {
 export function checkCfg(env: Env): void {
   const walk = new Walk(env);
   walk.from(0);
-  const exception = env.exceptionCallback === 0 ? 0 : env.subprogs[env.exceptionCallback]!.start;
+  const exception = env.exceptionCallback === 0 ? 0 : env.subprogs[env.exceptionCallback].start;
   if (exception !== 0 && walk.state[exception] !== EXPLORED) walk.from(exception);
   for (let i = 0; i < env.insns.length; i++) {
     if (walk.state[i] !== EXPLORED) env.reject(EINVAL, `unreachable insn ${i}`);
-    if (!isLdImm64(env.insns[i]!)) continue;
+    if (!isLdImm64(env.insns[i])) continue;
     if (walk.state[i + 1] !== UNSEEN) env.reject(EINVAL, `jump into the middle of ldimm64 insn ${i}`);
     i++;
   }
@@ -204,9 +204,9 @@ export function checkCfg(env: Env): void {
 
 /** Instructions that may follow inside the function; a call's is the one behind it. */
 export function successors(env: Env, at: number): readonly number[] {
-  const extra = env.aux[at]!.extraSuccessors;
+  const extra = env.aux[at].extraSuccessors;
   if (extra !== undefined) return extra;
-  const insn = env.insns[at]!;
+  const insn = env.insns[at];
   const kind = BPF_CLASS(insn.code);
   if (kind !== BPF_JMP && kind !== BPF_JMP32) return [at + (isLdImm64(insn) ? 2 : 1)];
   const op = BPF_OP(insn.code);
@@ -224,7 +224,7 @@ export function computePostorder(env: Env): void {
     sub.postorderStart = order.length;
     const stack = [sub.start];
     while (stack.length > 0) {
-      const at = stack[stack.length - 1]!;
+      const at = stack[stack.length - 1];
       if (seen[at] === 2) {
         order.push(at);
         stack.pop();
@@ -243,7 +243,7 @@ export function computePostorder(env: Env): void {
 
 /** Range of a function in the postorder. */
 export function postorderOf(env: Env, index: number): readonly [number, number] {
-  return [env.subprogs[index]!.postorderStart, env.subprogs[index + 1]?.postorderStart ?? env.postorder.length];
+  return [env.subprogs[index].postorderStart, env.subprogs[index + 1]?.postorderStart ?? env.postorder.length];
 }
 
 /** Orders the functions, callees first; direct recursion is refused. */
@@ -253,14 +253,14 @@ export function sortSubprogs(env: Env): void {
   const nextCallee = (from: number): number => {
     const [start, end] = postorderOf(env, from);
     for (let p = start; p < end; p++) {
-      const at = env.postorder[p]!;
-      const insn = env.insns[at]!;
+      const at = env.postorder[p];
+      const insn = env.insns[at];
       if (!isSubprogCall(insn) && !isPseudoFunc(insn)) continue;
       const callee = env.subprogAt(at + insn.imm + 1);
       if (color[callee] === 2) continue;
       if (color[callee] === 1) {
         if (isPseudoFunc(insn)) continue;
-        env.reject(EINVAL, `recursive call from ${env.subprogs[from]!.name}() to ${env.subprogs[callee]!.name}()`);
+        env.reject(EINVAL, `recursive call from ${env.subprogs[from].name}() to ${env.subprogs[callee].name}()`);
       }
       return callee;
     }
@@ -271,7 +271,7 @@ export function sortSubprogs(env: Env): void {
     color[i] = 1;
     const stack = [i];
     while (stack.length > 0) {
-      const at = stack[stack.length - 1]!;
+      const at = stack[stack.length - 1];
       const callee = nextCallee(at);
       if (callee >= 0) {
         color[callee] = 1;
@@ -284,7 +284,7 @@ export function sortSubprogs(env: Env): void {
     }
   }
   env.topoOrder = order;
-  env.detail(() => order.map((sub, i) => `topo_order[${i}] = ${env.subprogs[sub]!.name}\n`).join(""));
+  env.detail(() => order.map((sub, i) => `topo_order[${i}] = ${env.subprogs[sub].name}\n`).join(""));
 }
 
 /** Numbers the loops: instructions of one strongly connected component share a number (Tarjan, without recursion). */
@@ -298,12 +298,12 @@ export function computeScc(env: Env): void {
   let nextScc = 1;
   const close = (at: number): void => {
     const alone = open[open.length - 1] === at;
-    const isLoop = !alone || successors(env, at).includes(at) || env.aux[at]!.callsCallback;
+    const isLoop = !alone || successors(env, at).includes(at) || env.aux[at].callsCallback;
     let member;
     do {
       member = open.pop()!;
       low[member] = NONE;
-      if (isLoop) env.aux[member]!.scc = nextScc;
+      if (isLoop) env.aux[member].scc = nextScc;
     } while (member !== at);
     if (isLoop) nextScc++;
   };
@@ -311,7 +311,7 @@ export function computeScc(env: Env): void {
     if (pre[i] !== 0) continue;
     const walk = [i];
     while (walk.length > 0) {
-      const at = walk[walk.length - 1]!;
+      const at = walk[walk.length - 1];
       if (pre[at] === 0) {
         low[at] = pre[at] = nextNumber++;
         open.push(at);
@@ -320,7 +320,7 @@ export function computeScc(env: Env): void {
       for (const next of successors(env, at)) {
         if (next >= count) continue;
         if (pre[next] !== 0) {
-          low[at] = Math.min(low[at]!, low[next]!);
+          low[at] = Math.min(low[at], low[next]);
         } else {
           walk.push(next);
           deeper = true;
@@ -328,7 +328,7 @@ export function computeScc(env: Env): void {
         }
       }
       if (deeper) continue;
-      if (low[at]! >= pre[at]!) close(at);
+      if (low[at] >= pre[at]) close(at);
       walk.pop();
     }
   }

@@ -47,7 +47,7 @@ export function checkFuncInfo(env: Env): void {
   if (!env.hasFuncInfo) {
     for (const info of infos) {
       const at = env.subprogAt(info.start);
-      if (at >= 0) env.subprogs[at]!.name = info.name;
+      if (at >= 0) env.subprogs[at].name = info.name;
     }
     for (const sub of env.subprogs.slice(1)) {
       if (sub.hasLdAbs) env.reject(EINVAL, "LD_ABS is not allowed in subprogs without BTF");
@@ -60,7 +60,7 @@ export function checkFuncInfo(env: Env): void {
     env.reject(EINVAL, "number of funcs in func_info doesn't match number of subprogs");
   }
   sorted.forEach((info, i) => {
-    const sub = env.subprogs[i]!;
+    const sub = env.subprogs[i];
     if (sub.start !== info.start) {
       env.reject(EINVAL, "func_info BTF section doesn't match subprog layout in BPF program");
     }
@@ -87,7 +87,7 @@ function funcProto(env: Env, id: number): BtfFuncProto | undefined {
 
 /** Whether function `index` returns nothing. */
 export function returnsVoid(env: Env, index: number): boolean {
-  const proto = funcProto(env, env.subprogs[index]!.typeId);
+  const proto = funcProto(env, env.subprogs[index].typeId);
   return proto !== undefined && env.btf.resolved(proto.type).kind === "VOID";
 }
 
@@ -114,7 +114,7 @@ const PLAIN: SubprogArg = { kind: "scalar", nullable: false, readonly: false, si
 function kernelStruct(env: Env, index: number, id: number): number {
   const type = env.btf.resolved(id);
   const found = env.target.findAllByName(type.name, type.kind);
-  if (found.length === 1) return found[0]!;
+  if (found.length === 1) return found[0];
   const problem = found.length === 0 ? "has no matches" : "is ambiguous";
   return env.reject(
     found.length === 0 ? 2 : 3,
@@ -180,7 +180,7 @@ function pointerArg(
  * say, else the program is refused.
  */
 export function subprogArgs(env: Env, index: number): readonly SubprogArg[] | undefined {
-  const sub = env.subprogs[index]!;
+  const sub = env.subprogs[index];
   if (sub.args !== undefined) return sub.args;
   const proto = env.hasFuncInfo ? funcProto(env, sub.typeId) : undefined;
   if (proto === undefined) return undefined;
@@ -201,7 +201,7 @@ export function subprogArgs(env: Env, index: number): readonly SubprogArg[] | un
   const args: SubprogArg[] = [];
   for (let i = 0; i < count; i++) {
     const tags = argTags(env, sub.typeId, i, sub.global);
-    const type = env.btf.resolved(proto.params[i]!.type);
+    const type = env.btf.resolved(proto.params[i].type);
     if (type.kind === "PTR") {
       const arg = pointerArg(env, i, tags, type, sub.global);
       if (arg === undefined) return undefined;

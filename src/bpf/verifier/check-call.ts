@@ -119,7 +119,7 @@ function checkBtfArg(env: Env, arg: SubprogArg, reg: Reg, name: string): void {
 
 /** Checks a call's arguments against BTF. False for a static function whose BTF does not fit: it is walked anyway. */
 function argsFit(env: Env, subprog: number): boolean {
-  const sub = env.subprogs[subprog]!;
+  const sub = env.subprogs[subprog];
   if (!env.hasFuncInfo || sub.unreliable) return false;
   try {
     const args = subprogArgs(env, subprog);
@@ -141,7 +141,7 @@ function argsFit(env: Env, subprog: number): boolean {
 /* ---- calls ---- */
 
 function callGlobal(env: Env, subprog: number): "exit" | undefined {
-  const sub = env.subprogs[subprog]!;
+  const sub = env.subprogs[subprog];
   const { cur } = env;
   if (cur.activeLocks > 0) {
     env.reject(EINVAL, "global function calls are not allowed while holding a lock,\nuse static function instead");
@@ -163,7 +163,7 @@ function callGlobal(env: Env, subprog: number): "exit" | undefined {
 export function checkSubprogCall(env: Env, target: number): "exit" | undefined {
   const subprog = env.subprogAt(target);
   if (subprog < 0) return env.reject(EFAULT, `target of func call at insn ${target} is not a program`);
-  const sub = env.subprogs[subprog]!;
+  const sub = env.subprogs[subprog];
   const { cur } = env;
   let fits: boolean;
   try {
@@ -197,8 +197,8 @@ export function checkSubprogCall(env: Env, target: number): "exit" | undefined {
 
 /** Arranges for a callback to be walked: at once as if called in a loop, or later with a state of its own. */
 export function pushCallback(env: Env, subprog: number, set: SetCallee, sleepable: boolean): void {
-  const insn = env.insns[env.insnIdx]!;
-  const sub = env.subprogs[subprog]!;
+  const insn = env.insns[env.insnIdx];
+  const sub = env.subprogs[subprog];
   try {
     argsFit(env, subprog);
   } catch (error) {
@@ -224,7 +224,7 @@ export function pushCallback(env: Env, subprog: number, set: SetCallee, sleepabl
   const state = env.pushState(sub.start, env.insnIdx);
   enterFunction(env, state, subprog, env.insnIdx, set);
   state.callbackUnrollDepth++;
-  state.frames[state.curframe - 1]!.callbackDepth++;
+  state.frames[state.curframe - 1].callbackDepth++;
   caller.callbackDepth = 0;
 }
 
@@ -251,9 +251,9 @@ export function rejectValue(env: Env, reg: Reg, min: number, max: number, contex
 export function returnToCaller(env: Env): void {
   const { cur } = env;
   const callee = cur.frame;
-  const r0 = callee.regs[0]!;
+  const r0 = callee.regs[0];
   if (r0.type === PTR_TO_STACK) env.reject(EINVAL, "cannot return stack pointer to the caller");
-  const caller = cur.frames[cur.curframe - 1]!;
+  const caller = cur.frames[cur.curframe - 1];
   if (callee.inCallback) {
     if (r0.type !== SCALAR_VALUE) env.reject(EACCES, "R0 not a scalar value");
     markPrecise(env, 0);
@@ -270,7 +270,7 @@ export function returnToCaller(env: Env): void {
     env.trace(`to caller at ${env.insnIdx}:\n${stateText(env, cur, caller.frameno, true)}`);
   }
   caller.insns += callee.insns;
-  env.subprogs[callee.subprogno]!.insnsTotal += callee.insns;
+  env.subprogs[callee.subprogno].insnsTotal += callee.insns;
   cur.frames.pop();
   clearStackArgs(env);
   // a callback's rounds converge as those of a loop do
@@ -306,7 +306,7 @@ export function exitProgram(env: Env, exception: boolean): "exit" | undefined {
 /** What a program, or an asynchronous callback, returns. */
 export function checkReturn(env: Env, index: number, name: string): void {
   const { frame } = env;
-  const asyncCallback = env.cur.frames[0]!.inAsyncCallback;
+  const asyncCallback = env.cur.frames[0].inAsyncCallback;
   if (!asyncCallback && structOpsReturn(env) === "void") return;
   const reg = env.reg(index);
   env.scratchReg(index);

@@ -208,7 +208,7 @@ function checkArgOffset(env: Env, spec: ArgSpec, reg: Reg, name: string): void {
 
 function checkArg(env: Env, meta: CallMeta, position: number): void {
   const index = position + 1;
-  const spec = meta.proto.args[position]!;
+  const spec = meta.proto.args[position];
   let reg = readReg(env, index);
   if (spec.kind === "any") return;
   const name = `R${index}`;
@@ -265,7 +265,7 @@ function useArg(env: Env, meta: CallMeta, spec: ArgSpec, reg: Reg, index: number
       checkAlignment(env, reg, 0, spec.size, true);
       return;
     case "size": {
-      const mem = meta.proto.args[index - 2]!;
+      const mem = meta.proto.args[index - 2];
       meta.mostSize = toUnsignedNumber(reg.range.umax);
       checkSizedMemory(
         env,
@@ -539,7 +539,7 @@ function special(env: Env, meta: CallMeta): void {
 }
 
 function loopCall(env: Env, meta: CallMeta): void {
-  const aux = env.aux[env.insnIdx]!;
+  const aux = env.aux[env.insnIdx];
   if (aux.loopCallback !== -2) {
     const zeroFlags = isNull(env.reg(4));
     if (zeroFlags) markPrecise(env, 4);
@@ -553,7 +553,7 @@ function loopCall(env: Env, meta: CallMeta): void {
       env,
       meta.subprog,
       (caller, callee) => {
-        callback(callee, [UNKNOWN_SCALAR, caller.regs[3]!], 1);
+        callback(callee, [UNKNOWN_SCALAR, caller.regs[3]], 1);
       },
       false,
     );

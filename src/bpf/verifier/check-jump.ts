@@ -59,14 +59,14 @@ function collectLinked(env: Env, state: State, id: number, linked: LinkedReg[]):
     return true;
   };
   for (let f = state.frames.length - 1; f >= 0; f--) {
-    const frame = state.frames[f]!;
-    const { liveRegs } = env.aux[state.insnOf(f)]!;
+    const frame = state.frames[f];
+    const { liveRegs } = env.aux[state.insnOf(f)];
     for (let r = 0; r < FP; r++) {
-      if (!(liveRegs & (1 << r)) || !belongs(frame.regs[r]!)) continue;
-      if (!take(f, r, true)) frame.regs[r] = unlinked(frame.regs[r]!);
+      if (!(liveRegs & (1 << r)) || !belongs(frame.regs[r])) continue;
+      if (!take(f, r, true)) frame.regs[r] = unlinked(frame.regs[r]);
     }
     for (let s = 0; s < frame.slots.length; s++) {
-      const slot = frame.slots[s]!;
+      const slot = frame.slots[s];
       if (!isSpill(slot) || !belongs(slot.reg)) continue;
       if (!take(f, s, false)) frame.slots[s] = new Slot(unlinked(slot.reg), slot.types);
     }
@@ -90,15 +90,15 @@ function follow(reg: Reg, known: Reg): Reg | undefined {
 
 function syncLinked(env: Env, state: State, known: Reg, linked: readonly LinkedReg[], self: number): void {
   for (const { frameno, index, isReg } of linked) {
-    const frame = state.frames[frameno]!;
+    const frame = state.frames[frameno];
     if (isReg) {
       if (frameno === state.curframe && index === self) continue;
-      const reg = follow(frame.regs[index]!, known);
+      const reg = follow(frame.regs[index], known);
       if (reg === undefined) continue;
       frame.regs[index] = reg;
       env.scratchReg(index);
     } else {
-      const slot = frame.slots[index]!;
+      const slot = frame.slots[index];
       const reg = follow(slot.reg, known);
       if (reg === undefined) continue;
       frame.slots[index] = new Slot(reg, slot.types);
@@ -138,7 +138,7 @@ function settleNull(reg: Reg, id: number, isNullHere: boolean): Reg {
 
 /** A null check settles every copy of the pointer. */
 function settleNulls(env: Env, state: State, index: number, isNullHere: boolean): void {
-  const { id } = state.frame.regs[index]!;
+  const { id } = state.frame.regs[index];
   if (isNullHere && state.refs.some((ref) => ref.id === id) && id !== 0) {
     if (state === env.cur) {
       if (findReference(env, id)) dropReference(env, id);
@@ -186,15 +186,15 @@ export function widenImprecise(old: State, cur: State): void {
     return same ? is : UNKNOWN_SCALAR;
   };
   old.frames.forEach((from, f) => {
-    const to = cur.frames[f]!;
+    const to = cur.frames[f];
     for (let r = 0; r <= FP; r++) {
       const bit = 1 << r;
-      to.regs[r] = widen(from.regs[r]!, to.regs[r]!, ((from.preciseRegs | to.preciseRegs) & bit) !== 0);
+      to.regs[r] = widen(from.regs[r], to.regs[r], ((from.preciseRegs | to.preciseRegs) & bit) !== 0);
     }
     const count = Math.min(from.slots.length, to.slots.length);
     for (let s = 0; s < count; s++) {
-      const was = from.slots[s]!;
-      const is = to.slots[s]!;
+      const was = from.slots[s];
+      const is = to.slots[s];
       if (!isSpill(was) || !isSpill(is)) continue;
       const reg = widen(was.reg, is.reg, from.isPreciseSlot(s) || to.isPreciseSlot(s));
       if (reg !== is.reg) to.slots[s] = new Slot(reg, is.types);
@@ -276,9 +276,9 @@ function applyOutcome(
   if (!scalars) return;
   const { regs } = state.frame;
   const { dst_reg: dst, src_reg: src } = insn;
-  regs[dst] = withRange(regs[dst]!, sane(ranges[0]));
+  regs[dst] = withRange(regs[dst], sane(ranges[0]));
   if (register) {
-    regs[src] = withRange(regs[src]!, sane(ranges[1]));
+    regs[src] = withRange(regs[src], sane(ranges[1]));
     if (regs[src].id !== 0) syncLinked(env, state, regs[src], linked, src);
   }
   if (regs[dst].id !== 0) syncLinked(env, state, regs[dst], linked, dst);
@@ -286,13 +286,13 @@ function applyOutcome(
 
 /** A pointer that may be null equals one that is not: then it is not null either. */
 function settleEqualPointers(env: Env, cur: State, other: State, op: number, dst: number, src: number): void {
-  const a = cur.frame.regs[dst]!;
-  const b = cur.frame.regs[src]!;
+  const a = cur.frame.regs[dst];
+  const b = cur.frame.regs[src];
   if (a.type === SCALAR_VALUE || b.type === SCALAR_VALUE) return;
   if (baseType(a.type) === PTR_TO_BTF_ID || baseType(b.type) === PTR_TO_BTF_ID) return;
   const equal = op === BPF_JEQ ? other : op === BPF_JNE ? cur : undefined;
   if (equal === undefined) return;
   const { regs } = equal.frame;
-  if (cannotBeNull(env, a) && mayBeNull(b.type)) regs[src] = withType(regs[src]!, regs[src]!.type & ~PTR_MAYBE_NULL);
-  if (cannotBeNull(env, b) && mayBeNull(a.type)) regs[dst] = withType(regs[dst]!, regs[dst]!.type & ~PTR_MAYBE_NULL);
+  if (cannotBeNull(env, a) && mayBeNull(b.type)) regs[src] = withType(regs[src], regs[src].type & ~PTR_MAYBE_NULL);
+  if (cannotBeNull(env, b) && mayBeNull(a.type)) regs[dst] = withType(regs[dst], regs[dst].type & ~PTR_MAYBE_NULL);
 }

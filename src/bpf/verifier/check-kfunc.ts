@@ -171,7 +171,7 @@ function memoryResult(env: Env, call: KfuncCall, id: number, type: BtfType): Reg
 function structResult(env: Env, call: KfuncCall, id: number): Reg {
   const { flags, name } = call.meta;
   const iterRcu =
-    (flags & KF_ITER_NEXT) !== 0 && (env.cur.frames[call.iterFrame]!.slots[call.iterSlot]!.reg.type & MEM_RCU) !== 0;
+    (flags & KF_ITER_NEXT) !== 0 && (env.cur.frames[call.iterFrame].slots[call.iterSlot].reg.type & MEM_RCU) !== 0;
   let trust = PTR_TRUSTED;
   if (name === "bpf_get_kmem_cache") trust = PTR_UNTRUSTED;
   else if (flags & KF_RCU_PROTECTED || iterRcu) trust = MEM_RCU;
@@ -222,7 +222,7 @@ function setResult(env: Env, call: KfuncCall): void {
 function iterNext(env: Env, call: KfuncCall): void {
   const { cur } = env;
   const at = env.insnIdx;
-  const slot = cur.frames[call.iterFrame]!.slots[call.iterSlot]!;
+  const slot = cur.frames[call.iterFrame].slots[call.iterSlot];
   if (slot.reg.state === ITER_ACTIVE) {
     const { parent } = cur;
     if (parent === undefined || parent.insnIdx !== at || !sameCallsites(parent, cur)) {
@@ -230,12 +230,12 @@ function iterNext(env: Env, call: KfuncCall): void {
     }
     const previous = previousEntry(env, parent, at);
     const queued = env.pushState(at + 1, at);
-    setIter(queued.frames[call.iterFrame]!, call.iterSlot, ITER_ACTIVE, slot.reg.depth + 1);
+    setIter(queued.frames[call.iterFrame], call.iterSlot, ITER_ACTIVE, slot.reg.depth + 1);
     if (previous !== undefined) widenImprecise(previous, queued);
-    const r0 = queued.frame.regs[0]!;
+    const r0 = queued.frame.regs[0];
     if (mayBeNull(r0.type)) queued.frame.regs[0] = withType(r0, r0.type & ~PTR_MAYBE_NULL);
   }
-  setIter(cur.frames[call.iterFrame]!, call.iterSlot, ITER_DRAINED, slot.reg.depth);
+  setIter(cur.frames[call.iterFrame], call.iterSlot, ITER_DRAINED, slot.reg.depth);
   env.setReg(0, ZERO_SCALAR);
   return undefined;
 }
@@ -245,7 +245,7 @@ export function checkKfuncCall(env: Env, insn: Insn): "exit" | undefined {
   if (insn.imm === 0) return undefined;
   const meta = findMeta(env, insn);
   const { name, flags } = meta;
-  env.aux[env.insnIdx]!.isIterNext = (flags & KF_ITER_NEXT) !== 0;
+  env.aux[env.insnIdx].isIterNext = (flags & KF_ITER_NEXT) !== 0;
   if (UNMODELLED_KFUNCS.has(name)) env.notModelled(`kernel function ${name}`);
   if (isResLock(name)) pushFailedLock(env);
   if (name === "__bpf_trap") env.reject(EFAULT, "unexpected __bpf_trap() due to uninitialized variable?");

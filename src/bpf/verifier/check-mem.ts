@@ -208,7 +208,7 @@ function loadKptr(env: Env, field: SpecialField, dst: number): void {
   const own = field.btf !== env.target;
   const rcuSafe =
     field.kind === "percpu_kptr" ||
-    (field.kind === "kptr" && (own || RCU_PROTECTED.has(field.btf!.nameOf(field.btf_id))));
+    (field.kind === "kptr" && (own || RCU_PROTECTED.has(field.btf.nameOf(field.btf_id))));
   let type = PTR_TO_BTF_ID | PTR_MAYBE_NULL;
   if (rcuSafe && inRcuSection(env)) {
     type |= MEM_RCU;
@@ -230,7 +230,7 @@ function accessKptr(env: Env, field: SpecialField, write: boolean, valueReg: num
   if (field.kind === "kptr" || field.kind === "percpu_kptr") env.reject(EACCES, "store to referenced kptr disallowed");
   if (field.kind === "uptr") env.reject(EACCES, "store to uptr disallowed");
   if (valueReg < 0) {
-    if (env.insns[env.insnIdx]!.imm !== 0)
+    if (env.insns[env.insnIdx].imm !== 0)
       env.reject(EACCES, `BPF_ST imm must be 0 when storing to kptr at off=${field.offset}`);
     return;
   }

@@ -92,7 +92,7 @@ export function growStack(env: Env, frame: Frame, bytes: number): void {
   const count = Math.ceil(bytes / SLOT_SIZE);
   if (frame.slots.length >= count) return;
   while (frame.slots.length < count) frame.slots.push(EMPTY_SLOT);
-  const sub = env.subprogs[frame.subprogno]!;
+  const sub = env.subprogs[frame.subprogno];
   sub.stackDepth = Math.max(sub.stackDepth, count * SLOT_SIZE);
 }
 
@@ -139,7 +139,7 @@ function besideSpill(type: number): number {
 }
 
 function saveReg(frame: Frame, at: number, reg: Reg, size: number): void {
-  let { types } = frame.slots[at]!;
+  let { types } = frame.slots[at];
   for (let i = 0; i < SLOT_SIZE; i++) {
     types = withTypeAt(types, i, i >= SLOT_SIZE - size ? STACK_SPILL : besideSpill(typeAt(types, i)));
   }
@@ -165,7 +165,7 @@ function scrub(slot: Slot): number {
 function writeFixed(env: Env, frame: Frame, off: number, size: number, valueReg: number): void {
   const first = -off - 1;
   const at = Math.trunc(first / SLOT_SIZE);
-  const insn = env.insns[env.insnIdx]!;
+  const insn = env.insns[env.insnIdx];
   destroyDynptr(env, frame, at);
   env.scratchSlot(at);
   let reg = valueReg >= 0 ? env.reg(valueReg) : undefined;
@@ -205,7 +205,7 @@ function writeBytes(
   valueReg: number,
   insn: Insn,
 ): void {
-  let types = scrub(frame.slots[at]!);
+  let types = scrub(frame.slots[at]);
   let type = STACK_MISC;
   if (reg !== undefined ? isNull(reg) : isStoreImm(insn) && insn.imm === 0) {
     if (valueReg >= 0) markPrecise(env, valueReg);
@@ -216,7 +216,7 @@ function writeBytes(
 }
 
 function writeVariable(env: Env, frame: Frame, ptr: Reg, off: number, size: number, valueReg: number): void {
-  const insn = env.insns[env.insnIdx]!;
+  const insn = env.insns[env.insnIdx];
   const min = toNumber(ptr.range.smin) + off;
   const max = toNumber(ptr.range.smax) + off + size;
   const value = valueReg >= 0 ? env.reg(valueReg) : undefined;
@@ -226,7 +226,7 @@ function writeVariable(env: Env, frame: Frame, ptr: Reg, off: number, size: numb
   for (let i = min; i < max; i++) {
     const byte = -i - 1;
     const at = Math.trunc(byte / SLOT_SIZE);
-    const slot = frame.slots[at]!;
+    const slot = frame.slots[at];
     const type = typeAt(slot.types, byte % SLOT_SIZE);
     env.scratchSlot(at);
     // a zero written over a spilled zero leaves it what it is
@@ -270,7 +270,7 @@ function readBytes(env: Env, frame: Frame, min: number, max: number, dst: number
     const byte = -i - 1;
     const at = Math.trunc(byte / SLOT_SIZE);
     env.scratchSlot(at);
-    if (typeAt(frame.slots[at]!.types, byte % SLOT_SIZE) !== STACK_ZERO) break;
+    if (typeAt(frame.slots[at].types, byte % SLOT_SIZE) !== STACK_ZERO) break;
     zeros++;
   }
   env.setReg(dst, zeros === max - min ? ZERO_SCALAR : UNKNOWN_SCALAR);
@@ -283,7 +283,7 @@ function spillBytes(slot: Slot): number {
 }
 
 function readPartOfSpill(env: Env, frame: Frame, at: number, off: number, size: number, dst: number): boolean {
-  const slot = frame.slots[at]!;
+  const slot = frame.slots[at];
   let { reg } = slot;
   if (reg.type !== SCALAR_VALUE) {
     env.traceLine(env.insnIdx, "; ");
@@ -319,7 +319,7 @@ function readPartOfSpill(env: Env, frame: Frame, at: number, off: number, size: 
 function readFixed(env: Env, frame: Frame, off: number, size: number, dst: number): void {
   const first = -off - 1;
   const at = Math.trunc(first / SLOT_SIZE);
-  const slot = frame.slots[at]!;
+  const slot = frame.slots[at];
   env.scratchSlot(at);
   let keep = false;
   if (isSpill(slot)) {
@@ -452,7 +452,7 @@ export function writeStackArg(env: Env, off: number, value: Reg): void {
 /** `dst = *(r11 + 8)`: an argument of this function. */
 export function readStackArg(env: Env, off: number, dst: number): void {
   const { frame } = env;
-  const count = env.subprogs[frame.subprogno]!.inStackArgs;
+  const count = env.subprogs[frame.subprogno].inStackArgs;
   const at = off / 8 - 1;
   if (frame.noStackArgLoad) env.reject(EINVAL, "r11 load must be before any r11 store or call insn");
   if (at + 1 > count) env.reject(EACCES, `invalid read from stack arg off ${off} depth ${count * 8}`);

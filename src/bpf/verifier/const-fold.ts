@@ -71,7 +71,7 @@ const constant = (value: bigint): Known => ({ kind: "const", value: u64(value) }
 
 /** Bytes of a load or store. */
 export function accessBytes(code: number): number {
-  return [4, 2, 1, 8][BPF_SIZE(code) >> 3]!;
+  return [4, 2, 1, 8][BPF_SIZE(code) >> 3];
 }
 
 /** Register an atomic loads into, or -1. */
@@ -121,7 +121,7 @@ function alu(insn: Insn, dst: Known, src: Known): Known {
 }
 
 function loadImm(env: Env, at: number, insn: Insn): Known {
-  const { map, mapOffset } = env.aux[at]!;
+  const { map, mapOffset } = env.aux[at];
   switch (insn.src_reg) {
     case 0:
       return constant(imm64(insn, env.insns[at + 1]));
@@ -149,7 +149,7 @@ function load(insn: Insn, src: Known): Known {
 
 /** What is known behind instruction `at`, from what is known before it. */
 function transfer(env: Env, at: number, regs: Known[]): void {
-  const insn = env.insns[at]!;
+  const insn = env.insns[at];
   if (isStackArgStore(insn) || isStackArgStoreImm(insn)) return;
   if (isStackArgLoad(insn)) {
     regs[insn.dst_reg] = UNKNOWN;
@@ -161,7 +161,7 @@ function transfer(env: Env, at: number, regs: Known[]): void {
   switch (BPF_CLASS(insn.code)) {
     case BPF_ALU:
     case BPF_ALU64: {
-      const out = alu(insn, regs[insn.dst_reg]!, regs[insn.src_reg] ?? UNKNOWN);
+      const out = alu(insn, regs[insn.dst_reg], regs[insn.src_reg] ?? UNKNOWN);
       const narrow = BPF_CLASS(insn.code) === BPF_ALU;
       if (narrow) regs[insn.dst_reg] = out.kind === "const" ? constant(BigInt.asUintN(32, out.value)) : UNKNOWN;
       else regs[insn.dst_reg] = out;
@@ -204,7 +204,7 @@ export function computeConstRegs(env: Env): void {
     let changed = false;
     for (let r = 0; r < MAX_BPF_REG; r++) {
       const old = to[r];
-      const now = from[r]!;
+      const now = from[r];
       if (old === undefined) {
         to[r] = now;
         changed = true;
@@ -219,12 +219,12 @@ export function computeConstRegs(env: Env): void {
   while (changed) {
     changed = false;
     for (let p = env.postorder.length - 1; p >= 0; p--) {
-      const at = env.postorder[p]!;
-      if (before[at]!.length === 0) continue;
-      const regs = before[at]!.slice() as Known[];
+      const at = env.postorder[p];
+      if (before[at].length === 0) continue;
+      const regs = before[at].slice() as Known[];
       transfer(env, at, regs);
       for (const next of successors(env, at)) {
-        if (next < before.length && join(before[next]!, regs)) changed = true;
+        if (next < before.length && join(before[next], regs)) changed = true;
       }
     }
   }
@@ -232,7 +232,7 @@ export function computeConstRegs(env: Env): void {
 }
 
 function record(env: Env, at: number, regs: readonly (Known | undefined)[]): void {
-  const aux = env.aux[at]!;
+  const aux = env.aux[at];
   const values: number[] = [];
   const maps: (MapInfo | undefined)[] = [];
   for (let r = 0; r < 10; r++) {
@@ -296,12 +296,12 @@ export function pruneDeadBranches(env: Env): void {
   let changed = false;
   env.insns.forEach((insn, at) => {
     if (!isCondJump(insn) || isMayGoto(insn)) return;
-    const { constMask, constValues } = env.aux[at]!;
+    const { constMask, constValues } = env.aux[at];
     if (!(constMask & (1 << insn.dst_reg))) return;
     const register = BPF_SRC(insn.code) === BPF_X;
     if (register && !(constMask & (1 << insn.src_reg))) return;
-    let a = BigInt(constValues[insn.dst_reg]!);
-    let b = register ? BigInt(constValues[insn.src_reg]!) : u64(BigInt(insn.imm));
+    let a = BigInt(constValues[insn.dst_reg]);
+    let b = register ? BigInt(constValues[insn.src_reg]) : u64(BigInt(insn.imm));
     if (BPF_CLASS(insn.code) === BPF_JMP32) {
       a = u64(BigInt.asIntN(32, a));
       b = u64(BigInt.asIntN(32, b));

@@ -342,7 +342,7 @@ export class Env {
   /** Index of the function that starts at `insn`, or -1. */
   subprogAt(insn: number): number {
     const at = this.subprogOf(insn);
-    return at >= 0 && this.subprogs[at]!.start === insn ? at : -1;
+    return at >= 0 && this.subprogs[at].start === insn ? at : -1;
   }
 
   /** Index of the function that contains `insn`, or -1. */
@@ -352,7 +352,7 @@ export class Env {
     let high = this.subprogs.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (this.subprogs[middle]!.start <= insn) low = middle;
+      if (this.subprogs[middle].start <= insn) low = middle;
       else high = middle - 1;
     }
     return low;
@@ -375,7 +375,7 @@ export class Env {
 
   /** The registers of the current frame. */
   reg(index: number): Reg {
-    return this.cur.frame.regs[index]!;
+    return this.cur.frame.regs[index];
   }
 
   setReg(index: number, reg: Reg): void {
@@ -386,7 +386,7 @@ export class Env {
   pushHistory(flags: number, slot: number, frame: number, linked: readonly LinkedReg[] | undefined): void {
     const { history } = this.cur;
     if (this.hasHistoryEntry) {
-      const last = history[history.length - 1]!;
+      const last = history[history.length - 1];
       history[history.length - 1] = { idx: last.idx, prev: last.prev, flags: last.flags | flags, slot, frame, linked };
       return;
     }
@@ -423,10 +423,10 @@ const GPL_LICENSES: ReadonlySet<string> = new Set([
 export function lineOf(lines: readonly LineInfo[], insn: number): LineInfo | undefined {
   let low = 0;
   let high = lines.length - 1;
-  if (high < 0 || lines[0]!.insn > insn) return undefined;
+  if (high < 0 || lines[0].insn > insn) return undefined;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if (lines[middle]!.insn <= insn) low = middle;
+    if (lines[middle].insn <= insn) low = middle;
     else high = middle - 1;
   }
   return lines[low];

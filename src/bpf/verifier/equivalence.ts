@@ -181,7 +181,7 @@ function slotSafe(old: Slot, cur: Slot | undefined, precise: boolean, ids: IdMap
 
 function stackSafe(old: Frame, cur: Frame, ids: IdMap, level: number): boolean {
   for (let s = 0; s < old.slots.length; s++) {
-    const slot = old.slots[s]!;
+    const slot = old.slots[s];
     if (level !== EXACT && (slot.types === ALL_FREE || slot.types === ALL_POISON || slot.types === ALL_MISC)) continue;
     if (!slotSafe(slot, cur.slots[s], old.isPreciseSlot(s), ids, level)) return false;
   }
@@ -203,7 +203,7 @@ function refsSafe(old: State, cur: State, ids: IdMap): boolean {
   if (!ids.check(old.activeIrqId, cur.activeIrqId)) return false;
   if (!ids.check(old.activeLockId, cur.activeLockId) || old.activeLockOwner !== cur.activeLockOwner) return false;
   return old.refs.every((ref, i) => {
-    const other = cur.refs[i]!;
+    const other = cur.refs[i];
     if (!ids.check(ref.id, other.id) || ref.type !== other.type) return false;
     if (ref.type === REF_PTR) return ids.check(ref.parent_id, other.parent_id);
     return !(ref.type & REF_LOCK_MASK) || ref.owner === other.owner;
@@ -213,10 +213,10 @@ function refsSafe(old: State, cur: State, ids: IdMap): boolean {
 function frameSafe(env: Env, old: Frame, cur: Frame, at: number, ids: IdMap, level: number): boolean {
   if (old.callbackDepth > cur.callbackDepth) return false;
   if (!old.noStackArgLoad && cur.noStackArgLoad) return false;
-  const { liveRegs } = env.aux[at]!;
+  const { liveRegs } = env.aux[at];
   for (let r = 0; r < REGS; r++) {
     if (!(liveRegs & (1 << r))) continue;
-    if (!regSafe(old.regs[r]!, cur.regs[r]!, (old.preciseRegs & (1 << r)) !== 0, ids, level)) return false;
+    if (!regSafe(old.regs[r], cur.regs[r], (old.preciseRegs & (1 << r)) !== 0, ids, level)) return false;
   }
   return stackSafe(old, cur, ids, level) && stackArgsSafe(old, cur, ids, level);
 }
@@ -227,8 +227,8 @@ export function statesEqual(env: Env, old: State, cur: State, level: number): bo
   const ids = new IdMap(env.idGen);
   if (!refsSafe(old, cur, ids)) return false;
   for (let i = 0; i < old.frames.length; i++) {
-    const a = old.frames[i]!;
-    const b = cur.frames[i]!;
+    const a = old.frames[i];
+    const b = cur.frames[i];
     if (a.callsite !== b.callsite || !frameSafe(env, a, b, old.insnOf(i), ids, level)) return false;
   }
   return true;
@@ -240,8 +240,8 @@ export function mayLoop(old: State, cur: State): boolean {
   const a = old.frame.regs;
   const b = cur.frame.regs;
   for (let r = 0; r < REGS; r++) {
-    const x = a[r]!;
-    const y = b[r]!;
+    const x = a[r];
+    const y = b[r];
     if (x === y) continue;
     if (!sameReferent(x, y) || !rangeEqual(x.range, y.range) || x.id !== y.id || x.parent_id !== y.parent_id)
       return false;

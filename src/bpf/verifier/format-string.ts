@@ -14,7 +14,7 @@ const code = (text: string): number => text.charCodeAt(0);
 export function checkFormat(format: Uint8Array, count: number): number {
   let used = 0;
   for (let i = 0; i < format.length; i++) {
-    if (!isPrintable(format[i]!) && !isSpace(format[i]!)) return EINVAL;
+    if (!isPrintable(format[i]) && !isSpace(format[i])) return EINVAL;
     if (format[i] !== code("%")) continue;
     if (format[i + 1] === code("%")) {
       i++;

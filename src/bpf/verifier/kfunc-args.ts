@@ -301,7 +301,7 @@ function checkIter(env: Env, call: KfuncCall, arg: Arg): void {
   if (at === undefined) return env.reject(EINVAL, `expected an initialized iter_${short} as ${name}`);
   call.iterFrame = reg.frameno;
   call.iterSlot = at;
-  call.refId = frameOf(env, reg).slots[at]!.reg.id;
+  call.refId = frameOf(env, reg).slots[at].reg.id;
   if (flags & KF_ITER_DESTROY) destroyIter(env, reg, at, count);
   return undefined;
 }
@@ -447,7 +447,7 @@ export function checkKfuncArgs(env: Env, call: KfuncCall): void {
   if (params.length > 12) env.reject(EINVAL, `Function ${meta.name} has ${params.length} > 12 args`);
   checkStackArgs(env, params.length);
   for (let i = 0; i < params.length; i++) {
-    const param = params[i]!;
+    const param = params[i];
     const type = env.target.resolved(param.type);
     // the kernel supplies these itself
     const aux = type.kind === "PTR" ? env.target.resolved(type.type) : undefined;

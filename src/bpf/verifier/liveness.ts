@@ -96,8 +96,8 @@ export function computeLiveRegisters(env: Env): void {
     changed = false;
     for (const at of env.postorder) {
       let after = 0;
-      for (const next of successors(env, at)) after |= before[next]!;
-      const [use, def] = rows[at]!;
+      for (const next of successors(env, at)) after |= before[next];
+      const [use, def] = rows[at];
       const live = (after & ~def) | use;
       if (live === before[at]) continue;
       before[at] = live;
@@ -113,11 +113,11 @@ export function computeLiveRegisters(env: Env): void {
 function listing(env: Env): string {
   let text = "Live regs before insn:\n";
   for (let i = 0; i < env.insns.length; i++) {
-    const { scc, liveRegs } = env.aux[i]!;
+    const { scc, liveRegs } = env.aux[i];
     let regs = "";
     for (let r = 0; r < 10; r++) regs += liveRegs & (1 << r) ? String(r) : ".";
     text += `${scc ? `${String(scc).padStart(3)} ` : "    "}${String(i).padStart(3)}: ${regs} ${env.insnText(i)}\n`;
-    if (isLdImm64(env.insns[i]!)) i++;
+    if (isLdImm64(env.insns[i])) i++;
   }
   return text;
 }

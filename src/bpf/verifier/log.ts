@@ -151,7 +151,7 @@ function rangeText(reg: Reg): string {
     let text = `${first.name}=`;
     // minima are joined with minima, maxima with maxima
     for (let j = i + 2; j < bounds.length; j += 2) {
-      const other = bounds[j]!;
+      const other = bounds[j];
       if (other.shown || other.value !== first.value || other.negative !== first.negative) continue;
       other.shown = true;
       text += `${other.name}=`;
@@ -224,7 +224,7 @@ function slotsText(changes: Changes, frame: Frame, all: boolean): string {
   let text = "";
   for (let i = 0; i < frame.slots.length; i++) {
     if (!all && !changes.isSlotScratched(i)) continue;
-    const slot = frame.slots[i]!;
+    const slot = frame.slots[i];
     if (isBlank(slot)) continue;
     const at = ` fp${-(i + 1) * 8}`;
     switch (slotKind(slot)) {
@@ -257,7 +257,7 @@ function slotsText(changes: Changes, frame: Frame, all: boolean): string {
 
 /** A state as one line, newline included; only what changed since the last print unless `all`. */
 export function stateText(changes: Changes, state: State, frameno: number, all: boolean): string {
-  const frame = state.frames[frameno]!;
+  const frame = state.frames[frameno];
   let text = frame.frameno === 0 ? "" : ` frame${frame.frameno}:`;
   frame.regs.forEach((reg, i) => {
     if (reg.type === NOT_INIT || (!all && !changes.isRegScratched(i))) return;

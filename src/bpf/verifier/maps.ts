@@ -325,7 +325,7 @@ const ONLY_HELPERS: Readonly<Record<number, readonly number[]>> = {
 const HELPER_MAPS: readonly (readonly [helpers: readonly number[], types: readonly number[]])[] = [
   [ids("tail_call"), [MAP_PROG_ARRAY]],
   [ids("perf_event_read perf_event_output perf_event_read_value skb_output xdp_output"), [MAP_PERF_EVENT_ARRAY]],
-  [ONLY_HELPERS[MAP_RINGBUF]!, [MAP_RINGBUF]],
+  [ONLY_HELPERS[MAP_RINGBUF], [MAP_RINGBUF]],
   [ids("user_ringbuf_drain"), [MAP_USER_RINGBUF]],
   [ids("get_stackid"), [MAP_STACK_TRACE]],
   [ids("current_task_under_cgroup skb_under_cgroup"), [MAP_CGROUP_ARRAY]],

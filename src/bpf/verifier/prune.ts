@@ -41,7 +41,7 @@ function callchain(env: Env, state: State): string | undefined {
   let chain = "";
   for (let i = 0; i < state.frames.length; i++) {
     const at = state.insnOf(i);
-    const { scc } = env.aux[at]!;
+    const { scc } = env.aux[at];
     if (scc !== 0) return `${chain}${scc}`;
     chain += `${at},`;
   }
@@ -117,15 +117,15 @@ function maybeFree(env: Env, state: State): void {
 function propagatePrecision(env: Env, old: State, cur: State): boolean {
   const trace = new Trace();
   for (let i = old.frames.length - 1; i >= 0; i--) {
-    const frame = old.frames[i]!;
+    const frame = old.frames[i];
     const names: string[] = [];
     for (let r = 0; r < FP; r++) {
-      if (frame.regs[r]!.type !== SCALAR_VALUE || !(frame.preciseRegs & (1 << r))) continue;
+      if (frame.regs[r].type !== SCALAR_VALUE || !(frame.preciseRegs & (1 << r))) continue;
       trace.setReg(i, r);
       names.push(`r${r}`);
     }
     for (let s = 0; s < frame.slots.length; s++) {
-      const slot = frame.slots[s]!;
+      const slot = frame.slots[s];
       if (!isSpill(slot) || slot.reg.type !== SCALAR_VALUE || !frame.isPreciseSlot(s)) continue;
       trace.setSlot(i, s);
       names.push(`fp${-(s + 1) * 8}`);
@@ -145,7 +145,7 @@ function cleanFrame(frame: Frame, liveRegs: number, alive: (half: number) => boo
     const low = alive(s * 2);
     const high = alive(s * 2 + 1);
     if (low && high) continue;
-    const slot = frame.slots[s]!;
+    const slot = frame.slots[s];
     const kind = slotKind(slot);
     // special slots must still be found when they are overwritten
     if (kind === STACK_DYNPTR || kind === STACK_ITER || kind === STACK_IRQ_FLAG) continue;
@@ -167,7 +167,7 @@ function clean(env: Env, state: State): void {
   const anySlots = state.frames.some((frame) => frame.slots.length > 0);
   const alive = anySlots ? env.halfSlotAlive(state) : (): boolean => true;
   state.frames.forEach((frame, i) => {
-    cleanFrame(frame, env.aux[state.insnOf(i)]!.liveRegs, (half) => alive(i, half));
+    cleanFrame(frame, env.aux[state.insnOf(i)].liveRegs, (half) => alive(i, half));
   });
 }
 
@@ -195,14 +195,14 @@ function iterDepthsDiffer(old: State, cur: State): boolean {
       (slot, s) =>
         typeAt(slot.types, 0) === STACK_ITER &&
         slot.reg.state === ITER_ACTIVE &&
-        cur.frames[i]!.slots[s]!.reg.depth !== slot.reg.depth,
+        cur.frames[i].slots[s].reg.depth !== slot.reg.depth,
     ),
   );
 }
 
 /** The iterator the bpf_iter_*_next() at hand is called with is active. */
 function iterIsActive(state: State): boolean {
-  const arg = state.frame.regs[1]!;
+  const arg = state.frame.regs[1];
   const slot = state.frames[arg.frameno]?.slots[slotIndex(toNumber(arg.range.value))];
   return slot?.reg.state === ITER_ACTIVE;
 }
@@ -222,7 +222,7 @@ export function checkpointsAt(env: Env, insn: number, state: State): State[] {
 export function previousEntry(env: Env, cur: State, insn: number): State | undefined {
   const list = checkpointsAt(env, insn, cur);
   for (let i = list.length - 1; i >= 0; i--) {
-    const state = list[i]!;
+    const state = list[i];
     if (state.insnIdx === insn && state.branches > 0 && sameCallsites(state, cur) && state.dfsDepth < cur.dfsDepth)
       return state;
   }
@@ -238,12 +238,12 @@ const MISS_IN_LOOP = 3;
 function compareOpen(env: Env, old: State, cur: State, insn: number): number {
   const frame = old.frame;
   if (frame.inAsyncCallback && frame.asyncEntries !== cur.frame.asyncEntries) return MISS_IN_LOOP;
-  const aux = env.aux[insn]!;
+  const aux = env.aux[insn];
   if (aux.isIterNext) {
     // iterators end by contract: an equal state proves that the loop converges
     return statesEqual(env, old, cur, RANGE_WITHIN) && iterIsActive(cur) ? LOOP_HIT : MISS_IN_LOOP;
   }
-  if (isMayGoto(env.insns[insn]!)) {
+  if (isMayGoto(env.insns[insn])) {
     if (old.mayGotoDepth !== cur.mayGotoDepth && statesEqual(env, old, cur, RANGE_WITHIN)) return LOOP_HIT;
   }
   if (aux.callsCallback) return statesEqual(env, old, cur, RANGE_WITHIN) ? LOOP_HIT : MISS_IN_LOOP;
@@ -265,7 +265,7 @@ function compareOpen(env: Env, old: State, cur: State, insn: number): number {
 
 function onHit(env: Env, old: State, cur: State, insn: number, loop: boolean): void {
   old.hits++;
-  if (env.aux[insn]!.jmpPoint) env.pushHistory(0, 0, 0, undefined);
+  if (env.aux[insn].jmpPoint) env.pushHistory(0, 0, 0, undefined);
   propagatePrecision(env, old, cur);
   if (!loop) return;
   const backedge = cur.copy();
@@ -284,7 +284,7 @@ function onHit(env: Env, old: State, cur: State, insn: number, loop: boolean): v
 /** Looks up the current state at a meeting point; true when the path may end here. */
 export function isVisited(env: Env, insn: number): boolean {
   const { cur } = env;
-  const aux = env.aux[insn]!;
+  const aux = env.aux[insn];
   const force = aux.forceCheckpoint || cur.history.length > HISTORY_TOO_LONG;
   const jumps = env.jmpsProcessed - env.prevJmpsProcessed;
   const steps = env.insnProcessed - env.prevInsnProcessed;
@@ -294,7 +294,7 @@ export function isVisited(env: Env, insn: number): boolean {
   let seen = 0;
   // newest first; the list grows at its end
   for (let i = list.length - 1; i >= 0; i--) {
-    const old = list[i]!;
+    const old = list[i];
     seen++;
     if (old.insnIdx !== insn) continue;
     let result = MISS;

@@ -111,7 +111,7 @@ export function releaseReference(env: Env, id: number): void {
     };
     for (const frame of cur.frames) {
       for (let s = 0; s < frame.slots.length; s++) {
-        const slot = frame.slots[s]!;
+        const slot = frame.slots[s];
         if (slotKind(slot) === STACK_DYNPTR && derived(slot.reg)) frame.slots[s] = EMPTY_SLOT;
       }
     }

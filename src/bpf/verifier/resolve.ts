@@ -132,7 +132,7 @@ export function findSubprogs(env: Env): void {
   env.subprogs = [...starts].sort((a, b) => a - b).map((start) => new SubprogInfo(start));
   if (exception > 0) {
     env.exceptionCallback = env.subprogAt(exception);
-    const info = env.subprogs[env.exceptionCallback]!;
+    const info = env.subprogs[env.exceptionCallback];
     info.isCallback = info.isAsyncCallback = info.isExceptionCallback = true;
   }
   env.detail(() => env.subprogs.map((sub, i) => `func#${i} @${sub.start}\n`).join(""));
@@ -180,7 +180,7 @@ export function checkSubprogs(env: Env): void {
   env.subprogs.forEach((sub, index) => {
     const end = env.subprogEnd(index);
     for (let i = sub.start; i < end; i++) {
-      const insn = env.insns[i]!;
+      const insn = env.insns[i];
       const kind = BPF_CLASS(insn.code);
       if (isHelperCall(insn) && insn.imm === TAIL_CALL) sub.hasTailCall = sub.tailCallReachable = true;
       if (kind === BPF_LD && (BPF_MODE(insn.code) === BPF_ABS || BPF_MODE(insn.code) === BPF_IND)) sub.hasLdAbs = true;
@@ -192,7 +192,7 @@ export function checkSubprogs(env: Env): void {
       const target = i + jumpOffset(insn) + 1;
       if (target < sub.start || target >= end) env.reject(EINVAL, `jump out of range from insn ${i} to ${target}`);
     }
-    const last = env.insns[end - 1]!;
+    const last = env.insns[end - 1];
     const leaves =
       last.code === (BPF_JMP | BPF_EXIT) ||
       last.code === (BPF_JMP32 | BPF_JA) ||
@@ -298,7 +298,7 @@ function fieldFault(insn: Insn): string | undefined {
 export function resolveInsns(env: Env): void {
   const maps: (MapInfo | undefined)[] = [];
   for (let i = 0; i < env.insns.length; i++) {
-    const insn = env.insns[i]!;
+    const insn = env.insns[i];
     const stackArg = isStackArgStore(insn) || isStackArgStoreImm(insn);
     if (insn.dst_reg >= MAX_BPF_REG && !stackArg) env.reject(EINVAL, `R${insn.dst_reg} is invalid`);
     if (insn.src_reg >= MAX_BPF_REG && !isStackArgLoad(insn)) env.reject(EINVAL, `R${insn.src_reg} is invalid`);
@@ -314,13 +314,13 @@ export function resolveInsns(env: Env): void {
 }
 
 function resolveImm64(env: Env, at: number, maps: (MapInfo | undefined)[]): void {
-  const insn = env.insns[at]!;
+  const insn = env.insns[at];
   const next = env.insns[at + 1];
   if (next === undefined || next.code || next.dst_reg || next.src_reg || next.off) {
     env.reject(EINVAL, "invalid bpf_ld_imm64 insn");
   }
   if (insn.off) env.reject(EINVAL, "BPF_LD_IMM64 uses reserved fields");
-  const aux = env.aux[at]!;
+  const aux = env.aux[at];
   switch (insn.src_reg) {
     case 0:
     case BPF_PSEUDO_FUNC:

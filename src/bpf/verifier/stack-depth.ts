@@ -25,13 +25,13 @@ function roundUp(bytes: number): number {
 
 /** Whether a function keeps a stack of its own. */
 function isPrivate(env: Env, subprog: number, allowed: boolean): boolean {
-  const sub = env.subprogs[subprog]!;
+  const sub = env.subprogs[subprog];
   return allowed && sub.stackArgCount === 0 && roundUp(sub.stackDepth) >= PRIVATE_STACK_MIN;
 }
 
 function enter(env: Env, chain: readonly Chain[], subprog: number, depth: number, priv: boolean): number {
-  const sub = env.subprogs[subprog]!;
-  if (sub.hasLdAbs && chain.some((link) => env.subprogs[link.subprog]!.isCallback)) {
+  const sub = env.subprogs[subprog];
+  if (sub.hasLdAbs && chain.some((link) => env.subprogs[link.subprog].isCallback)) {
     env.reject(EINVAL, "cannot use BPF_LD_[ABS|IND] within callback");
   }
   if (subprog !== 0 && sub.hasTailCall && depth >= TAIL_CALL_STACK) {
@@ -54,26 +54,26 @@ function enter(env: Env, chain: readonly Chain[], subprog: number, depth: number
 function walk(env: Env, root: number, priv: boolean): void {
   const chain: Chain[] = [];
   const depth = enter(env, chain, root, 0, priv);
-  chain.push({ subprog: root, frame: 0, depth, at: env.subprogs[root]!.start, tail: env.subprogs[root]!.hasTailCall });
+  chain.push({ subprog: root, frame: 0, depth, at: env.subprogs[root].start, tail: env.subprogs[root].hasTailCall });
   while (chain.length > 0) {
-    const top = chain[chain.length - 1]!;
+    const top = chain[chain.length - 1];
     const next = nextCallee(env, chain, top);
     if (next >= 0) {
-      const frame = env.subprogs[next]!.global ? 0 : top.frame + 1;
+      const frame = env.subprogs[next].global ? 0 : top.frame + 1;
       if (frame >= MAX_CALL_FRAMES) env.reject(E2BIG, `the call stack of ${frame} frames is too deep !`);
       const total = enter(env, chain, next, top.depth, priv);
       chain.push({
         subprog: next,
         frame,
         depth: total,
-        at: env.subprogs[next]!.start,
-        tail: env.subprogs[next]!.hasTailCall,
+        at: env.subprogs[next].start,
+        tail: env.subprogs[next].hasTailCall,
       });
       continue;
     }
     if (top.tail) {
       for (const link of chain) {
-        const sub = env.subprogs[link.subprog]!;
+        const sub = env.subprogs[link.subprog];
         if (sub.isExceptionCallback) env.reject(EINVAL, "cannot tail call within exception cb");
         if (sub.stackArgCount > 0) env.reject(EINVAL, "tail_calls are not allowed in programs with stack args");
         sub.tailCallReachable = true;
@@ -87,16 +87,16 @@ function walk(env: Env, root: number, priv: boolean): void {
 function nextCallee(env: Env, chain: readonly Chain[], top: Chain): number {
   const end = env.subprogEnd(top.subprog);
   for (; top.at < end; top.at++) {
-    const insn = env.insns[top.at]!;
+    const insn = env.insns[top.at];
     if (isKfuncCall(insn) && insn.off === 0) {
-      if (isThrow(env, insn) && chain.some((link) => env.subprogs[link.subprog]!.isCallback)) {
+      if (isThrow(env, insn) && chain.some((link) => env.subprogs[link.subprog].isCallback)) {
         env.reject(EINVAL, `bpf_throw kfunc (insn ${top.at}) cannot be called from callback subprog ${top.subprog}`);
       }
       continue;
     }
     if (!isSubprogCall(insn) && !isPseudoFunc(insn)) continue;
     const callee = env.subprogAt(top.at + insn.imm + 1);
-    const sub = env.subprogs[callee]!;
+    const sub = env.subprogs[callee];
     if (sub.isAsyncCallback) {
       if (!isSubprogCall(insn)) continue;
       if (sub.isExceptionCallback) env.reject(EINVAL, `insn ${top.at} cannot call exception cb directly`);
@@ -111,7 +111,7 @@ function nextCallee(env: Env, chain: readonly Chain[], top: Chain): number {
 export function checkMaxStackDepth(env: Env): void {
   const priv = (env.type.privateStack ?? false) && !env.subprogs.some((sub) => sub.hasTailCall);
   for (let i = env.subprogs.length - 1; i >= 0; i--) {
-    if (i === 0 || env.subprogs[i]!.isAsyncCallback) walk(env, i, i === 0 && priv);
+    if (i === 0 || env.subprogs[i].isAsyncCallback) walk(env, i, i === 0 && priv);
   }
 }
 
@@ -125,8 +125,8 @@ export function addRewrites(env: Env): void {
     let loop = false;
     let goto = false;
     for (let i = sub.start; i < end; i++) {
-      if (env.aux[i]!.loopCallback >= 0) loop = true;
-      if (isMayGoto(env.insns[i]!)) goto = true;
+      if (env.aux[i].loopCallback >= 0) loop = true;
+      if (isMayGoto(env.insns[i])) goto = true;
     }
     if (loop) sub.stackDepth += LOOP_SPILLS;
     if (goto) sub.stackDepth += TIMED_MAY_GOTO;

@@ -138,7 +138,7 @@ class Analysis {
 
   instance(callsite: number, depth: number, subprog: number): Instance {
     const { env } = this;
-    const start = env.subprogs[subprog]!.start;
+    const start = env.subprogs[subprog].start;
     const site = depth > 0 ? callsite : start;
     const key = `${depth}:${site}`;
     let found = this.instances.get(key);
@@ -216,7 +216,7 @@ class Analysis {
   }
 
   recordLoadStore(instance: Instance, regs: readonly ArgTrack[], at: number): void {
-    const insn = this.env.insns[at]!;
+    const insn = this.env.insns[at];
     if (isStackArgStore(insn) || isStackArgStoreImm(insn) || isStackArgLoad(insn)) return;
     let bytes = accessBytes(insn.code);
     let reg = insn.dst_reg;
@@ -240,7 +240,7 @@ class Analysis {
   }
 
   recordCall(instance: Instance, regs: readonly ArgTrack[], at: number): void {
-    const insn = this.env.insns[at]!;
+    const insn = this.env.insns[at];
     if (isSubprogCall(insn)) return;
     const params = paramCount(this.env, insn) ?? 5;
     for (let arg = 0; arg < Math.min(params, 5 + MAX_STACK_ARGS); arg++) {
@@ -260,10 +260,10 @@ class Analysis {
     entryArgs: readonly ArgTrack[],
     callsites: readonly number[],
   ): void {
-    const insn = this.env.insns[at]!;
+    const insn = this.env.insns[at];
     const { depth } = instance;
-    const dst = regs[insn.dst_reg]!;
-    const src = regs[insn.src_reg]!;
+    const dst = regs[insn.dst_reg];
+    const src = regs[insn.src_reg];
     if (isStackArgStore(insn) || isStackArgStoreImm(insn)) {
       const slot = stackArgSlot(insn.off);
       if (slot >= 0) regs[REGS + slot] = isStackArgStore(insn) ? src : TRACK_NONE;
@@ -327,7 +327,7 @@ class Analysis {
     if (BPF_MODE(insn.code) !== BPF_MEM || accessBytes(insn.code) !== 8) return TRACK_NONE;
     if (insn.src_reg === FP || mayBeFrame(src, depth)) return fill(insn, regs, slots, depth);
     if (src.frame >= 0 && src.frame < depth) {
-      const callers = this.callerSlots.get(callsites[src.frame]!);
+      const callers = this.callerSlots.get(callsites[src.frame]);
       return callers === undefined ? trackImprecise((1 << (src.frame + 1)) - 1) : fill(insn, regs, callers, src.frame);
     }
     return src.frame === IMPRECISE && !(src.mask & (1 << depth)) && src.mask ? src : TRACK_NONE;
@@ -348,10 +348,10 @@ class Analysis {
     while (changed) {
       changed = false;
       for (let p = last - 1; p >= first; p--) {
-        const at = env.postorder[p]!;
+        const at = env.postorder[p];
         const before = reached[at - start];
         if (before === undefined) continue;
-        const insn = env.insns[at]!;
+        const insn = env.insns[at];
         const out: Tracked = {
           regs: writesRegs(insn) ? before.regs.slice() : before.regs,
           slots: writesMemory(insn) ? before.slots.slice() : before.slots,
@@ -370,11 +370,11 @@ class Analysis {
     const regs = reached.map((tracked) => tracked?.regs ?? UNREACHED.regs);
     const slots = reached.map((tracked) => tracked?.slots ?? UNREACHED.slots);
     for (let p = last - 1; p >= first; p--) {
-      const at = env.postorder[p]!;
-      const insn = env.insns[at]!;
-      this.recordLoadStore(instance, regs[at - start]!, at);
-      if (isCall(insn)) this.recordCall(instance, regs[at - start]!, at);
-      if (isSubprogCall(insn) || env.aux[at]!.callsCallback) this.callerSlots.set(at, slots[at - start]!);
+      const at = env.postorder[p];
+      const insn = env.insns[at];
+      this.recordLoadStore(instance, regs[at - start], at);
+      if (isCall(insn)) this.recordCall(instance, regs[at - start], at);
+      if (isSubprogCall(insn) || env.aux[at].callsCallback) this.callerSlots.set(at, slots[at - start]);
     }
     return { regs, slots };
   }
@@ -382,10 +382,10 @@ class Analysis {
   /** The function a call enters and the tracks of its parameters; undefined when none is entered with stack pointers. */
   callee(instance: Instance, at: number, tracks: Tracks): { subprog: number; args: ArgTrack[] } | undefined {
     const { env } = this;
-    const insn = env.insns[at]!;
-    const regs = tracks.regs[at - instance.start]!;
+    const insn = env.insns[at];
+    const regs = tracks.regs[at - instance.start];
     const direct = isSubprogCall(insn);
-    if (!direct && !env.aux[at]!.callsCallback) return undefined;
+    if (!direct && !env.aux[at].callsCallback) return undefined;
     const args = filled(REGS + MAX_STACK_ARGS, TRACK_NONE);
     if (direct) {
       const subprog = env.subprogAt(at + insn.imm + 1);
@@ -397,15 +397,15 @@ class Analysis {
     const spec = isHelperCall(insn) ? CALLBACKS.get(insn.imm) : undefined;
     if (spec === undefined) return undefined;
     const [callback, context, parameter] = spec;
-    const aux = env.aux[at]!;
+    const aux = env.aux[at];
     if (!(aux.constSubprogMask & (1 << callback))) {
-      if (regs[context]!.frame !== NONE) {
+      if (regs[context].frame !== NONE) {
         for (let frame = 0; frame <= instance.depth; frame++) this.readAll(instance, frame, at);
       }
       return undefined;
     }
     args[parameter] = regs[context]!;
-    return { subprog: aux.constValues[callback]!, args };
+    return { subprog: aux.constValues[callback], args };
   }
 
   analyse(instance: Instance, entry: readonly ArgTrack[] | undefined, callsites: number[]): void {
@@ -418,7 +418,7 @@ class Analysis {
     this.tracks[work.subprog] = tracks;
     const [first, last] = postorderOf(env, work.subprog);
     for (let p = first; p < last; p++) {
-      const at = env.postorder[p]!;
+      const at = env.postorder[p];
       const call = this.callee(work, at, tracks);
       if (call === undefined || !call.args.some(isStackPointer)) continue;
       if (work.depth === MAX_CALL_FRAMES - 1)
@@ -430,7 +430,7 @@ class Analysis {
         const masks = callee.frames[frame];
         if (masks === undefined) continue;
         const reads = this.masks(work, frame).reads;
-        for (let w = 0; w < WORDS; w++) reads[(at - work.start) * WORDS + w]! |= masks.live[w]!;
+        for (let w = 0; w < WORDS; w++) reads[(at - work.start) * WORDS + w] |= masks.live[w];
       }
     }
     if (work !== instance) merge(instance, work);
@@ -449,14 +449,14 @@ class Analysis {
       while (changed) {
         changed = false;
         for (let p = first; p < last; p++) {
-          const at = env.postorder[p]!;
+          const at = env.postorder[p];
           const next = successors(env, at);
           if (next.length === 0) continue;
           const base = (at - instance.start) * WORDS;
           for (let w = 0; w < WORDS; w++) {
             let after = 0;
-            for (const target of next) after |= masks.live[(target - instance.start) * WORDS + w]!;
-            const before = (after & ~masks.writes[base + w]!) | masks.reads[base + w]!;
+            for (const target of next) after |= masks.live[(target - instance.start) * WORDS + w];
+            const before = (after & ~masks.writes[base + w]) | masks.reads[base + w];
             if (before === masks.live[base + w]) continue;
             masks.live[base + w] = before;
             changed = true;
@@ -468,7 +468,7 @@ class Analysis {
 }
 
 function setBits(words: Int32Array, index: number, from: number, to: number): void {
-  for (let bit = from; bit <= to && bit < HALVES; bit++) words[index * WORDS + (bit >> 5)]! |= 1 << (bit & 31);
+  for (let bit = from; bit <= to && bit < HALVES; bit++) words[index * WORDS + (bit >> 5)] |= 1 << (bit & 31);
 }
 
 /** Every element joined; `old` itself when nothing is new. */
@@ -476,9 +476,9 @@ function joinAll(old: readonly ArgTrack[], from: readonly ArgTrack[]): readonly 
   if (old === from) return old;
   let out: ArgTrack[] | undefined;
   for (let i = 0; i < old.length; i++) {
-    const was = old[i]!;
+    const was = old[i];
     if (was === from[i]) continue;
-    const joined = trackJoin(was, from[i]!);
+    const joined = trackJoin(was, from[i]);
     if (trackEqual(joined, was)) continue;
     out ??= old.slice();
     out[i] = joined;
@@ -496,16 +496,16 @@ function fill(insn: Insn, regs: readonly ArgTrack[], slots: readonly ArgTrack[],
   const anything = trackImprecise((1 << (depth + 1)) - 1);
   if (insn.src_reg === FP) {
     const slot = slotAt(insn.off);
-    return slot >= 0 ? slots[slot]! : anything;
+    return slot >= 0 ? slots[slot] : anything;
   }
-  const { offsets } = regs[insn.src_reg]!;
+  const { offsets } = regs[insn.src_reg];
   if (offsets.length === 0) return anything;
   let result = TRACK_NONE;
   for (const offset of offsets) {
     const sum = addOffset(offset, insn.off);
     const slot = sum === undefined ? -1 : slotAt(sum);
     if (slot < 0) return anything;
-    result = trackJoin(result, slots[slot]!);
+    result = trackJoin(result, slots[slot]);
   }
   return result;
 }
@@ -516,15 +516,15 @@ function spill(insn: Insn, regs: readonly ArgTrack[], slots: ArgTrack[], value: 
     if (slot >= 0) slots[slot] = value;
     return;
   }
-  const { offsets } = regs[insn.dst_reg]!;
+  const { offsets } = regs[insn.dst_reg];
   if (offsets.length === 0) {
-    for (let i = 0; i < slots.length; i++) slots[i] = trackJoin(slots[i]!, value);
+    for (let i = 0; i < slots.length; i++) slots[i] = trackJoin(slots[i], value);
     return;
   }
   for (const offset of offsets) {
     const sum = addOffset(offset, insn.off);
     const slot = sum === undefined ? -1 : slotAt(sum);
-    if (slot >= 0) slots[slot] = offsets.length === 1 ? value : trackJoin(slots[slot]!, value);
+    if (slot >= 0) slots[slot] = offsets.length === 1 ? value : trackJoin(slots[slot], value);
   }
 }
 
@@ -534,14 +534,14 @@ function clearSlots(insn: Insn, regs: readonly ArgTrack[], slots: ArgTrack[], by
     for (let i = 0; i < slots.length; i++) {
       const start = -(i + 1) * 8;
       if (count !== 0 && (start >= offset + bytes || start + 8 <= offset)) continue;
-      slots[i] = count === 1 ? TRACK_NONE : trackJoin(slots[i]!, TRACK_NONE);
+      slots[i] = count === 1 ? TRACK_NONE : trackJoin(slots[i], TRACK_NONE);
     }
   };
   if (insn.dst_reg === FP) {
     clear(insn.off, 1);
     return;
   }
-  const { offsets } = regs[insn.dst_reg]!;
+  const { offsets } = regs[insn.dst_reg];
   if (offsets.length === 0) clear(0, 0);
   for (const offset of offsets) {
     const sum = addOffset(offset, insn.off);
@@ -565,8 +565,8 @@ function merge(into: Instance, from: Instance): void {
       b.writes.fill(0);
     } else {
       for (let i = 0; i < a.reads.length; i++) {
-        a.reads[i]! |= b.reads[i]!;
-        a.writes[i]! &= b.writes[i]!;
+        a.reads[i] |= b.reads[i];
+        a.writes[i] &= b.writes[i];
       }
     }
   }
@@ -576,8 +576,8 @@ function merge(into: Instance, from: Instance): void {
 export function computeStackLiveness(env: Env): void {
   const analysis = new Analysis(env);
   for (let k = env.topoOrder.length - 1; k >= 0; k--) {
-    const subprog = env.topoOrder[k]!;
-    if (analysis.tracks[subprog] !== undefined && !env.subprogs[subprog]!.global) continue;
+    const subprog = env.topoOrder[k];
+    if (analysis.tracks[subprog] !== undefined && !env.subprogs[subprog].global) continue;
     analysis.analyse(analysis.instance(0, 0, subprog), undefined, []);
   }
   env.halfSlotAlive = (state) => query(env, analysis.instances, state);
@@ -589,8 +589,8 @@ function lookup(
   state: State,
   frameno: number,
 ): Instance | undefined {
-  const frame = state.frames[frameno]!;
-  const start = env.subprogs[frame.subprogno]!.start;
+  const frame = state.frames[frameno];
+  const start = env.subprogs[frame.subprogno].start;
   const site = frameno > 0 ? frame.callsite : start;
   for (let depth = frameno; depth >= 0; depth--) {
     const found = instances.get(`${depth}:${depth > 0 ? site : start}`);
@@ -601,7 +601,7 @@ function lookup(
 
 function liveBefore(instance: Instance, at: number, frame: number, half: number): boolean {
   const masks = instance.frames[frame];
-  return masks !== undefined && ((masks.live[(at - instance.start) * WORDS + (half >> 5)]! >>> (half & 31)) & 1) === 1;
+  return masks !== undefined && ((masks.live[(at - instance.start) * WORDS + (half >> 5)] >>> (half & 31)) & 1) === 1;
 }
 
 /** Answers for one state whether a half slot of one of its frames is live. */
@@ -622,8 +622,8 @@ function query(
       if (instance === undefined) return true;
       const at = frameno + instance.depth - i;
       if (at < 0 || at > instance.depth) return true;
-      const callsite = state.frames[i + 1]!.callsite;
-      if (liveBefore(instance, env.aux[callsite]!.callsCallback ? callsite : callsite + 1, at, half)) return true;
+      const callsite = state.frames[i + 1].callsite;
+      if (liveBefore(instance, env.aux[callsite].callsCallback ? callsite : callsite + 1, at, half)) return true;
     }
     return false;
   };

@@ -33,7 +33,7 @@ const BEYOND = -2;
 const WRONG = -1;
 
 export function frameOf(env: Env, reg: Reg): Frame {
-  return env.cur.frames[reg.frameno]!;
+  return env.cur.frames[reg.frameno];
 }
 
 /** Index of the first slot of an object of `count` slots, WRONG (said why) or BEYOND. */
@@ -115,7 +115,7 @@ export function dynptrAt(env: Env, reg: Reg): Reg | undefined {
   const at = objectSlot(env, reg, "dynptr", 2);
   if (at < 0) return undefined;
   const { slots } = frameOf(env, reg);
-  const first = slots[at]!;
+  const first = slots[at];
   if (first.reg.state !== 1 || !allOf(first, STACK_DYNPTR) || !allOf(slots[at - 1], STACK_DYNPTR)) return undefined;
   env.scratchSlot(at);
   env.scratchSlot(at - 1);
@@ -139,7 +139,7 @@ export function makeDynptr(env: Env, reg: Reg, kind: number, insn: number, paren
 export function releaseDynptr(env: Env, reg: Reg): void {
   const at = objectSlot(env, reg, "dynptr", 2);
   if (at < 0) env.refuse(EINVAL);
-  const held = frameOf(env, reg).slots[at]!.reg;
+  const held = frameOf(env, reg).slots[at].reg;
   releaseReference(env, dynptrIsReferenced(held.num) ? held.parent_id : held.id);
 }
 
@@ -177,7 +177,7 @@ export function iterAt(env: Env, reg: Reg, btf: Btf, btfId: number, count: numbe
   if (at < 0) return undefined;
   const { slots } = frameOf(env, reg);
   for (let i = 0; i < count; i++) {
-    const slot = slots[at - i]!;
+    const slot = slots[at - i];
     if (slot.reg.type & PTR_UNTRUSTED && anyOf(slot, STACK_ITER)) return "rcu";
     if ((i === 0) !== (slot.reg.id !== 0)) return undefined;
     if (slot.reg.btf !== btf || slot.reg.num !== btfId || !allOf(slot, STACK_ITER)) return undefined;
@@ -188,7 +188,7 @@ export function iterAt(env: Env, reg: Reg, btf: Btf, btfId: number, count: numbe
 
 export function destroyIter(env: Env, reg: Reg, at: number, count: number): void {
   const { slots } = frameOf(env, reg);
-  releaseReference(env, slots[at]!.reg.id);
+  releaseReference(env, slots[at].reg.id);
   for (let i = 0; i < count; i++) {
     slots[at - i] = EMPTY_SLOT;
     env.scratchSlot(at - i);
@@ -197,7 +197,7 @@ export function destroyIter(env: Env, reg: Reg, at: number, count: number): void
 
 /** Replaces an iterator's state. */
 export function setIter(frame: Frame, at: number, state: number, depth: number): void {
-  const slot = frame.slots[at]!;
+  const slot = frame.slots[at];
   const iter = cloneReg(slot.reg);
   iter.state = state;
   iter.depth = depth;
@@ -226,14 +226,14 @@ export function saveIrqFlag(env: Env, reg: Reg, lock: boolean): void {
 export function hasIrqFlag(env: Env, reg: Reg): boolean {
   const at = objectSlot(env, reg, "irq_flag", 1);
   if (at < 0) return false;
-  const slot = frameOf(env, reg).slots[at]!;
+  const slot = frameOf(env, reg).slots[at];
   return slot.reg.id !== 0 && allOf(slot, STACK_IRQ_FLAG);
 }
 
 export function restoreIrqFlag(env: Env, reg: Reg, lock: boolean): void {
   const at = objectSlot(env, reg, "irq_flag", 1);
   const { slots } = frameOf(env, reg);
-  const flag = slots[at]!.reg;
+  const flag = slots[at].reg;
   if ((flag.num === 1) !== lock) {
     const name = (byLock: boolean): string => (byLock ? "lock" : "native");
     env.reject(EINVAL, `irq flag acquired by ${name(!lock)} kfuncs cannot be restored with ${name(lock)} kfuncs`);

@@ -224,12 +224,12 @@ export class State {
 
   /** The innermost frame. */
   get frame(): Frame {
-    return this.frames[this.frames.length - 1]!;
+    return this.frames[this.frames.length - 1];
   }
 
   copy(): State {
     const to = new State();
-    to.frames = this.frames.length === 1 ? [this.frames[0]!.copy()] : this.frames.map((frame) => frame.copy());
+    to.frames = this.frames.length === 1 ? [this.frames[0].copy()] : this.frames.map((frame) => frame.copy());
     to.parent = this.parent;
     to.refs = this.refs;
     to.branches = this.branches;
@@ -253,7 +253,7 @@ export class State {
 
   /** Where frame `frameno` stands: the current instruction, or the call it waits for. */
   insnOf(frameno: number): number {
-    return frameno === this.frames.length - 1 ? this.insnIdx : this.frames[frameno + 1]!.callsite;
+    return frameno === this.frames.length - 1 ? this.insnIdx : this.frames[frameno + 1].callsite;
   }
 }
 
@@ -265,7 +265,7 @@ export interface SccVisit {
 
 /** Whether both were reached through the same calls. */
 export function sameCallsites(a: State, b: State): boolean {
-  return a.frames.length === b.frames.length && a.frames.every((frame, i) => frame.callsite === b.frames[i]!.callsite);
+  return a.frames.length === b.frames.length && a.frames.every((frame, i) => frame.callsite === b.frames[i].callsite);
 }
 
 /**
@@ -279,17 +279,17 @@ export function mapRegs(
 ): void {
   for (const frame of state.frames) {
     for (let i = 0; i < frame.regs.length; i++) {
-      const reg = frame.regs[i]!;
+      const reg = frame.regs[i];
       if (reg.type !== NOT_INIT) frame.regs[i] = change(reg, undefined);
     }
     for (let i = 0; i < frame.slots.length; i++) {
-      const slot = frame.slots[i]!;
+      const slot = frame.slots[i];
       if (!((1 << slotKind(slot)) & kinds)) continue;
       const reg = change(slot.reg, slot);
       if (reg !== slot.reg) frame.slots[i] = new Slot(reg, slot.types);
     }
     for (let i = 0; i < frame.stackArgs.length; i++) {
-      const reg = frame.stackArgs[i]!;
+      const reg = frame.stackArgs[i];
       if (reg.type !== NOT_INIT) frame.stackArgs[i] = change(reg, undefined);
     }
   }

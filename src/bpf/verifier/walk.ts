@@ -94,7 +94,7 @@ function mixes(type: number): boolean {
 }
 
 function recordPointerType(env: Env, type: number, allowTrust: boolean): void {
-  const aux = env.aux[env.insnIdx]!;
+  const aux = env.aux[env.insnIdx];
   const before = aux.ptrType;
   if (before === 0) {
     aux.ptrType = type;
@@ -201,7 +201,7 @@ function atomic(env: Env, insn: Insn): void {
 function loadImm64(env: Env, insn: Insn): void {
   checkWritable(env, insn.dst_reg);
   const at = env.insnIdx;
-  const aux = env.aux[at]!;
+  const aux = env.aux[at];
   if (insn.src_reg === 0) {
     env.setReg(insn.dst_reg, scalar(constRange(fromBigInt(imm64(insn, env.insns[at + 1])))));
     return;
@@ -213,7 +213,7 @@ function loadImm64(env: Env, insn: Insn): void {
   if (insn.src_reg === BPF_PSEUDO_FUNC) {
     const subprog = env.subprogAt(at + insn.imm + 1);
     if (!env.hasFuncInfo) env.reject(EINVAL, "missing btf func_info");
-    if (env.subprogs[subprog]!.global) env.reject(EINVAL, "callback function not static");
+    if (env.subprogs[subprog].global) env.reject(EINVAL, "callback function not static");
     if (subprog === 0) env.reject(EINVAL, "callback function cannot be the main program");
     const reg = pointer(PTR_TO_FUNC);
     reg.num = subprog;
@@ -257,7 +257,7 @@ function call(env: Env, insn: Insn): Step {
     if (helper || kfunc) env.reject(EINVAL, "function calls are not allowed while holding a lock");
   }
   env.scratchReg(0);
-  if (env.subprogs[env.frame.subprogno]!.inStackArgs > 0) env.frame.noStackArgLoad = true;
+  if (env.subprogs[env.frame.subprogno].inStackArgs > 0) env.frame.noStackArgLoad = true;
   if (insn.src_reg === BPF_PSEUDO_CALL) return checkSubprogCall(env, env.insnIdx + insn.imm + 1);
   if (insn.src_reg === BPF_PSEUDO_KFUNC_CALL) return checkKfuncCall(env, insn);
   checkHelperCall(env, insn.imm);
@@ -325,9 +325,9 @@ function step(env: Env, insn: Insn): Step {
 function accountPath(env: Env): void {
   const { frames } = env.cur;
   for (let i = frames.length - 1; i >= 0; i--) {
-    const frame = frames[i]!;
-    env.subprogs[frame.subprogno]!.insnsTotal += frame.insns;
-    if (i > 0) frames[i - 1]!.insns += frame.insns;
+    const frame = frames[i];
+    env.subprogs[frame.subprogno].insnsTotal += frame.insns;
+    if (i > 0) frames[i - 1].insns += frame.insns;
     frame.insns = 0;
   }
 }
@@ -364,7 +364,7 @@ function walkPaths(env: Env): void {
     }
     cur.lastInsn = previous;
     cur.insnIdx = at;
-    const aux = env.aux[at]!;
+    const aux = env.aux[at];
     if (aux.prunePoint && !env.everyPath && isVisited(env, at)) {
       if (env.wantsLog) env.trace(showState ? `\nfrom ${previous} to ${at}: safe\n` : `${at}: safe\n`);
       if (!nextPath(env)) return undefined;
@@ -402,13 +402,13 @@ function traceStep(env: Env, at: number, previous: number, showState: boolean): 
 
 /** Registers at the entry of a global function checked on its own. */
 function setArguments(env: Env, subprog: number, frame: Frame): void {
-  const sub = env.subprogs[subprog]!;
+  const sub = env.subprogs[subprog];
   const args = subprogArgs(env, subprog);
   if (args === undefined) return env.reject(EINVAL, `BTF of func#${subprog} does not describe its arguments`);
   if (sub.isExceptionCallback) {
     frame.inExceptionCallback = true;
     if (returnsVoid(env, subprog)) env.reject(EINVAL, "exception cb cannot return void");
-    if (args.length !== 1 || args[0]!.kind !== "scalar") {
+    if (args.length !== 1 || args[0].kind !== "scalar") {
       env.reject(EINVAL, "exception cb only supports single integer argument");
     }
   }
@@ -444,7 +444,7 @@ function argumentReg(env: Env, arg: NonNullable<ReturnType<typeof subprogArgs>>[
 
 /** Walks function `subprog` from its entry: the program itself, or a global function on its own. */
 function walkFunction(env: Env, subprog: number): void {
-  const sub = env.subprogs[subprog]!;
+  const sub = env.subprogs[subprog];
   env.forgetLine();
   const state = new State();
   state.inSleepable = env.program.sleepable;
@@ -471,7 +471,7 @@ function walkFunction(env: Env, subprog: number): void {
 /** What the main function declares of its context does not matter, though the log may complain: it gets one. */
 function mainArguments(env: Env): void {
   if (!env.hasFuncInfo) return;
-  const sub = env.subprogs[0]!;
+  const sub = env.subprogs[0];
   try {
     subprogArgs(env, 0);
   } catch (error) {
@@ -486,11 +486,11 @@ function mainArguments(env: Env): void {
 export function walkProgram(env: Env): void {
   walkFunction(env, 0);
   if (!env.hasFuncInfo) return;
-  if (env.exceptionCallback !== 0) env.subprogs[env.exceptionCallback]!.called = true;
+  if (env.exceptionCallback !== 0) env.subprogs[env.exceptionCallback].called = true;
   for (let more = true; more;) {
     more = false;
     for (let i = 1; i < env.subprogs.length; i++) {
-      const sub = env.subprogs[i]!;
+      const sub = env.subprogs[i];
       if (!sub.global || !sub.called || sub.verified) continue;
       walkFunction(env, i);
       env.lastSafe = `Func#${i} ('${sub.name}') is safe for any args that match its prototype\n`;

@@ -40,7 +40,7 @@ export const btfCommand: Command = {
     output: { value: "FILE", short: "o", help: "write here instead of stdout" },
   },
   async run(options) {
-    const action = options.positionals[0]!;
+    const action = options.positionals[0];
     const run = ACTIONS[action];
     if (!run) {
       throw new UsageError("USAGE_OPTION", {
@@ -81,7 +81,7 @@ function dump(options: ParsedOptions): Promise<void> {
       expected: "--format c or ts",
     });
   }
-  writeOutput(options.text("output"), format(btfNamed(file!), roots.length > 0 ? roots : undefined));
+  writeOutput(options.text("output"), format(btfNamed(file), roots.length > 0 ? roots : undefined));
   return Promise.resolve();
 }
 

@@ -18,7 +18,7 @@ export const coreCommand: Command = {
     json: { help: "print one JSON object a line and relocation" },
   },
   async run(options) {
-    const object = await openFileOrProgram(options.positionals[0]!);
+    const object = await openFileOrProgram(options.positionals[0]);
     const reports = object.coreReports({ target: btfNamed(options.text("target") ?? BUILT_IN_TARGET) });
     if (options.flag("json")) for (const report of reports) process.stdout.write(`${toJson(report)}\n`);
     else process.stdout.write(reports.length === 0 ? "no CO-RE relocations\n" : reports.map(text).join(""));

@@ -25,7 +25,7 @@ export const disasmCommand: Command = {
     json: { help: "print one JSON object a line and program" },
   },
   async run(options) {
-    const object = await openFileOrProgram(options.positionals[0]!);
+    const object = await openFileOrProgram(options.positionals[0]);
     const chosen = options.text("prog");
     const names = chosen === undefined ? object.programs.map(({ name }) => name) : [object.program(chosen).name];
     if (options.flag("wasm")) {
@@ -91,7 +91,7 @@ function instructions(program: ResolvedProgram, source: boolean): string[] {
     const said = line && `; ${line.text.trim()} @ ${line.file}:${line.line}`;
     if (said !== undefined && said !== shown) out.push((shown = said));
     out.push(`${slot}: ${disasmInsn(insns, slot, callbacks)}`);
-    if (isLdImm64(insns[slot]!)) slot++;
+    if (isLdImm64(insns[slot])) slot++;
   }
   return out;
 }

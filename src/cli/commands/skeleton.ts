@@ -18,7 +18,7 @@ export const skeletonCommand: Command = {
     browser: { help: "import from loopstep/sim, for browsers (needs --embed)" },
   },
   async run(options) {
-    const file = options.positionals[0]!;
+    const file = options.positionals[0];
     const bytes = readInput(file);
     const output = options.text("output");
     // the module loads the object from beside itself

@@ -72,8 +72,8 @@ export const vmCommand: Command = {
 /** Where the rig's own options end. */
 function commandAt(argv: readonly string[]): number {
   let at = 0;
-  while (at < argv.length && argv[at]!.startsWith("--")) {
-    at += SWITCHES.has(argv[at]!) || argv[at]!.includes("=") ? 1 : 2;
+  while (at < argv.length && argv[at].startsWith("--")) {
+    at += SWITCHES.has(argv[at]) || argv[at].includes("=") ? 1 : 2;
   }
   return Math.min(at, argv.length);
 }

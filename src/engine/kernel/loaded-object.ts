@@ -53,7 +53,7 @@ export class InKernelObject implements LoadedObject {
     this.#kernel = kernel;
     const section = (index: number): DataView => {
       this.#checkOpen();
-      const { address, spec } = kernel.maps[index]!;
+      const { address, spec } = kernel.maps[index];
       return new DataView(memory.memory.buffer, address, spec.value_size);
     };
     this.values = new Globals(object.globals, object.btf, section, FROZEN);

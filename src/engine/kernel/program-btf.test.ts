@@ -7,7 +7,7 @@ import { findProgram } from "../../programs/index.ts";
 import { funcInfo, lineInfo, programBtf } from "./program-btf.ts";
 
 const object = BpfObject.open(readFileSync(findProgram("nops")!.object));
-const program = object.resolve(object.programs[0]!.name, { target: loopTargetBtf() });
+const program = object.resolve(object.programs[0].name, { target: loopTargetBtf() });
 
 describe("BTF for the kernel", () => {
   test("keeps every id, and has void for what the kernel does not take", () => {
@@ -34,8 +34,8 @@ describe("BTF for the kernel", () => {
     for (const text of texts) expect(made.strings.at(btf.offsetOf(text))).toBe(text);
     const info = new Uint32Array(lineInfo(program.lines, program.subprogs, btf)!.buffer);
     expect(info.length).toBe(program.lines.length * 4);
-    expect(made.strings.at(info[2]!)).toBe(program.lines[0]!.text);
-    expect(info[3]! >>> 10).toBe(program.lines[0]!.line);
+    expect(made.strings.at(info[2])).toBe(program.lines[0].text);
+    expect(info[3] >>> 10).toBe(program.lines[0].line);
   });
 
   test("has info for all functions or none, and lines only when the kernel would take them", () => {

@@ -26,7 +26,7 @@ export function programBtf(btf: Btf, texts: Iterable<string>): ProgramBtf {
   for (let id = btf.firstId; id < btf.nrTypes; id++) types.push(refused.has(id) ? constVoid() : btf.rawType(id));
   const strings = [stringSection(btf)];
   const offsets = new Map<string, number>();
-  let end = strings[0]!.length;
+  let end = strings[0].length;
   for (const text of texts) {
     if (offsets.has(text)) continue;
     const bytes = UTF8.encode(`${text}\0`);
@@ -93,7 +93,7 @@ export function lineInfo(
   btf: ProgramBtf,
 ): Uint8Array | undefined {
   const starts = new Set(lines.map(({ insn }) => insn));
-  const ascending = lines.every(({ insn }, i) => i === 0 || insn > lines[i - 1]!.insn);
+  const ascending = lines.every(({ insn }, i) => i === 0 || insn > lines[i - 1].insn);
   if (!ascending || subprogs.some(({ start }) => !starts.has(start))) return undefined;
   return records(
     bpf_line_info,

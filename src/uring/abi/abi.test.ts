@@ -22,7 +22,7 @@ test("opcodes were added in the order of kernel versions", () => {
   const versions = OPTABLE.map((row) => parseKernelVersion(row.since)!);
   for (let i = 1; i < versions.length; i++) {
     // SEND_ZC to READ_MULTISHOT and later numbers never precede an earlier version
-    expect(isAtLeast(versions[i]!, OPTABLE[i - 1]!.since), OPTABLE[i]!.name).toBe(true);
+    expect(isAtLeast(versions[i], OPTABLE[i - 1].since), OPTABLE[i].name).toBe(true);
   }
 });
 

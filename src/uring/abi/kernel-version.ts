@@ -13,7 +13,7 @@ export function parseKernelVersion(release: string): KernelVersion | undefined {
 export function isAtLeast(version: KernelVersion, since: string): boolean {
   const wanted = parseKernelVersion(since);
   if (wanted === undefined) return false;
-  for (let i = 0; i < 3; i++) if (version[i] !== wanted[i]) return version[i]! > wanted[i]!;
+  for (let i = 0; i < 3; i++) if (version[i] !== wanted[i]) return version[i] > wanted[i];
   return true;
 }
 

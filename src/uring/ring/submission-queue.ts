@@ -89,7 +89,7 @@ export class SubmissionQueue {
 
   /** SQ array entry of `index` (masked); its own slot on rings without an array. */
   slotOf(index: number): number {
-    return this.#array < 0 ? (index & this.mask) >>> 0 : this.#words[this.#array + (index & this.mask)]!;
+    return this.#array < 0 ? (index & this.mask) >>> 0 : this.#words[this.#array + (index & this.mask)];
   }
 
   /** The SQE in slot `index` (masked). The same object every time. */
