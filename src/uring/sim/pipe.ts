@@ -180,6 +180,7 @@ export class EventFile extends OpenFile {
   }
 
   write(memory: SimMemory, at: number, length: number): number {
+    if (length === 0) return 0;
     if (length !== 8) return -EINVAL;
     if (!memory.covers(at, 8)) return -EFAULT;
     const value = memory.view.getBigUint64(at, true);

@@ -157,8 +157,15 @@ export class SocketFile extends OpenFile {
   bind(address: SocketAddress | number): number {
     if (typeof address === "number") return address;
     if (address.family !== this.domain) return this.domain === AF_UNIX ? -EINVAL : -EAFNOSUPPORT;
-    if (this.local !== null) return -EINVAL;
-    return this.#bindTo(address);
+    if (this.local !== null) return address.key === "" ? 0 : -EINVAL;
+    return this.#bindTo(address.key === "" ? this.#chosenName() : address);
+  }
+
+  /** An abstract name of five hexadecimal digits. */
+  #chosenName(): SocketAddress {
+    const digits = (this.machine.ephemeralPort++ & 0xfffff).toString(16).padStart(5, "0");
+    const bytes = Uint8Array.from([AF_UNIX, 0, 0, ...new TextEncoder().encode(digits)]);
+    return { family: AF_UNIX, port: 0, key: `unix/chosen/${digits}`, bytes };
   }
 
   #bindTo(wanted: SocketAddress): number {
@@ -206,6 +213,7 @@ export class SocketFile extends OpenFile {
   connect(address: SocketAddress | number): number {
     if (typeof address === "number") return address;
     if (address.family !== this.domain) return this.domain === AF_UNIX ? -EINVAL : -EAFNOSUPPORT;
+    if (address.key === "") return -EINVAL;
     if (this.type === SOCK_DGRAM) {
       const other = this.#find(address);
       if (this.domain === AF_UNIX && other === undefined) return -ECONNREFUSED;
@@ -553,6 +561,8 @@ export function parseAddress(
   if (length < 2) return -EINVAL;
   const family = bytes[0]! | (bytes[1]! << 8);
   if (domain === AF_UNIX) {
+    // a family alone asks for a name of the kernel's choice; it is the socket's business to make one
+    if (family === AF_UNIX && length === 2) return { family, port: 0, key: "", bytes };
     if (family !== AF_UNIX || length <= 2 || length > 110) return -EINVAL;
     const path = bytes[2] === 0 ? bytes.subarray(2) : bytes.subarray(2, 2 + cLength(bytes.subarray(2)));
     return { family, port: 0, key: `unix/${[...path].map((byte) => byte.toString(16)).join("")}`, bytes };

@@ -239,12 +239,12 @@ function attempt(ring: Ring, req: Request, write: boolean, issueFlags: number): 
   }
   let offset = req.off;
   if (offset < -1) return -EINVAL;
-  if (offset > 0 && file.kind === "socket") return -ESPIPE;
   const current = offset === -1 && !file.stream;
   if (current) offset = file.position;
   else if (offset === -1) offset = 0;
   const length = totalLength(req);
   if (length > 0 && offset + length > Number.MAX_SAFE_INTEGER) return -EINVAL;
+  if (offset > 0 && file.kind === "socket") return -ESPIPE;
   const append = write && (req.opFlags & RWF_APPEND) !== 0 && (file.flags & O.O_APPEND) === 0;
   const { flags } = file;
   if (append) file.flags |= O.O_APPEND;
