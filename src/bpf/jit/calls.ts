@@ -41,6 +41,8 @@ export interface CallFacts {
   readonly loop?: boolean;
   /** A function of the module's own runtime. */
   readonly runtime?: "iterNew" | "iterNext" | "iterDestroy";
+  /** With `runtime`: where in the frame (from r10) the iterator lies, if that is known. */
+  readonly iterator?: number;
   readonly signature?: Signature;
   readonly plan?: CallPlan;
 }
@@ -82,6 +84,9 @@ const LOOP_PARAMS: readonly ParamKind[] = ["i32", "func", "i64", "i64"];
 /** What registers are known to hold, as [low, high] words. */
 type Known = (readonly [number, number] | undefined)[];
 
+/** Registers known to hold an address in the frame, as the distance from r10. */
+type Frames = (number | undefined)[];
+
 function helperCall(slot: number, id: number, known: Known, image: VmImage, own: HostCallee | undefined): CallFacts {
   const base = { slot, callee: undefined, isLocal: false, unknownCallback: false };
   const helper = HELPERS.get(id);
@@ -121,7 +126,14 @@ function mapBehind(constant: readonly [number, number] | undefined, maps: readon
   return constant?.[1] === 0 ? maps.find((map) => map.handle === constant[0]) : undefined;
 }
 
-function kfuncCall(slot: number, id: number, known: Known, image: VmImage, options: OwnCallees): CallFacts {
+function kfuncCall(
+  slot: number,
+  id: number,
+  known: Known,
+  frames: Frames,
+  image: VmImage,
+  options: OwnCallees,
+): CallFacts {
   const base = { slot, callee: undefined, isLocal: false, unknownCallback: false };
   const name = image.kfuncs[id] ?? "";
   const own = options.kfuncs ?? {};
@@ -138,9 +150,10 @@ function kfuncCall(slot: number, id: number, known: Known, image: VmImage, optio
   if (CONSTANT_KFUNCS.has(name)) return { ...base, plan: { kind: "constant", value: 0 } };
   const signature = { params: kfunc.params, result: kfunc.result };
   const runtime = RUNTIME_KFUNCS[name];
-  // of unverified code the iterator must be checked first, which takes more room than a call
-  if (runtime === "iterNext" && options.checked === false) return { ...base, plan: { kind: "iter-next", signature } };
-  if (runtime !== undefined) return { ...base, runtime, signature };
+  if (runtime !== undefined) {
+    const iterator = frames[1];
+    return iterator === undefined ? { ...base, runtime, signature } : { ...base, runtime, iterator, signature };
+  }
   return { ...base, host: { kind: "kfunc", field: name, id, name, signature } };
 }
 
@@ -148,7 +161,6 @@ function kfuncCall(slot: number, id: number, known: Known, image: VmImage, optio
 export interface OwnCallees {
   readonly kfuncs?: Readonly<Record<string, HostCallee>>;
   readonly helpers?: Readonly<Record<number, HostCallee>>;
-  readonly checked?: boolean;
 }
 
 /** All calls of a unit. */
@@ -156,6 +168,7 @@ export function planCalls(unit: Unit, effects: Effects, image: VmImage, own: Own
   const { insns, rows, writes } = effects;
   const calls: CallFacts[] = [];
   const known: Known = [];
+  const frames: Frames = [];
   const callAt = (slot: number): CallFacts => {
     const insn = insns[slot]!;
     const row = rows[slot]!;
@@ -173,7 +186,7 @@ export function planCalls(unit: Unit, effects: Effects, image: VmImage, own: Own
       case "subprog":
         return { slot, callee: slot + 1 + insn.imm, isLocal: true, unknownCallback: false };
       case "kfunc":
-        return kfuncCall(slot, insn.imm, known, image, own);
+        return kfuncCall(slot, insn.imm, known, frames, image, own);
       default:
         return helperCall(slot, insn.imm, known, image, own.helpers?.[insn.imm]);
     }
@@ -181,6 +194,8 @@ export function planCalls(unit: Unit, effects: Effects, image: VmImage, own: Own
   for (let node = 0; node < unit.kind.length; node++) {
     if (unit.kind[node] !== NODE_CODE) continue;
     known.length = 0;
+    frames.length = 0;
+    frames[10] = 0;
     for (let slot = unit.first[node]!; slot < unit.end[node]!; slot += slotsOf(rows[slot])) {
       const row = rows[slot];
       if (row === undefined) continue;
@@ -190,6 +205,12 @@ export function planCalls(unit: Unit, effects: Effects, image: VmImage, own: Own
       if (row.op === "ld_imm64") value = [imm, insns[slot + 1]!.imm];
       else if (row.op === "mov" && row.source === "K") value = [imm, row.width === 64 && imm < 0 ? -1 : 0];
       else if (row.op === "mov" && row.width === 64 && row.source === "X") value = known[src_reg];
+      let frame: number | undefined;
+      if (row.width === 64 && row.op === "mov" && row.source === "X") frame = frames[src_reg];
+      else if (row.width === 64 && row.op === "add" && row.source === "K" && frames[dst_reg] !== undefined)
+        frame = frames[dst_reg] + imm;
+      for (let reg = 0; reg < 10; reg++) if (writes[slot]! & (1 << reg)) frames[reg] = undefined;
+      if (frame !== undefined) frames[dst_reg] = frame;
       if (value !== undefined) known[dst_reg] = value;
       else for (let reg = 0; reg < 10; reg++) if (writes[slot]! & (1 << reg)) known[reg] = undefined;
     }

@@ -12,6 +12,7 @@ import { ARG_MASK, effectsOf, type Effects } from "./effects.ts";
 import { compact, foldSelects, threadJumps } from "./fold.ts";
 import { graphOf } from "./graph.ts";
 import { liveness } from "./liveness.ts";
+import { writeRepeat, type Repeat } from "./repeat.ts";
 import { EXPORT, RuntimeFunctions, type LocalFunction } from "./runtime.ts";
 import { sourceMapOf, type SourceMap } from "./source-map.ts";
 import { cutLongNodes, DOOR_STEP, PIECE_SLOTS, sizeOf, split, WHOLE_SLOTS } from "./split.ts";
@@ -24,8 +25,10 @@ export interface CompileOptions {
   /** True for programs that were not verified: every access is checked, and loops can be ended from outside. */
   readonly checked: boolean;
   /** Kfuncs and helpers the host adds; only their signatures matter here. */
-  readonly kfuncs?: Readonly<Record<string, Pick<Callee, "params" | "result" | "signed">>>;
+  readonly kfuncs?: Readonly<Record<string, Pick<Callee, "params" | "result" | "signed" | "table">>>;
   readonly helpers?: Readonly<Record<number, Pick<Callee, "params" | "result" | "signed">>>;
+  /** Lets the executable do runs in a row (Executable.repeat). */
+  readonly repeat?: Repeat;
   /** Map every instruction, not only those that can trap, so that the code can be listed beside the program. */
   readonly listing?: boolean;
 }
@@ -72,6 +75,8 @@ class Compiler {
   #registers: number[] | undefined;
   #budgetGlobal: number | undefined;
   #mayOverflow = false;
+  /** Verified code in which each function knows where the iterators it uses lie: none is handed to another. */
+  #iteratorsKnown = false;
 
   constructor(image: VmImage, options: CompileOptions) {
     this.#image = image;
@@ -95,6 +100,11 @@ class Compiler {
     this.#discover();
     this.#declareImports();
     this.#sort();
+    this.#iteratorsKnown =
+      !this.#options.checked &&
+      [...this.#functions.values()].every(({ calls }) =>
+        calls.every(({ runtime, iterator }) => runtime === undefined || iterator !== undefined),
+      );
     for (const start of this.#order) this.#write(this.#functions.get(start)!);
     this.#writeRun();
     this.#runtime.defineAll();
@@ -219,7 +229,7 @@ class Compiler {
     );
   }
 
-  #planOf(call: CallFacts): CallPlan {
+  #planOf(call: CallFacts, whole: boolean): CallPlan {
     if (call.isLocal) {
       const { func, args, narrow } = this.#reference(call.callee!);
       return { kind: "local", func, args, narrow, mayOverflow: this.#mayOverflow };
@@ -236,6 +246,9 @@ class Compiler {
     }
     if (call.loop)
       return { kind: "runtime", func: this.#runtime.loop(call.callee), signature: call.signature!, frame: true };
+    if (call.runtime !== undefined && call.iterator !== undefined && whole && this.#iteratorsKnown) {
+      return { kind: "iterator", step: call.runtime, offset: call.iterator, signature: call.signature! };
+    }
     if (call.runtime !== undefined) {
       return { kind: "runtime", func: this.#runtime[call.runtime], signature: call.signature!, frame: true };
     }
@@ -243,10 +256,10 @@ class Compiler {
   }
 
   // What typing and liveness need to know of the calls of a function.
-  #settleCalls(calls: readonly CallFacts[]): Map<number, { low: number; zeroExtended: boolean }> {
+  #settleCalls(calls: readonly CallFacts[], whole: boolean): Map<number, { low: number; zeroExtended: boolean }> {
     const typings = new Map<number, { low: number; zeroExtended: boolean }>();
     for (const call of calls) {
-      const plan = this.#planOf(call);
+      const plan = this.#planOf(call, whole);
       this.#plans.set(call.slot, plan);
       let low = 0;
       let zeroExtended = false;
@@ -273,14 +286,14 @@ class Compiler {
   }
 
   #write({ start, unit, calls }: Pending): void {
-    const typings = this.#settleCalls(calls);
+    const whole = sizeOf(unit) <= WHOLE_SLOTS;
+    const typings = this.#settleCalls(calls, whole);
     const facts = (entrySmall: number): TypingFacts => ({
       checked: this.#options.checked,
       smallConstant: (slot) => this.#image.insns[slot + 1]!.imm === 0,
       callTyping: (slot) => typings.get(slot)!,
       entrySmall,
     });
-    const whole = sizeOf(unit) <= WHOLE_SLOTS;
     if (!whole) cutLongNodes(unit, this.#effects, PIECE_SLOTS);
     else if (!this.#options.checked) unrollCountedLoops(unit, this.#effects);
     const live = liveness(unit, graphOf(unit.succ), this.#effects, () => 0);
@@ -480,6 +493,8 @@ class Compiler {
     expr.op(OP["i32.wrap_i64"]);
     this.#module.define(run, { locals: context.locals, code: expr.finish() });
     this.#module.exports.add(EXPORT.run, "function", run);
+    const { repeat } = this.#options;
+    if (repeat) this.#module.exports.add(EXPORT.repeat, "function", writeRepeat(this.#module, run, repeat));
     if ([...this.#functions.values()].some(({ calls }) => calls.some((call) => call.unknownCallback))) {
       this.#module.exports.add(EXPORT.callback, "function", this.#runtime.callback);
     }

@@ -4,6 +4,7 @@
 import { F64, I32, I64, OP, type WasmType } from "../../wasm/index.ts";
 import type { MapImage, ParamKind, ResultKind, TableRow } from "../vm/index.ts";
 import { FAULT_CALL_DEPTH, FAULT_HELPER, type FunctionContext, type Site } from "./context.ts";
+import { emitIterator } from "./emit-iterator.ts";
 import { ARG1_I32, DEF_I32, DST_I32 } from "./typing.ts";
 
 /** How a value is handed to a callee. */
@@ -27,8 +28,13 @@ export type CallPlan =
   | { readonly kind: "constant"; readonly value: number }
   /** A function of the host that is no more than a table (Callee.table), and the rows that may apply. */
   | { readonly kind: "table"; readonly rows: readonly TableRow[]; readonly signature: Signature }
-  /** bpf_iter_num_next in bare code: so short, and called so often, that it is written out. */
-  | { readonly kind: "iter-next"; readonly signature: Signature }
+  /** A call on a number iterator at `offset` from r10 that no other function knows: its state is in locals (emit-iterator.ts). */
+  | {
+      readonly kind: "iterator";
+      readonly step: "iterNew" | "iterNext" | "iterDestroy";
+      readonly offset: number;
+      readonly signature: Signature;
+    }
   /** A helper whose number is in a register: (number i32, r1 .. r5) -> r0, all i64. */
   | { readonly kind: "indirect"; readonly func: number }
   /** Nothing by that number or name: a `helper` fault. */
@@ -167,35 +173,6 @@ function tableLookup(context: FunctionContext, site: Site, rows: readonly TableR
   context.set32(0, (site.bits & DEF_I32) !== 0);
 }
 
-// struct bpf_iter_num, seen from inside: s32 cur, s32 end. The value shown is cur itself; at the end both become 0.
-function iterNext(context: FunctionContext, site: Site): void {
-  const { expr } = context;
-  const at = context.temp(I32, "iterator");
-  const cur = context.temp(I32, "cur");
-  context.mark(site.slot);
-  context.get32(1, argIsI32(site, 1));
-  expr.tee(at);
-  expr.memory(OP["i32.load"], 0);
-  expr.i32(1);
-  expr.op(OP["i32.add"]);
-  expr.tee(cur);
-  expr.get(at);
-  expr.memory(OP["i32.load"], 4);
-  expr.op(OP["i32.lt_s"]);
-  expr.if(I32);
-  expr.get(at);
-  expr.get(cur);
-  expr.memory(OP["i32.store"], 0);
-  expr.get(at);
-  expr.else();
-  expr.get(at);
-  expr.i64(0, 0);
-  expr.memory(OP["i64.store"], 0);
-  expr.i32(0);
-  expr.end();
-  context.set32(0, (site.bits & DEF_I32) !== 0);
-}
-
 /** Writes a call. */
 export function emitCall(context: FunctionContext, site: Site, plan: CallPlan): void {
   const { expr, runtime } = context;
@@ -207,8 +184,9 @@ export function emitCall(context: FunctionContext, site: Site, plan: CallPlan): 
       return arrayLookup(context, site, plan.map);
     case "table":
       return tableLookup(context, site, plan.rows);
-    case "iter-next":
-      return iterNext(context, site);
+    case "iterator":
+      emitIterator(context, plan.step, plan.offset, (reg) => context.get32(reg, argIsI32(site, reg)));
+      return storeResult(context, site, plan.signature.result);
     case "constant":
       expr.i32(plan.value);
       return context.set32(0, (site.bits & DEF_I32) !== 0);

@@ -29,6 +29,7 @@ type ImportFunction = (...args: never[]) => Argument | void;
 
 interface JitExports {
   readonly run: (ctx: number, arg2: number) => number;
+  readonly repeat?: (ctx: number, limit: number) => number;
   readonly callback?: (
     start: number,
     frame: number,
@@ -212,6 +213,7 @@ function importOf({ kind, id, name, field }: JitImport, host: JitHost, env: VmEn
 }
 
 class JitExecutable implements Executable {
+  readonly repeat: Executable["repeat"];
   readonly #program: JitProgram;
   readonly #host: JitHost;
   readonly #exports: JitExports;
@@ -245,6 +247,17 @@ class JitExecutable implements Executable {
     this.#exports = instance.exports as unknown as JitExports;
     host.exports = this.#exports;
     this.#exports.fuel.value = this.#fuel;
+    const { repeat } = this.#exports;
+    // a budget is for each run anew
+    if (repeat === undefined || this.#limited) return;
+    this.repeat = (ctx, limit) => {
+      if (this.#low[CONTROL_ABORT >> 2] !== 0) host.raise({ kind: "aborted", insn: 0 });
+      try {
+        return repeat(ctx, limit);
+      } catch (error) {
+        throw this.#explain(error);
+      }
+    };
   }
 
   run(ctx: number, arg2 = 0): number {

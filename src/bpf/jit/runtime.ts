@@ -31,6 +31,7 @@ export interface LocalFunction {
 /** Names of the module's exports. */
 export const EXPORT = {
   run: "run",
+  repeat: "repeat",
   callback: "callback",
   r0: "r0",
   fuel: "fuel",

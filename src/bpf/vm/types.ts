@@ -44,6 +44,11 @@ export interface TableRow {
 export interface Executable {
   /** Runs it with r1 = `ctx` (an address) and r2 = `arg2` (0 when absent); the low 32 bits of r0, signed. Throws VmFault. */
   run(ctx: number, arg2?: number): number;
+  /**
+   * Up to `limit` runs in a row, each counted in memory, where it was compiled for that (Repeat of ../jit): the result of the
+   * last one. Throws VmFault.
+   */
+  readonly repeat?: ((ctx: number, limit: number) => number) | undefined;
   /** r0 of the last run, 64 bits unsigned. */
   readonly r0: bigint;
 }
