@@ -25,7 +25,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "uring/sim": ["base", "uring/abi", "uring/ring"],
   loop: ["base", "bpf", "bpf/*", "uring/*"],
   sys: ["base", "uring/abi", "uring/ring"],
-  "engine/user": ["base", "bpf/*", "uring/*", "loop", "sys", "engine"],
+  "engine/user": ["base", "wasm", "bpf/*", "uring/*", "loop", "sys", "engine"],
   "engine/kernel": ["base", "bpf", "bpf/*", "uring/*", "loop", "sys", "engine"],
   "engine/sim": ["base", "bpf/*", "uring/*", "loop", "engine"],
   engine: ["base", "bpf/*", "uring/*", "loop", "sys", "engine/*"],

@@ -37,45 +37,62 @@ const ETIME = 62;
 const EAGAIN = 11;
 
 const { IORING_SQ_CQ_OVERFLOW, IORING_SQ_TASKRUN } = IORING_SQ;
-const WORK_PENDING = IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN;
+/** Flags of the ring that ask for a system call. */
+export const WORK_PENDING: number = IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN;
 
-/** Where the program finds its arguments: the address of the u64[2] context, and cq_wait_idx as it lies in memory. */
+/** Where the program finds its arguments, and its steps are counted, in the VM's memory. */
 export interface StepArgs {
+  /** Address of the u64[2] context. */
   readonly ctx: number;
   /** One word: iou_loop_params.cq_wait_idx. */
   readonly cq_wait_idx: Uint32Array;
+  /** Two words: calls of loop_step in this run, 64 bits. Others look on, and it tells the step of a fault. */
+  readonly steps: Uint32Array;
 }
+
+/** The number in the two words of a step counter. */
+export const stepsOf = (steps: Uint32Array): number => steps[0]! + steps[1]! * 2 ** 32;
+
+/** Steps taken in a row where nothing is waited for, before `control` is looked at again. */
+const BURST = 32;
 
 /**
  * Runs the loop until it stops, fails, or `control` says so. A VmFault of the program passes through. `control` is read
- * plainly in each iteration: what another thread stores is seen at the next one or soon after, and an atomic load costs as
- * much as a step.
+ * plainly: what another thread stores is seen soon after, and an atomic load costs as much as a step.
  */
 export function drive(
   ring: DrivenRing,
   program: Executable,
-  args: StepArgs,
+  { ctx, cq_wait_idx, steps }: StepArgs,
   control: Int32Array,
   maxSteps: number,
 ): DriveResult {
-  const { ctx, cq_wait_idx } = args;
-  let steps = 0;
+  const run = program.repeat ?? runOnce(program, steps);
+  steps.fill(0);
   // zeroed once per enter, not per iteration: what the program wrote stays for its later steps
   cq_wait_idx[0] = 0;
   for (;;) {
-    if (control[CONTROL.ejected] !== 0) return { result: -EFAULT, steps, ended: "eject" };
-    if (steps === maxSteps) return { result: -EINTR, steps, ended: "steps" };
-    // plainly stored, for whoever looks on and for faults: the order does not matter
-    control[CONTROL.steps] = ++steps;
-    const verdict = program.run(ctx);
-    if (verdict === IOU_LOOP.IOU_LOOP_STOP) return { result: 0, steps };
-    if (verdict !== IOU_LOOP.IOU_LOOP_CONTINUE) return { result: -EINVAL, steps };
+    const taken = stepsOf(steps);
+    if (control[CONTROL.ejected] !== 0) return { result: -EFAULT, steps: taken, ended: "eject" };
+    if (taken === maxSteps) return { result: -EINTR, steps: taken, ended: "steps" };
+
+    const verdict = run(ctx, maxSteps < 0 ? BURST : Math.min(BURST, maxSteps - taken));
+    if (verdict === IOU_LOOP.IOU_LOOP_STOP) return { result: 0, steps: stepsOf(steps) };
+    if (verdict !== IOU_LOOP.IOU_LOOP_CONTINUE) return { result: -EINVAL, steps: stepsOf(steps) };
 
     const error = waitOnce(ring, cq_wait_idx[0]!, control);
     const abort = control[CONTROL.abort]!;
-    if (abort !== ABORT.no) return endedBy(abort, steps);
-    if (error < 0) return { result: error, steps };
+    if (abort !== ABORT.no) return endedBy(abort, stepsOf(steps));
+    if (error < 0) return { result: error, steps: stepsOf(steps) };
   }
+}
+
+function runOnce(program: Executable, steps: Uint32Array): (ctx: number) => number {
+  return (ctx) => {
+    steps[0]!++;
+    if (steps[0] === 0) steps[1]!++;
+    return program.run(ctx);
+  };
 }
 
 /** Steps c to g of one iteration. 0, or a negative errno that ends the run. */

@@ -4,6 +4,7 @@
 import { IORING_ENTER, IOSQE, OPTABLE } from "../../uring/abi/index.ts";
 import type { KernelRing } from "../../sys/index.ts";
 import type { DrivenRing } from "./drive.ts";
+import { ENTERS, KIND_TABLE, KINDS, makeSubmit, SUBMITTED } from "./submit-code.ts";
 
 /** Longest sleep in one system call; an abort is noticed within it. */
 const WAIT_SLICE_NS = 50_000_000;
@@ -30,24 +31,23 @@ const MAY_COMPLETE_OFTEN: ReadonlySet<string> = new Set([
   "IORING_OP_URING_CMD128",
 ]);
 
-/** EARLY and MANY by opcode; looked up for every request. */
-const KINDS = new Uint8Array(256);
-for (const { name, number, completes, wake } of OPTABLE)
-  KINDS[number] = (completes !== "inline" && wake === "now" ? EARLY : 0) | (MAY_COMPLETE_OFTEN.has(name) ? MANY : 0);
+/** EARLY and MANY by opcode. */
+const KIND_BY_OPCODE = new Uint8Array(256);
+for (const { name, number, completes, wake } of OPTABLE) {
+  KIND_BY_OPCODE[number] =
+    (completes !== "inline" && wake === "now" ? EARLY : 0) | (MAY_COMPLETE_OFTEN.has(name) ? MANY : 0);
+}
 
-/** Opcode and flags in the first word of an SQE, opcode | flags << 8 | ioprio << 16. */
-const KIND_BITS = 0xffff;
-
-const kindOf = (word: number): number => KINDS[word & 0xff]! | ((word >>> 8) & NOT_LAZY ? EARLY : 0);
-
-/** Byte offsets of the SQEs and word indices of the shared ring fields, in the VM's memory. */
+/** What of the ring lies where in the VM's memory. */
 export interface RingView {
   readonly sqes: number;
   readonly sqeSize: number;
   readonly sqMask: number;
   readonly rewind: boolean;
-  /** Byte offset of the SQ array, 0 when there is none. */
+  /** Address of the SQ array, 0 when there is none. */
   readonly array: number;
+  /** Address of OWN_BYTES, zeroed, for what is counted. */
+  readonly own: number;
 }
 
 /**
@@ -55,19 +55,17 @@ export interface RingView {
  * needs DEFER_TASKRUN), and a call is always between one look and the next.
  */
 export class LoopRing implements DrivenRing {
-  submitted = 0;
-  enters = 0;
   readonly #ring: KernelRing;
   readonly #words: Int32Array;
   readonly #view: RingView;
   readonly #tail: number;
   readonly #flags: number;
-  readonly #sqHead: number;
+  readonly #kinds: number;
+  readonly #submitted: number;
   /** CQ tail when nothing was in flight; completions since are counted from it. */
   readonly #firstTail: number;
-  #before = 0;
-  /** EARLY and MANY of what has been submitted. */
-  #kinds = 0;
+  #submittedBefore = 0;
+  #waits = 0;
 
   constructor(ring: KernelRing, buffer: ArrayBufferLike, view: RingView) {
     const { sq_off, cq_off } = ring.params;
@@ -76,8 +74,10 @@ export class LoopRing implements DrivenRing {
     this.#words = new Int32Array(buffer);
     this.#tail = (ring.place.rings + cq_off.tail) >>> 2;
     this.#flags = (ring.place.rings + sq_off.flags) >>> 2;
-    this.#sqHead = (ring.place.rings + sq_off.head) >>> 2;
+    this.#kinds = (view.own + KINDS) >>> 2;
+    this.#submitted = (view.own + SUBMITTED) >>> 2;
     this.#firstTail = this.cqTail();
+    new Uint8Array(buffer).set(KIND_BY_OPCODE, view.own + KIND_TABLE);
   }
 
   cqTail(): number {
@@ -88,28 +88,41 @@ export class LoopRing implements DrivenRing {
     return this.#words[this.#flags]!;
   }
 
+  /** Addresses of the CQ tail and of the SQ flags. */
+  get words(): { readonly cqTail: number; readonly sqFlags: number } {
+    return { cqTail: this.#tail << 2, sqFlags: this.#flags << 2 };
+  }
+
   /** Starts counting anew for one run. */
   begin(): void {
-    this.#before = this.submitted;
-    this.enters = 0;
+    this.#submittedBefore = this.#submittedEver;
+    this.#words[(this.#view.own + ENTERS) >>> 2] = 0;
+    this.#waits = 0;
+  }
+
+  get #submittedEver(): number {
+    const [low, high] = [this.#words[this.#submitted]!, this.#words[this.#submitted + 1]!];
+    return (low >>> 0) + high * 2 ** 32;
   }
 
   get submittedThisRun(): number {
-    return this.submitted - this.#before;
+    return this.#submittedEver - this.#submittedBefore;
   }
 
-  /** bpf_io_uring_submit_sqes: SQEs consumed, or a negative errno; no system call for none. */
-  submit(count: number): number {
-    if (count === 0) return 0;
-    this.#look(count >>> 0);
-    this.enters++;
-    const result = this.#ring.enter(count, 0, 0);
-    if (result > 0) this.submitted += result;
-    return result;
+  get enters(): number {
+    return (this.#words[(this.#view.own + ENTERS) >>> 2]! >>> 0) + this.#waits;
+  }
+
+  /** bpf_io_uring_submit_sqes of this ring: SQEs consumed, or a negative errno; no system call for none. */
+  submitFor(memory: WebAssembly.Memory, iouCtx: number): (ctx: number, nr: number) => number {
+    const { sqes, sqeSize, sqMask, rewind, array, own } = this.#view;
+    const head = rewind ? 0 : this.#ring.place.rings + this.#ring.params.sq_off.head;
+    const place = { own, sqes, sqeSize, sqMask, head, array, flags: NOT_LAZY, flagKind: EARLY, iouCtx };
+    return makeSubmit(memory, place, (count) => this.#ring.enter(count, 0, 0));
   }
 
   getEvents(minComplete: number): number {
-    this.enters++;
+    this.#waits++;
     return minComplete === 0
       ? this.#ring.getEvents()
       : this.#ring.enter(0, minComplete, IORING_ENTER.IORING_ENTER_GETEVENTS, WAIT_SLICE_NS);
@@ -117,40 +130,12 @@ export class LoopRing implements DrivenRing {
 
   /** False when every request has completed, as far as counting tells. */
   get inFlight(): boolean {
-    return ((this.cqTail() - this.#firstTail) | 0) !== (this.submitted | 0);
+    return ((this.cqTail() - this.#firstTail) | 0) !== this.#words[this.#submitted]!;
   }
 
   wakesEarly(): boolean {
     // once nothing is in flight any more, nothing can come early
-    if (this.#kinds === EARLY && ((this.cqTail() - this.#firstTail) | 0) >= (this.submitted | 0)) this.#kinds = 0;
-    return (this.#kinds & EARLY) !== 0;
-  }
-
-  /** Looks at the opcodes and flags about to be submitted. */
-  #look(count: number): void {
-    const { sqes, sqeSize, sqMask, rewind, array } = this.#view;
-    const words = this.#words;
-    const n = Math.min(count, sqMask + 1);
-    const first = rewind ? 0 : words[this.#sqHead]!;
-    if (rewind && array === 0) {
-      // most submissions are of one kind: then one look says it all
-      const step = sqeSize >>> 2;
-      const end = (sqes >>> 2) + n * step;
-      let any = 0;
-      let all = -1;
-      for (let at = sqes >>> 2; at < end; at += step) {
-        any |= words[at]!;
-        all &= words[at]!;
-      }
-      if (((any ^ all) & KIND_BITS) === 0) {
-        this.#kinds |= kindOf(any);
-        return;
-      }
-    }
-    for (let i = 0; i < n; i++) {
-      const index = (first + i) & sqMask;
-      const slot = array === 0 ? index : words[(array >>> 2) + index]! & sqMask;
-      this.#kinds |= kindOf(words[(sqes + slot * sqeSize) >>> 2]!);
-    }
+    if (this.#words[this.#kinds] === EARLY && !this.inFlight) this.#words[this.#kinds] = 0;
+    return (this.#words[this.#kinds]! & EARLY) !== 0;
   }
 }

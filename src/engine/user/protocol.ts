@@ -5,6 +5,9 @@ import type { Regions } from "../../loop/index.ts";
 import type { RingPlacement } from "../../sys/index.ts";
 import type { RingParams, SetupRequest } from "../../uring/abi/index.ts";
 
+/** Bytes of the step counter. */
+export const STEPS_BYTES = 8;
+
 /** What the thread is started with. */
 export interface ThreadData {
   readonly memory: WebAssembly.Memory;
@@ -15,6 +18,8 @@ export interface CreateRequest {
   readonly place: RingPlacement;
   readonly request: SetupRequest;
   /** The parameter region, an offset into the memory. */
+  /** Address of STEPS_BYTES for the step counter, then OWN_BYTES for the ring's own (submit-code.ts); zeroed. */
+  readonly counters: number;
   readonly mem: { readonly address: number; readonly size: number } | undefined;
 }
 
@@ -32,6 +37,8 @@ export interface AttachRequest {
   /** Addresses of the u64[2] context, of struct iou_loop_params, and the value that stands for struct iou_ctx. */
   readonly ctx: number;
   readonly params: number;
+  /** Address of two words that count the steps of a run, 64 bits. */
+  readonly steps: number;
   readonly iouCtx: number;
   /** Address of struct task_struct. */
   readonly task: number;

@@ -6,10 +6,10 @@ import { Interpreter, VmFault, VmMemory, type Executable, type FaultFacts, type 
 import { currentTaskHelpers, loopKfuncs } from "../../loop/index.ts";
 import { createRing, openSys, type KernelRing } from "../../sys/index.ts";
 import { IORING_SETUP } from "../../uring/abi/index.ts";
-import { CONTROL } from "../ring-thread.ts";
 import { serve, type Handlers, type ServerContext } from "../ring-server.ts";
-import { drive, type DriveResult, type StepArgs } from "./drive.ts";
+import { drive, stepsOf, WORK_PENDING, type DriveResult, type StepArgs } from "./drive.ts";
 import { LoopRing } from "./loop-ring.ts";
+import { STEPS_BYTES } from "./protocol.ts";
 import type { AttachRequest, CreateReply, CreateRequest, RunReply, RunRequest, ThreadData } from "./protocol.ts";
 
 const EFAULT = 14;
@@ -35,7 +35,7 @@ class RingWorker {
     this.#memory = VmMemory.attach(memory);
   }
 
-  create({ place, request, mem }: CreateRequest): CreateReply {
+  create({ place, request, mem, counters }: CreateRequest): CreateReply {
     const {
       IORING_SETUP_DEFER_TASKRUN,
       IORING_SETUP_TASKRUN_FLAG,
@@ -67,29 +67,41 @@ class RingWorker {
       sqMask: params.sq_entries - 1,
       rewind: (flags & IORING_SETUP_SQ_REWIND) !== 0,
       array: params.sq_off.array === 0 ? 0 : place.rings + params.sq_off.array,
+      own: counters + STEPS_BYTES,
     });
     return { fd: ring.fd, params, notes };
   }
 
   attach(request: AttachRequest): void {
-    const { ctx, params, seed, iouCtx, regions } = request;
-    const ring = this.#loopRing!;
+    const { ctx, params, steps, seed, iouCtx, regions } = request;
+    const { memory } = this.#memory;
+    const submit = this.#loopRing!.submitFor(memory, iouCtx);
+    const kfuncs = loopKfuncs({ iouCtx, regions, submit: (nr) => submit(iouCtx, nr) });
     const env = {
-      kfuncs: loopKfuncs({ iouCtx, regions, submit: (nr) => ring.submit(nr) }),
+      // the function itself: called by the program without a detour through JavaScript
+      kfuncs: { ...kfuncs, bpf_io_uring_submit_sqes: { ...kfuncs["bpf_io_uring_submit_sqes"]!, call: submit } },
       helpers: currentTaskHelpers(request.task),
       printk: (line: string) => this.#context.printk(line),
       seed,
     };
     const executable = this.#executable(request, env);
-    this.#attached = { executable, args: { ctx, cq_wait_idx: new Uint32Array(this.#memory.memory.buffer, params, 1) } };
+    const words = (address: number, count: number): Uint32Array => new Uint32Array(memory.buffer, address, count);
+    this.#attached = { executable, args: { ctx, cq_wait_idx: words(params, 1), steps: words(steps, 2) } };
   }
 
   #executable(
-    { image, interpret, checked }: AttachRequest,
+    { image, interpret, checked, params, steps }: AttachRequest,
     env: VmEnv & Required<Pick<VmEnv, "kfuncs" | "helpers">>,
   ): Executable {
     if (interpret) return new Interpreter(image, this.#memory, env);
-    const program = compile(image, { checked, kfuncs: env.kfuncs, helpers: env.helpers });
+    const { cqTail, sqFlags } = this.#loopRing!.words;
+    const program = compile(image, {
+      checked,
+      kfuncs: env.kfuncs,
+      helpers: env.helpers,
+      // nothing to wait for, and nothing for the kernel to do
+      repeat: { count: steps, reached: cqTail, target: params, flags: sqFlags, mask: WORK_PENDING },
+    });
     return instantiate(program, new WebAssembly.Module(program.bytes), image, this.#memory, env);
   }
 
@@ -104,7 +116,6 @@ class RingWorker {
 
   run({ maxSteps }: RunRequest): RunReply {
     const ring = this.#loopRing!;
-    const { control } = this.#context;
     ring.begin();
     const tail = ring.cqTail();
     const started = performance.now();
@@ -115,7 +126,7 @@ class RingWorker {
     } catch (error) {
       if (!(error instanceof VmFault)) throw error;
       fault = error.facts;
-      outcome = { result: -EFAULT, steps: Atomics.load(control, CONTROL.steps) >>> 0 };
+      outcome = { result: -EFAULT, steps: this.#attached ? stepsOf(this.#attached.args.steps) : 0 };
     }
     const wallNs = Math.round((performance.now() - started) * 1e6);
     return {

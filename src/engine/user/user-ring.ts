@@ -24,6 +24,9 @@ import { Occupied } from "../occupied.ts";
 import type { VmRing } from "../vm-object.ts";
 import { reviveSysError } from "../revive.ts";
 import { loopError } from "../run-outcome.ts";
+import { stepsOf } from "./drive.ts";
+import { STEPS_BYTES } from "./protocol.ts";
+import { OWN_BYTES } from "./submit-code.ts";
 import type { AttachRequest, CreateReply, CreateRequest, RunReply } from "./protocol.ts";
 
 const PAGE = 4096;
@@ -63,6 +66,7 @@ export class UserRing implements VmRing {
   readonly #ctx: number;
   readonly #loopParams: number;
   readonly #task: number;
+  readonly #steps: number;
   readonly #allocated: number[] = [];
   readonly #fd: number;
   readonly #onClose: RingClosed;
@@ -101,7 +105,8 @@ export class UserRing implements VmRing {
       this.#ctx = keep(memory.allocate("the context", 16, { writable: false }));
       this.#loopParams = keep(memory.allocate("struct iou_loop_params", 4));
       this.#task = keep(placeTask(memory, process.pid, process.pid));
-      const create: CreateRequest = { place, request, mem: region };
+      this.#steps = keep(memory.allocate("the counters", STEPS_BYTES + OWN_BYTES, { visible: false }));
+      const create: CreateRequest = { place, request, mem: region, counters: this.#steps };
       const { fd, params, notes } = this.#ask("create", create) as CreateReply;
       this.#fd = fd;
       this.params = ringGeometry(params);
@@ -140,6 +145,7 @@ export class UserRing implements VmRing {
       regions: this.#regions,
       ctx: this.#ctx,
       params: this.#loopParams,
+      steps: this.#steps,
       iouCtx: IOU_CTX,
       task: this.#task,
       ...mode,
@@ -197,7 +203,7 @@ export class UserRing implements VmRing {
 
   /** Steps so far of the run that is on. */
   get stepsSoFar(): number {
-    return this.#closed ? this.stats.steps! : Atomics.load(this.#thread.control, CONTROL.steps) >>> 0;
+    return this.#closed ? this.stats.steps! : stepsOf(new Uint32Array(this.#memory.memory.buffer, this.#steps, 2));
   }
 
   afterRun(callback: () => void): void {
@@ -247,7 +253,7 @@ export class UserRing implements VmRing {
     const { control } = this.#thread;
     Atomics.store(control, CONTROL.abort, ABORT.no);
     Atomics.store(control, CONTROL.ejected, 0);
-    Atomics.store(control, CONTROL.steps, 0);
+    this.#memory.u8.fill(0, this.#steps, this.#steps + STEPS_BYTES);
     this.#occupied.enter();
     return this.#image;
   }
