@@ -16,14 +16,14 @@ interface Koffi {
   errno(): number;
   address(bytes: Uint8Array): Int;
   view(address: Int, length: number): ArrayBuffer;
-  proto(prototype: string): unknown;
+  /** Without a name, which would have to be the only one of its kind in the process. */
+  proto(result: string, params: readonly string[]): unknown;
   /** With a prototype: the function at an address. */
   decode(address: Int, prototype: unknown): () => void;
 }
 
 const SYSCALL_PROTOTYPE =
   "int64_t syscall(int64_t nr, int64_t a0, int64_t a1, int64_t a2, int64_t a3, int64_t a4, int64_t a5)";
-const GATE_PROTOTYPE = "void call_gate(void)";
 const SC_PAGESIZE = 30;
 
 let opened: Sys | undefined;
@@ -71,7 +71,7 @@ function wrap(koffi: Koffi, arch: SyscallArch): Sys {
     return typeof result === "number" ? result : Number(result);
   };
   const viewAt = (address: number, length: number): Uint8Array => new Uint8Array(koffi.view(address, length));
-  const functionAt = (address: number): (() => void) => koffi.decode(address, koffi.proto(GATE_PROTOTYPE));
+  const functionAt = (address: number): (() => void) => koffi.decode(address, koffi.proto("void", []));
   const gate = openCallGate({ arch, syscall, viewAt, functionAt });
   return {
     name: "koffi",

@@ -228,7 +228,7 @@ test.each([
     errno: () => errno,
     address: () => 0,
     view: (address: number) => (address === PAGES ? code : block),
-    proto: (prototype: string) => prototype,
+    proto: (result: string) => result,
     decode: () => () => {
       last = "gate";
       words[0] = results.get(words[0]) ?? -9;
