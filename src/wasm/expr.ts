@@ -2,7 +2,7 @@
 // Structured control keeps a depth, so that a branch can be given as the depth of its label.
 
 import { ByteWriter } from "./byte-writer.ts";
-import { ATOMIC_PREFIX, MISC, MISC_PREFIX, OP, VOID } from "./opcodes.ts";
+import { ATOMIC_PREFIX, MISC, MISC_PREFIX, OP, SIMD, SIMD_PREFIX, VOID } from "./opcodes.ts";
 
 /** An expression being written. Labels are absolute depths: what `block()` and its like return. */
 export class Expr {
@@ -67,6 +67,20 @@ export class Expr {
   /** A plain load or store; alignment is a hint, given as 1 byte because BPF promises none. */
   memory(code: number, offset: number): void {
     this.#out.u8(code);
+    this.#out.u8(0);
+    this.#out.u32(offset);
+  }
+
+  /** Makes an i64 both halves of a vector. */
+  splat64(): void {
+    this.#out.u8(SIMD_PREFIX);
+    this.#out.u32(SIMD["i64x2.splat"]);
+  }
+
+  /** A plain store of a vector, alignment as for `memory`. */
+  store128(offset: number): void {
+    this.#out.u8(SIMD_PREFIX);
+    this.#out.u32(SIMD["v128.store"]);
     this.#out.u8(0);
     this.#out.u32(offset);
   }

@@ -121,10 +121,14 @@ export const OP = {
 
 /** First byte of the two tables below. */
 export const MISC_PREFIX = 0xfc;
+export const SIMD_PREFIX = 0xfd;
 export const ATOMIC_PREFIX = 0xfe;
 
 /** Bulk memory instructions, after MISC_PREFIX. */
 export const MISC = { "memory.copy": 0x0a, "memory.fill": 0x0b } as const;
+
+/** Vectors, after SIMD_PREFIX. */
+export const SIMD = { "v128.store": 0x0b, "i64x2.splat": 0x12 } as const;
 
 /** Atomics, after ATOMIC_PREFIX. */
 export const ATOMIC = {

@@ -1,7 +1,7 @@
 // Prints the code of a module's functions as WebAssembly text, one instruction a line with its offset, so that a reader
 // can hold it against BPF instructions. It reads what this folder writes; foreign modules are shown as far as it can.
 
-import { ATOMIC, ATOMIC_PREFIX, MISC, MISC_PREFIX, OP, typeName, VOID } from "./opcodes.ts";
+import { ATOMIC, ATOMIC_PREFIX, MISC, MISC_PREFIX, OP, SIMD, SIMD_PREFIX, typeName, VOID } from "./opcodes.ts";
 import { SECTION } from "./section.ts";
 
 /** One printed instruction. */
@@ -139,6 +139,10 @@ function readInstruction(cursor: Cursor, functionName: (index: number) => string
     }
     return name + memarg(cursor, name);
   }
+  if (code === SIMD_PREFIX) {
+    const sub = cursor.u32();
+    return sub === SIMD["v128.store"] ? `v128.store${memarg(cursor, "v128.store128")}` : "i64x2.splat";
+  }
   if (code === MISC_PREFIX) {
     const name = MISC_NAMES.get(cursor.u32()) ?? "misc";
     cursor.u8();
@@ -168,7 +172,7 @@ function readInstruction(cursor: Cursor, functionName: (index: number) => string
 function memarg(cursor: Cursor, name: string): string {
   const align = 2 ** cursor.u32();
   const offset = cursor.u32();
-  const bits = /(?:load|store|rmw|wait)(8|16|32|64)/.exec(name)?.[1] ?? name.slice(1, 3);
+  const bits = /(?:load|store|rmw|wait)(8|16|32|64|128)/.exec(name)?.[1] ?? name.slice(1, 3);
   const natural = name === "memory.atomic.notify" ? 4 : Number(bits) / 8;
   return (offset === 0 ? "" : ` offset=${offset}`) + (align === natural ? "" : ` align=${align}`);
 }

@@ -159,6 +159,17 @@ function readModifyWrite(context: FunctionContext, site: Site): void {
   else context.set(wide, result, (bits & DEF_I32) !== 0);
 }
 
+/** Writes two stores of r`src_reg`, the lower at `off` from r`dst_reg`, in bare code. */
+export function emitStorePair(context: FunctionContext, site: Site, off: number): void {
+  const { expr } = context;
+  const { insn, bits } = site;
+  const offset = address(context, { ...site, insn: { ...insn, off } }, insn.dst_reg, (bits & DST_I32) !== 0, true);
+  context.get64(insn.src_reg, (bits & SRC_I32) !== 0);
+  expr.splat64();
+  context.mark(site.slot);
+  expr.store128(offset);
+}
+
 /** Writes an instruction of class LDX, ST or STX. */
 export function emitMemory(context: FunctionContext, site: Site): void {
   switch (site.row.op) {

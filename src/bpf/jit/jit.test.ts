@@ -476,3 +476,124 @@ describe("every jump, in every place it can be written", () => {
     }
   });
 });
+
+describe("runs in a row", () => {
+  // the program adds its step to the word at r1 and stops at the fifth
+  const PROGRAM = "r2 = *(u32 *)(r1 + 0); r2 += 1; *(u32 *)(r1 + 0) = r2; r0 = 0; if r2 != 5 goto +1; r0 = 7; exit";
+  const repeating = (mode: "bare" | "checked") => {
+    const here = world(PROGRAM.replaceAll("; ", "\n"));
+    const [count, reached, target, flags] = [0, 1, 2, 3].map(() => here.memory.allocate("a word", 8)) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    const program = compile(here.image, {
+      checked: mode === "checked",
+      repeat: { count, reached, target, flags, mask: 6 },
+    });
+    const executable = instantiate(program, new WebAssembly.Module(program.bytes), here.image, here.memory);
+    const { view } = here.memory;
+    return {
+      run: (limit: number) => [executable.repeat!(here.buffer, limit), Number(view.getBigUint64(count, true))],
+      set: (name: "count" | "reached" | "target" | "flags", value: number) =>
+        view.setUint32({ count, reached, target, flags }[name], value, true),
+    };
+  };
+
+  it.each(["bare", "checked"] as const)("end at the limit or with a result, and are counted (%s)", (mode) => {
+    const { run, set } = repeating(mode);
+    set("count", 0xffff_fffe);
+    expect(run(1)).toEqual([0, 0xffff_ffff]);
+    expect(run(3)).toEqual([0, 0x1_0000_0002]);
+    expect(run(3)).toEqual([7, 0x1_0000_0003]);
+    expect(run(2)).toEqual([0, 0x1_0000_0005]);
+  });
+
+  it.each([
+    // reached, target, flags, runs of ten
+    [5, 5, 0, 4],
+    [6, 5, 1, 4],
+    [4, 5, 0, 1],
+    [5, 5, 2, 1],
+    [5, 5, 4, 1],
+    [2, 0xffff_ffff, 0, 4],
+    [0xffff_ffff, 2, 0, 1],
+  ])("go on with %i reached of %i and flags %i: %i", (reached, target, flags, runs) => {
+    const { run, set } = repeating("bare");
+    run(1);
+    set("count", 0);
+    for (const [name, value] of Object.entries({ reached, target, flags })) set(name as "flags", value);
+    expect(run(10)[1]).toBe(runs);
+  });
+
+  it("are not offered with a budget, which is for each run", () => {
+    const here = world(PROGRAM.replaceAll("; ", "\n"));
+    const place = { count: here.buffer, reached: here.buffer, target: here.buffer, flags: here.buffer, mask: 1 };
+    const program = compile(here.image, { checked: true, repeat: place });
+    const module = new WebAssembly.Module(program.bytes);
+    expect(instantiate(program, module, here.image, here.memory, { maxInsns: 9 }).repeat).toBeUndefined();
+  });
+});
+
+describe("a kfunc that is a table", () => {
+  const ROWS = [
+    { first: 64, second: 1, atMost: 4096, value: 111 },
+    { first: 64, second: 2, atMost: 0, value: 222 },
+  ];
+  it.each([
+    [64, 1, 4096, 111],
+    [64, 1, 4097, 0],
+    [64, 1, -1, 0],
+    [65, 1, 0, 0],
+    [64, 2, 0, 222],
+    [64, 3, 0, 0],
+  ])("gives for (%i, %i, %i): %i, however its arguments come", (first, second, third, expected) => {
+    const table: Callee = {
+      name: "loop_add",
+      params: ["i32", "i32", "i32"],
+      result: "i32",
+      call: () => -1,
+      table: ROWS,
+    };
+    const known = `r1 = ${first}\nr2 = ${second}\nr3 = ${third}\ncall loop_add\nexit`;
+    const unknown = `r6 = r1\nr1 = *(u32 *)(r6 + 0)\nr2 = *(u32 *)(r6 + 4)\nr3 = *(u32 *)(r6 + 8)\ncall loop_add\nexit`;
+    for (const text of [known, unknown]) {
+      for (const checked of [true, false]) {
+        const { memory, image, buffer } = world(text);
+        for (const [i, value] of [first, second, third].entries()) memory.view.setInt32(buffer + i * 4, value, true);
+        const env = { kfuncs: { loop_add: table } };
+        const program = compile(image, { checked, ...env });
+        const executable = instantiate(program, new WebAssembly.Module(program.bytes), image, memory, env);
+        expect(executable.run(buffer)).toBe(expected);
+      }
+    }
+  });
+});
+
+describe("stores side by side", () => {
+  it.each([
+    ["r1", 0, 8],
+    ["r1", 8, 0],
+    ["r10", -16, -8],
+    ["r10", -8, -16],
+    ["r1", 0, 16],
+    ["r1", 4, 12],
+  ])("from %s at %i and %i leave what they leave one by one", (base, first, second) => {
+    const at = (off: number): string => `*(u64 *)(${base} ${off < 0 ? "-" : "+"} ${Math.abs(off)})`;
+    const text = `r6 = 0x1122334455667788 ll\n${at(first)} = r6\n${at(second)} = r6\n${at(first)} = r6\nr0 = 0\nexit`;
+    const bytes = MODES.map((mode) => {
+      const here = world(text);
+      const { memory, image, buffer } = here;
+      if (mode === "interpreter") new Interpreter(image, memory).run(buffer);
+      else {
+        const program = compile(image, { checked: mode === "checked" });
+        instantiate(program, new WebAssembly.Module(program.bytes), image, memory).run(buffer);
+      }
+      const { end } = image.stack;
+      return [...memory.u8.slice(buffer, buffer + 64), ...memory.u8.slice(end - 64, end)];
+    });
+    expect(bytes[1]).toEqual(bytes[0]);
+    expect(bytes[2]).toEqual(bytes[0]);
+  });
+});

@@ -4,9 +4,10 @@ import { I32, I64, OP } from "../../wasm/index.ts";
 import { emitAlu } from "./emit-alu.ts";
 import { emitCall, type CallPlan } from "./emit-call.ts";
 import { emitCondition, emitGuard } from "./emit-jump.ts";
-import { emitConstant, emitMemory } from "./emit-memory.ts";
+import { emitConstant, emitMemory, emitStorePair } from "./emit-memory.ts";
 import { FAULT_CODE, type FunctionContext, type Site } from "./context.ts";
 import { FLOW_COND, FLOW_EXIT, FLOW_FAULT, FLOW_GOTO, slotsOf, type Effects } from "./effects.ts";
+import { findStorePairs } from "./store-pairs.ts";
 import { findRotations, type Rotation } from "./rotates.ts";
 import { structureOf, writeStructured, type NodeWriter } from "./structure.ts";
 import { DEF_I32, DST_I32, R0_I32, SRC_I32, type Typing } from "./typing.ts";
@@ -70,6 +71,7 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
     expr.op(OP.unreachable);
   };
   const rotations = findRotations(unit, effects);
+  const pairs = context.checked ? undefined : findStorePairs(unit, effects);
   const scratchOf = ({ wide, scratch }: Rotation): number => context.temp(wide ? I64 : I32, `rotate ${scratch}`);
   const rotate = (site: Site, rotation: Rotation): void => {
     const { wide, amount } = rotation;
@@ -109,6 +111,9 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
       context.get(saved.wide, site.insn.dst_reg, (site.bits & DST_I32) !== 0);
       expr.set(scratchOf(saved));
     }
+    const pair = pairs?.get(slot);
+    if (pair !== undefined) return emitStorePair(context, site, pair);
+    if (pairs?.has(slot - 1)) return undefined;
     const rotation = rotations.byOr.get(slot);
     if (rotation !== undefined) return rotate(site, rotation);
     switch (site.row.class) {
