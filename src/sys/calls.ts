@@ -22,7 +22,7 @@ export function io_uring_enter(
   arg = 0,
   argsz = 0,
 ): number {
-  return sys.syscall(IO_URING_ENTER, fd, to_submit, min_complete, flags, arg, argsz);
+  return sys.syscall(IO_URING_ENTER, fd, to_submit, min_complete, flags, arg, argsz) | 0;
 }
 
 /** io_uring_register(2). */

@@ -183,10 +183,10 @@ export class KernelRing implements Disposable {
     const head = this.#trueHead;
     const count = Math.min(toSubmit >>> 0, this.#sqMask + 1);
     this.#point(head & this.#sqMask, count);
-    words[this.#head] = head;
     words[this.#tail] = (head + count) | 0;
     const result = this.#enter(toSubmit, minComplete, flags, timeoutNs);
-    this.#trueHead = words[this.#head]!;
+    // the kernel counts for itself: it reads the tail only, and has taken what it says
+    if (result > 0) this.#trueHead = (head + result) | 0;
     words[this.#head] = 0;
     words[this.#tail] = 0;
     return result;

@@ -1,0 +1,87 @@
+import { describe, expect, test } from "vitest";
+import { KIND_TABLE, KINDS, ENTERS, makeSubmit, SUBMITTED, type SubmitPlace } from "./submit-code.ts";
+
+const CTX = 0x40;
+const OWN = 0x1_0000;
+const HEAD = OWN + 512;
+const ARRAY = OWN + 1024;
+const SQES = OWN + 4096;
+const ENTRIES = 8;
+const PLACE: SubmitPlace = {
+  own: OWN,
+  sqes: SQES,
+  sqeSize: 64,
+  sqMask: ENTRIES - 1,
+  head: 0,
+  array: 0,
+  flags: 0x1e,
+  flagKind: 1,
+  iouCtx: CTX,
+};
+
+function rig(more: Partial<SubmitPlace>, answer: (count: number) => number = (count) => count) {
+  const memory = new WebAssembly.Memory({ initial: 4, maximum: 4, shared: true });
+  const view = new DataView(memory.buffer);
+  const calls: number[] = [];
+  const submit = makeSubmit(memory, { ...PLACE, ...more }, (count) => {
+    calls.push(count);
+    return answer(count);
+  });
+  // opcode 5 is of kind 4, opcode 6 of kind 8
+  view.setUint8(OWN + KIND_TABLE + 5, 4);
+  view.setUint8(OWN + KIND_TABLE + 6, 8);
+  const sqe = (slot: number, opcode: number, flags = 0, size = more.sqeSize ?? 64): void => {
+    view.setUint8(SQES + slot * size, opcode);
+    view.setUint8(SQES + slot * size + 1, flags);
+  };
+  return { view, calls, submit, sqe, kinds: () => view.getUint32(OWN + KINDS, true) };
+}
+
+describe("submitting", () => {
+  test("counts calls and SQEs consumed, over 32 bits, and passes errors on", () => {
+    const { view, calls, submit } = rig({}, (count) => (count === 3 ? -16 : count - 1));
+    view.setUint32(OWN + SUBMITTED, 0xffff_ffff, true);
+    expect([submit(CTX, 2), submit(CTX, 3), submit(CTX, 8), submit(CTX, 1)]).toEqual([1, -16, 7, 0]);
+    expect(calls).toEqual([2, 3, 8, 1]);
+    expect(view.getBigUint64(OWN + SUBMITTED, true)).toBe(0x1_0000_0007n);
+    expect(view.getUint32(OWN + ENTERS, true)).toBe(4);
+  });
+
+  test("of nothing, or through a context that is none, makes no call", () => {
+    const { view, calls, submit } = rig({});
+    expect([submit(CTX, 0), submit(CTX + 1, 1)]).toEqual([0, -14]);
+    expect(calls).toEqual([]);
+    expect(view.getUint32(OWN + ENTERS, true)).toBe(0);
+  });
+
+  test.each([
+    // what is special of the ring, SQ head, slots looked at for 2 requests
+    ["rewinding", {}, 0, [0, 1]],
+    ["large SQEs", { sqeSize: 128 }, 0, [0, 1]],
+    ["indices", { head: HEAD }, 0xffff_ffff, [7, 0]],
+    ["an SQ array", { head: HEAD, array: ARRAY }, 2, [5, 4]],
+  ])("looks at the kinds of what is submitted, and at nothing else: %s", (_, more, head, slots) => {
+    for (let slot = 0; slot < ENTRIES; slot++) {
+      for (const [opcode, flags, kinds] of [
+        [5, 0, 4],
+        [6, 0x10, 9],
+        [0, 0x21, 0],
+      ] as const) {
+        const { view, submit, sqe, kinds: seen } = rig(more);
+        view.setUint32(HEAD, head, true);
+        for (let i = 0; i < ENTRIES; i++) view.setUint32(ARRAY + i * 4, ENTRIES - 1 - i, true);
+        sqe(slot, opcode, flags, "sqeSize" in more ? more.sqeSize : 64);
+        expect(submit(CTX, 2)).toBe(2);
+        expect(seen()).toBe(slots.includes(slot) ? kinds : 0);
+      }
+    }
+  });
+
+  test("of more than there are entries looks at each entry once", () => {
+    const { calls, submit, sqe, kinds } = rig({});
+    sqe(ENTRIES - 1, 5);
+    sqe(0, 6);
+    expect(submit(CTX, -1)).toBe(-1);
+    expect([calls, kinds()]).toEqual([[-1], 12]);
+  });
+});
