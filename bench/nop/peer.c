@@ -1,9 +1,9 @@
 // A NOP loop in plain C: one io_uring mapped with mmap(2), driven by hand with plain system calls. Per request it does what
 // the loop in src/programs/nops does: clear the SQE and fill it in, submit, look at the CQE's result. Prints the requests
 // completed and the nanoseconds one took.
-//     peer REQUESTS DEPTH [wait|sqarray]
+//     peer REQUESTS DEPTH [wait]
 // The completion of a NOP is there when the submitting call returns; with `wait` that call also asks for it, as
-// io_uring_submit_and_wait() would. With `sqarray` the ring has an SQ array even where the kernel could do without.
+// io_uring_submit_and_wait() would.
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -49,7 +49,7 @@ static void *map(int fd, size_t bytes, off_t what)
 }
 
 // Without NO_SQARRAY (before Linux 6.6) entry i of the array stands for SQE i.
-static struct ring open_ring(unsigned entries, int sqarray)
+static struct ring open_ring(unsigned entries)
 {
 	struct io_uring_params p;
 	struct ring ring;
@@ -58,8 +58,6 @@ static struct ring open_ring(unsigned entries, int sqarray)
 
 	memset(&p, 0, sizeof(p));
 	p.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE | IORING_SETUP_NO_SQARRAY;
-	if (sqarray)
-		p.flags &= ~IORING_SETUP_NO_SQARRAY;
 	p.cq_entries = entries;
 	ring.fd = syscall(__NR_io_uring_setup, entries, &p);
 	if (ring.fd < 0 && errno == EINVAL) {
@@ -131,9 +129,8 @@ int main(int argc, char **argv)
 {
 	long requests = argc > 1 ? atol(argv[1]) : 1;
 	unsigned depth = argc > 2 ? atoi(argv[2]) : 1;
-	const char *way = argc > 3 ? argv[3] : "";
-	int wait = !strcmp(way, "wait");
-	struct ring ring = open_ring(depth, !strcmp(way, "sqarray"));
+	int wait = argc > 3;
+	struct ring ring = open_ring(depth);
 	long done = 0, inflight = 0;
 	double start = now();
 
