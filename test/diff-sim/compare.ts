@@ -12,7 +12,7 @@ export function difference(script: Script, sim: Outcome, real: Outcome): string 
     if (other.actions.join(" ") !== phase.actions.join(" ")) {
       return `phase ${i}: actions ${other.actions.join(" ")} in sim, ${phase.actions.join(" ")} in Linux`;
     }
-    const ordered = script.phases[i]?.ordered === true;
+    const ordered = script.phases[i]?.ordered;
     const a = ordered ? other.cqes : other.cqes.toSorted();
     const b = ordered ? phase.cqes : phase.cqes.toSorted();
     if (a.join("; ") !== b.join("; ")) {

@@ -534,7 +534,7 @@ class Generator {
   #target(): number {
     const p = this.#prng;
     const settled = this.#past;
-    return settled.length > 0 && p.chance(0.85) ? settled[Math.max(0, settled.length - 1 - p.below(16))]! : 100_000;
+    return settled.length > 0 && p.chance(0.85) ? settled[Math.max(0, settled.length - 1 - p.below(16))] : 100_000;
   }
 
   #pollRemove(): Draft {

@@ -19,7 +19,7 @@ function describe(script: Script): string {
       for (const value of Object.values(rest)) {
         if (typeof value !== "object" || !("m" in value) || value.m >= 0x60000) continue;
         const near = script.pokes.filter(({ at }) => at >= value.m && at < value.m + 64);
-        lines.push(`    at ${value.m}: ${near.map(({ value }) => `${JSON.stringify(value)}`).join(" ")}`);
+        lines.push(`    at ${value.m}: ${near.map(({ value }) => JSON.stringify(value)).join(" ")}`);
       }
     }
     lines.push(`  sim:   ${sim.phases[i]?.submitted} [${sim.phases[i]?.cqes.join("; ")}]`);

@@ -119,5 +119,5 @@ export function realTarget(): Target {
       rmSync(folder, { recursive: true, force: true });
       munmap(sys, base, HOLE);
     },
-  } as Target & { waited?: number; lastHave?: number };
+  };
 }
