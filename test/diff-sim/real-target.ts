@@ -49,6 +49,9 @@ export function realTarget(): Target {
     return [view.getInt32(STRUCTS_AT, true), view.getInt32(STRUCTS_AT + 4, true)];
   };
   const extArg = base + 0x300;
+  // slices waited in vain, and the completions there were at the last one
+  let waited = 0;
+  let lastHave = -1;
   return {
     memory,
     base: BigInt(base),
@@ -109,11 +112,10 @@ export function realTarget(): Target {
       view.setBigInt64(0x320, 0n, true);
       view.setBigInt64(0x328, SLICE_NS, true);
       const flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
-      this.waited = (this.waited ?? 0) + 1;
+      waited = have === lastHave ? waited + 1 : 0;
+      lastHave = have;
       io_uring_enter(sys, ringFd, 0, 1, flags, extArg, 24);
-      if (this.lastHave !== have) this.waited = 0;
-      this.lastHave = have;
-      return this.waited * 10 < PATIENCE_MS;
+      return waited * 10 < PATIENCE_MS;
     },
     dispose() {
       rmSync(folder, { recursive: true, force: true });
