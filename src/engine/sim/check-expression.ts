@@ -75,7 +75,7 @@ class Parser {
   parse(): Node {
     const node = this.#level(0);
     if (this.#next < this.#tokens.length)
-      throw this.#error("the expression goes on after its end", this.#tokens[this.#next]!);
+      throw this.#error("the expression goes on after its end", this.#tokens[this.#next]);
     return node;
   }
 
@@ -90,7 +90,7 @@ class Parser {
     if (operators === undefined) return this.#unary();
     let left = this.#level(level + 1);
     while (operators.includes(this.#tokens[this.#next] ?? "")) {
-      const operator = this.#tokens[this.#next++]!;
+      const operator = this.#tokens[this.#next++];
       left = binary(operator, left, this.#level(level + 1));
     }
     return left;

@@ -229,8 +229,8 @@ describe("exploring schedules", () => {
     const report = await explore(scenario(loop, check), { seeds: 1000, plan });
     const [finding] = report.findings;
     expect(finding?.problem.kind).toBe(kind);
-    expect(finding!.plan.rules).toHaveLength(rules);
-    expect(finding!.trace.length).toBeLessThan(400);
+    expect(finding.plan.rules).toHaveLength(rules);
+    expect(finding.trace.length).toBeLessThan(400);
   });
 
   it.each([
@@ -263,13 +263,13 @@ describe("exploring schedules", () => {
       traces.push(lines.join("\n"));
     }
     expect(traces[0]).toBe(traces[1]);
-    expect(traces[0]!.length).toBeGreaterThan(1000);
+    expect(traces[0].length).toBeGreaterThan(1000);
   });
 
   it("shows a finding again with the plan it made", async () => {
     const subject = scenario(cp(false), copied);
     const { findings } = await explore(subject, { seeds: 1000, plan: SHORT });
-    const { seed, plan, problem } = findings[0]!;
+    const { seed, plan, problem } = findings[0];
     expect(await subject({ seed, faults: plan, trace: () => {} })).toEqual(problem);
     expect(await subject({ seed, faults: { rules: [] }, trace: () => {} })).toBeUndefined();
   });

@@ -118,7 +118,7 @@ async function shrink(
     return true;
   };
   const struck = first.trace.filter((event): event is FaultEvent => event.ev === "fault");
-  await attempt(struck.map((event) => exactly(plan.rules[event.rule]!, event.rule, event)));
+  await attempt(struck.map((event) => exactly(plan.rules[event.rule], event.rule, event)));
   // Halves, then quarters, down to single rules; the first attempt is without any fault at all.
   for (let size = best.plan.rules.length; size >= 1; size = Math.floor(size / 2)) {
     for (let at = 0; at < best.plan.rules.length;) {

@@ -151,7 +151,7 @@ export class SimRing implements Ring {
     this.#kernel.attach(this.fd, (_ring, params) => {
       words[index] = params.cq_wait_idx;
       const verdict = program.run(this.#ctx);
-      params.cq_wait_idx = words[index]! >>> 0;
+      params.cq_wait_idx = words[index] >>> 0;
       return verdict;
     });
   }

@@ -17,7 +17,7 @@ describe("virtual time", () => {
         let order = 0;
         for (const [i, { at, stop, move }] of acts.entries()) {
           timers.push(new Timer((owner: number) => fired.push(owner), i));
-          clock.start(timers[i]!, start + at);
+          clock.start(timers[i], start + at);
           expected.set(i, { at, order: order++ });
           const stopped = stop === null ? undefined : timers[stop];
           if (stopped !== undefined) expect(clock.stop(stopped)).toBe(expected.delete(stop!));

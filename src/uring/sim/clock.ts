@@ -38,7 +38,7 @@ export class Clock {
 
   /** When the next timer fires, or Infinity. */
   get next(): number {
-    return this.#heap.length > 0 ? this.#heap[0]!.at : Infinity;
+    return this.#heap.length > 0 ? this.#heap[0].at : Infinity;
   }
 
   /** Starts `timer` for the instant `at` (ns; the past counts as now). A running timer is moved. */
@@ -79,7 +79,7 @@ export class Clock {
   /** Lets `ns` pass, firing what falls due. */
   advance(ns: number): void {
     const until = this.now + ns;
-    while (this.#heap.length > 0 && this.#heap[0]!.at <= until) this.fireNext();
+    while (this.#heap.length > 0 && this.#heap[0].at <= until) this.fireNext();
     if (this.now < until) this.now = until;
   }
 
@@ -89,13 +89,13 @@ export class Clock {
 
   #up(from: number): void {
     const heap = this.#heap;
-    const timer = heap[from]!;
+    const timer = heap[from];
     let slot = from;
     while (slot > 0) {
       const parent = (slot - 1) >> 1;
-      if (!this.#before(timer, heap[parent]!)) break;
+      if (!this.#before(timer, heap[parent])) break;
       heap[slot] = heap[parent]!;
-      heap[slot]!.slot = slot;
+      heap[slot].slot = slot;
       slot = parent;
     }
     heap[slot] = timer;
@@ -104,15 +104,15 @@ export class Clock {
 
   #down(from: number): void {
     const heap = this.#heap;
-    const timer = heap[from]!;
+    const timer = heap[from];
     let slot = from;
     for (;;) {
       let child = slot * 2 + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && this.#before(heap[child + 1]!, heap[child]!)) child++;
-      if (!this.#before(heap[child]!, timer)) break;
+      if (child + 1 < heap.length && this.#before(heap[child + 1], heap[child])) child++;
+      if (!this.#before(heap[child], timer)) break;
       heap[slot] = heap[child]!;
-      heap[slot]!.slot = slot;
+      heap[slot].slot = slot;
       slot = child;
     }
     heap[slot] = timer;

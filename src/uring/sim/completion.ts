@@ -37,7 +37,7 @@ export const CQ_OVERFLOW = 11;
 
 /** Reads word `index` of the rings area. */
 export function ringWord(ring: Ring, index: number): number {
-  return ring.machine.memory.words[(ring.rings.at >>> 2) + index]!;
+  return ring.machine.memory.words[(ring.rings.at >>> 2) + index];
 }
 
 /** Writes word `index` of the rings area. */
@@ -281,7 +281,7 @@ export function flushCompletions(ring: Ring): void {
     ring.compl = ring.spareCompl;
     ring.spareCompl = batch;
     for (let i = 0; i < batch.length; i++) {
-      const req = batch[i]!;
+      const req = batch[i];
       if ((req.flags & REQ_F.CQE_SKIP) === 0) fillRequest(ring, req);
     }
   } else if (!ring.cqFlush && !ring.drainActive) {
@@ -289,7 +289,7 @@ export function flushCompletions(ring: Ring): void {
   }
   commitCq(ring);
   for (let i = 0; i < batch.length; i++) {
-    const req = batch[i]!;
+    const req = batch[i];
     if (req.refs > 0) {
       req.refs--;
       continue;
@@ -453,7 +453,7 @@ function queueDeferred(ring: Ring): void {
   let drainSeen = false;
   let first = true;
   while (ring.deferred.length > 0) {
-    const req = ring.deferred[0]!;
+    const req = ring.deferred[0];
     drainSeen ||= (req.flags & REQ_F.IO_DRAIN) !== 0;
     if ((drainSeen || first) && ring.inFlight !== ring.nrDrained) return;
     ring.deferred.shift();
@@ -467,7 +467,7 @@ function queueDeferred(ring: Ring): void {
 export function flushOverflow(ring: Ring): void {
   if (cqPending(ring) === ring.cqEntries) return;
   while (ring.overflow.length > 0) {
-    const { words } = ring.overflow[0]!;
+    const { words } = ring.overflow[0];
     const extra = [words[4], words[5], words[6], words[7]] as const;
     if (!fillCqe(ring, words[0], words[1], words[2], words[3], extra, true)) break;
     ring.overflow.shift();

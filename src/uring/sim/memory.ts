@@ -27,9 +27,9 @@ const UTF8_ENCODE = new TextEncoder();
 /** The buffer, views over it, and a page allocator for what the kernel allocates itself. */
 export class SimMemory {
   #buffer: ArrayBufferLike;
-  bytes: Uint8Array<ArrayBufferLike>;
-  words: Uint32Array<ArrayBufferLike>;
-  view: DataView<ArrayBufferLike>;
+  bytes: Uint8Array;
+  words: Uint32Array;
+  view: DataView;
   #kernelFloor: number;
   readonly #freePages = new Map<number, number[]>();
 
@@ -79,7 +79,7 @@ export class SimMemory {
 
   /** As `locate`, of a u64 in memory at offset `at`. */
   locateAt(at: number): number {
-    return this.locate(this.words[at >>> 2]!, this.words[(at >>> 2) + 1]!);
+    return this.locate(this.words[at >>> 2], this.words[(at >>> 2) + 1]);
   }
 
   /** Address of an offset. */

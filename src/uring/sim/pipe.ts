@@ -71,7 +71,7 @@ export class PipeEnd extends OpenFile {
     const wasFull = this.#state.full;
     let done = 0;
     while (done < wanted && buffers.length > 0) {
-      const buffer = buffers[0]!;
+      const buffer = buffers[0];
       const count = Math.min(wanted - done, buffer.end - buffer.start);
       memory.bytes.set(buffer.bytes.subarray(buffer.start, buffer.start + count), at + done);
       buffer.start += count;

@@ -303,7 +303,7 @@ function probe(call: Call): number {
   memory.bytes[call.at + 1] = count;
   for (let i = 0; i < count; i++) {
     memory.bytes[call.at + 16 + i * 8] = i;
-    const flags = ops[i]!.simulates === "no" ? 0 : IORING_REGISTER_FLAGS.IO_URING_OP_SUPPORTED;
+    const flags = ops[i].simulates === "no" ? 0 : IORING_REGISTER_FLAGS.IO_URING_OP_SUPPORTED;
     memory.view.setUint16(call.at + 16 + i * 8 + 2, flags, true);
   }
   return 0;
@@ -495,7 +495,7 @@ function syncCancel(call: Call): number {
     high: u32(call, 4),
     flags,
     file,
-    opcode: machine.memory.bytes[call.at + 32]!,
+    opcode: machine.memory.bytes[call.at + 32],
     seq: ++ring.cancelSeq,
   });
   // A worker's request finishes by itself; waiting for that is not simulated.

@@ -24,7 +24,7 @@ export class RingFile extends OpenFile {
     const { words } = ring.machine.memory;
     const at = ring.rings.at >>> 2;
     let mask = 0;
-    if ((words[at + 1]! - ring.cachedSqHead) >>> 0 < ring.sqEntries) mask |= POLL.POLLOUT | POLL.POLLWRNORM;
+    if ((words[at + 1] - ring.cachedSqHead) >>> 0 < ring.sqEntries) mask |= POLL.POLLOUT | POLL.POLLWRNORM;
     if (words[at + 3] !== words[at + 2] || ring.overflowPending || ring.localWork.length > ring.localHead) {
       mask |= POLL.POLLIN | POLL.POLLRDNORM;
     }

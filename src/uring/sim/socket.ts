@@ -394,7 +394,7 @@ export class SocketFile extends OpenFile {
     let done = 0;
     let index = 0;
     while (done < wanted && index < this.#received.length) {
-      const segment = this.#received[index]!;
+      const segment = this.#received[index];
       const count = Math.min(wanted - done, segment.bytes.length - segment.start);
       const put = scatter(memory, segments, done, segment.bytes.subarray(segment.start, segment.start + count));
       if (put < count) {
@@ -424,7 +424,7 @@ export class SocketFile extends OpenFile {
     flags: number,
     out?: ReceiveInfo,
   ): number {
-    const first = this.#received[0]!;
+    const first = this.#received[0];
     const count = Math.min(wanted, first.bytes.length);
     if (scatter(memory, segments, 0, first.bytes.subarray(0, count)) < count) return -EFAULT;
     if ((flags & MSG_PEEK) === 0) {
@@ -477,7 +477,7 @@ function join(a: SocketFile, b: SocketFile): void {
 
 function total(segments: readonly number[]): number {
   let sum = 0;
-  for (let i = 1; i < segments.length; i += 2) sum += segments[i]!;
+  for (let i = 1; i < segments.length; i += 2) sum += segments[i];
   return sum;
 }
 
@@ -486,9 +486,9 @@ function gather(memory: SimMemory, segments: readonly number[], length: number):
   const out = new Uint8Array(length);
   let done = 0;
   for (let i = 0; i < segments.length && done < length; i += 2) {
-    const wanted = Math.min(segments[i + 1]!, length - done);
-    const count = memory.reachable(segments[i]!, wanted);
-    out.set(memory.bytes.subarray(Math.max(0, segments[i]!), Math.max(0, segments[i]!) + count), done);
+    const wanted = Math.min(segments[i + 1], length - done);
+    const count = memory.reachable(segments[i], wanted);
+    out.set(memory.bytes.subarray(Math.max(0, segments[i]), Math.max(0, segments[i]) + count), done);
     done += count;
     if (count < wanted) return null;
   }
@@ -500,14 +500,14 @@ function scatter(memory: SimMemory, segments: readonly number[], skip: number, b
   let before = skip;
   let done = 0;
   for (let i = 0; i < segments.length && done < bytes.length; i += 2) {
-    const size = segments[i + 1]!;
+    const size = segments[i + 1];
     if (before >= size) {
       before -= size;
       continue;
     }
     const wanted = Math.min(size - before, bytes.length - done);
-    const count = memory.reachable(segments[i]! < 0 ? -1 : segments[i]! + before, wanted);
-    if (count > 0) memory.bytes.set(bytes.subarray(done, done + count), segments[i]! + before);
+    const count = memory.reachable(segments[i] < 0 ? -1 : segments[i] + before, wanted);
+    if (count > 0) memory.bytes.set(bytes.subarray(done, done + count), segments[i] + before);
     done += count;
     before = 0;
     if (count < wanted) break;
@@ -559,7 +559,7 @@ export function parseAddress(
   if (!memory.covers(at, length)) return -EFAULT;
   const bytes = memory.bytes.slice(at, at + length);
   if (length < 2) return -EINVAL;
-  const family = bytes[0]! | (bytes[1]! << 8);
+  const family = bytes[0] | (bytes[1] << 8);
   if (domain === AF_UNIX) {
     // a family alone asks for a name of the kernel's choice; it is the socket's business to make one
     if (family === AF_UNIX && length === 2) return { family, port: 0, key: "", bytes };
@@ -578,7 +578,7 @@ function cLength(bytes: Uint8Array): number {
 }
 
 function inetAddress(family: number, bytes: Uint8Array): SocketAddress {
-  const port = (bytes[2]! << 8) | bytes[3]!;
+  const port = (bytes[2] << 8) | bytes[3];
   const host = family === AF_INET6 ? bytes.subarray(8, 24) : bytes.subarray(4, 8);
   return { family, port, key: `${family}/${host.join(".")}/${port}`, bytes };
 }

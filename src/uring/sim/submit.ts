@@ -80,7 +80,7 @@ export function submitSqes(ring: Ring, nr: number): number {
 /** IORING_SETUP_SQE_MIXED: this opcode's SQE takes the next slot too, and may. */
 function twoSlots(ring: Ring, sqe: number, left: number): boolean {
   if ((ring.flags & IORING_SETUP_SQE_MIXED) === 0) return false;
-  const row = ring.machine.ops[ring.machine.memory.bytes[sqe]!];
+  const row = ring.machine.ops[ring.machine.memory.bytes[sqe]];
   return row !== undefined && row.is128 && left >= 2 && (ring.cachedSqHead & ring.sqMask) !== 0;
 }
 
@@ -89,7 +89,7 @@ function initRequest(ring: Ring, req: Request, sqe: number, extraSlot: boolean):
   const { machine } = ring;
   const { words } = machine.memory;
   const word = sqe >>> 2;
-  const first = words[word]!;
+  const first = words[word];
   const opcode = first & 0xff;
   const sqeFlags = (first >>> 8) & 0xff;
   req.flags = sqeFlags;
@@ -105,14 +105,14 @@ function initRequest(ring: Ring, req: Request, sqe: number, extraSlot: boolean):
     req.opcode = 0;
     return -EINVAL;
   }
-  const op = machine.ops[opcode]!;
+  const op = machine.ops[opcode];
   req.op = op;
   if (op.is128 && (ring.flags & IORING_SETUP_SQE128) === 0 && !extraSlot) return -EINVAL;
   if ((sqeFlags & ~COMMON_FLAGS) !== 0) {
     if ((sqeFlags & ~VALID_FLAGS) !== 0) return -EINVAL;
     if ((sqeFlags & REQ_F.BUFFER_SELECT) !== 0) {
       if (!op.bufferSelect) return -EOPNOTSUPP;
-      req.bufIndex = words[word + 10]! & 0xffff;
+      req.bufIndex = words[word + 10] & 0xffff;
     }
     if ((sqeFlags & REQ_F.CQE_SKIP) !== 0) ring.drainDisabled = true;
     if ((sqeFlags & REQ_F.IO_DRAIN) !== 0) {
@@ -131,8 +131,8 @@ function initRequest(ring: Ring, req: Request, sqe: number, extraSlot: boolean):
   }
   if (!op.ioprio && first >>> 16 !== 0) return -EINVAL;
   if ((ring.flags & IORING_SETUP_IOPOLL) !== 0) return -EINVAL;
-  req.fd = words[word + 1]! | 0;
-  const personality = words[word + 10]! >>> 16;
+  req.fd = words[word + 1] | 0;
+  const personality = words[word + 10] >>> 16;
   if (personality !== 0 && !ring.personalities.has(personality)) return -EINVAL;
   return op.prep(ring, req, sqe);
 }
@@ -156,7 +156,7 @@ function initDrain(ring: Ring): void {
 
 function submitOne(ring: Ring, sqe: number, extraSlot: boolean): number {
   const { machine } = ring;
-  const req = allocRequest(ring, machine.ops[0]!);
+  const req = allocRequest(ring, machine.ops[0]);
   const ret = initRequest(ring, req, sqe, extraSlot);
   if (machine.trace !== null) {
     machine.trace({
@@ -164,10 +164,10 @@ function submitOne(ring: Ring, sqe: number, extraSlot: boolean): number {
       ring: ring.number,
       ev: "submit",
       req: req.serial,
-      op: machine.ops[machine.memory.bytes[sqe]!]?.name ?? `opcode ${machine.memory.bytes[sqe]}`,
+      op: machine.ops[machine.memory.bytes[sqe]]?.name ?? `opcode ${machine.memory.bytes[sqe]}`,
       user_data: decimal64(req.userLow, req.userHigh),
-      flags: machine.memory.bytes[sqe + 1]!,
-      fd: machine.memory.words[(sqe >>> 2) + 1]! | 0,
+      flags: machine.memory.bytes[sqe + 1],
+      fd: machine.memory.words[(sqe >>> 2) + 1] | 0,
     });
   }
   if (ret !== 0) return failInit(ring, req, ret);

@@ -19,8 +19,8 @@ function markTaskrun(ring: Ring, on: boolean): void {
   if ((ring.flags & IORING_SETUP_TASKRUN_FLAG) === 0) return;
   const { words } = ring.machine.memory;
   const at = (ring.rings.at >>> 2) + SQ_FLAGS;
-  if (on) words[at] = words[at]! | IORING_SQ.IORING_SQ_TASKRUN;
-  else words[at] = words[at]! & ~IORING_SQ.IORING_SQ_TASKRUN;
+  if (on) words[at] = words[at] | IORING_SQ.IORING_SQ_TASKRUN;
+  else words[at] = words[at] & ~IORING_SQ.IORING_SQ_TASKRUN;
 }
 
 /** Queues `req.workKind` of `req`. `lazy`: completions a waiter may collect before it is woken. */
@@ -33,7 +33,7 @@ export function addTaskWork(ring: Ring, req: Request, lazy: boolean): void {
     return;
   }
   const before = ring.localWork.length - ring.localHead;
-  const previous = before > 0 ? ring.localWork[ring.localWork.length - 1]!.nrTw : 0;
+  const previous = before > 0 ? ring.localWork[ring.localWork.length - 1].nrTw : 0;
   // How many requests a chain brings is not known, so it always wakes.
   const isLazy = lazy && (req.flags & (REQ_F.LINK | REQ_F.HARDLINK)) === 0;
   req.nrTw = isLazy ? previous + 1 : WAKE_FORCE;

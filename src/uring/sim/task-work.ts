@@ -61,7 +61,7 @@ export function runLocalWork(ring: Ring, min: number, max: number): number {
     wanted -= done;
     done = 0;
     while (ring.retryWork.length > ring.retryHead && done < max) {
-      runOne(ring, ring.retryWork[ring.retryHead++]!);
+      runOne(ring, ring.retryWork[ring.retryHead++]);
       done++;
     }
     if (ring.retryWork.length === ring.retryHead) {
@@ -75,7 +75,7 @@ export function runLocalWork(ring: Ring, min: number, max: number): number {
         ring.localWork = ring.spareWork;
         ring.localHead = 0;
         while (next < end && done < max) {
-          runOne(ring, batch[next++]!);
+          runOne(ring, batch[next++]);
           done++;
         }
         if (next < end) ring.retryWork = batch.slice(next);

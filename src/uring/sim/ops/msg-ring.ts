@@ -49,7 +49,7 @@ function post(target: Ring, low: number, high: number, res: number, flags: numbe
     postAux(target, low, high, res, flags);
     return;
   }
-  const message = allocRequest(target, target.machine.ops[0]!);
+  const message = allocRequest(target, target.machine.ops[0]);
   message.flags = 0;
   message.userLow = low;
   message.userHigh = high;

@@ -376,13 +376,13 @@ function vectorOf(req: Request, skip: number): number[] {
   let before = skip;
   let room = req.limit > 0 ? Math.max(0, req.limit - skip) : Infinity;
   for (let i = 0; i < source.length; i += 2) {
-    const length = source[i + 1]!;
+    const length = source[i + 1];
     if (before >= length) {
       before -= length;
       continue;
     }
     const take = Math.min(length - before, room);
-    out.push(source[i]! < 0 ? source[i]! : source[i]! + before, take);
+    out.push(source[i] < 0 ? source[i] : source[i] + before, take);
     room -= take;
     before = 0;
   }
@@ -391,7 +391,7 @@ function vectorOf(req: Request, skip: number): number[] {
 
 function lengthOf(segments: readonly number[]): number {
   let sum = 0;
-  for (let i = 1; i < segments.length; i += 2) sum += segments[i]!;
+  for (let i = 1; i < segments.length; i += 2) sum += segments[i];
   return sum;
 }
 

@@ -42,7 +42,7 @@ export function op(
 
 /** Word `index` of the sqe at byte offset `sqe`. */
 export function sqeWord(ring: Ring, sqe: number, index: number): number {
-  return ring.machine.memory.words[(sqe >>> 2) + index]!;
+  return ring.machine.memory.words[(sqe >>> 2) + index];
 }
 
 /** True when the 64-bit field at `index` is not zero. */
@@ -67,12 +67,12 @@ export function sqeBufIndex(ring: Ring, sqe: number): number {
 export function sqeSigned64(ring: Ring, sqe: number, index: number): number {
   const { words } = ring.machine.memory;
   const at = (sqe >>> 2) + index;
-  return (words[at + 1]! | 0) * 0x1_0000_0000 + words[at]!;
+  return (words[at + 1] | 0) * 0x1_0000_0000 + words[at];
 }
 
 /** As sqeSigned64, unsigned. */
 export function sqeUnsigned64(ring: Ring, sqe: number, index: number): number {
   const { words } = ring.machine.memory;
   const at = (sqe >>> 2) + index;
-  return words[at + 1]! * 0x1_0000_0000 + words[at]!;
+  return words[at + 1] * 0x1_0000_0000 + words[at];
 }

@@ -210,8 +210,8 @@ function issuePipe(ring: Ring, req: Request): number {
     drop(second, slot + 1);
     return finish(req, -EFAULT);
   }
-  machine.memory.view.setInt32(req.at, numbers[0]!, true);
-  machine.memory.view.setInt32(req.at + 4, numbers[1]!, true);
+  machine.memory.view.setInt32(req.at, numbers[0], true);
+  machine.memory.view.setInt32(req.at + 4, numbers[1], true);
   return finish(req, 0);
 }
 

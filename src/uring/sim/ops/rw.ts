@@ -164,7 +164,7 @@ function transfer(ring: Ring, req: Request, write: boolean, offset: number): num
   }
   if (write && file.kind === "pipe") {
     for (let i = 0; i < segments.length; i += 2) {
-      if (segments[i + 1]! > 0 && !memory.covers(segments[i]!, segments[i + 1]!)) return pipeFault(ring, req, segments);
+      if (segments[i + 1] > 0 && !memory.covers(segments[i], segments[i + 1])) return pipeFault(ring, req, segments);
     }
   }
   if (req.limit === 0) {
@@ -180,10 +180,10 @@ function pipeFault(ring: Ring, req: Request, segments: readonly number[]): numbe
   const pages: number[] = [];
   let mapped = 0;
   for (let i = 0; i < segments.length; i += 2) {
-    const count = memory.reachable(segments[i]!, segments[i + 1]!);
-    pages.push(segments[i]!, count);
+    const count = memory.reachable(segments[i], segments[i + 1]);
+    pages.push(segments[i], count);
     mapped += count;
-    if (count < segments[i + 1]!) break;
+    if (count < segments[i + 1]) break;
   }
   let whole = Math.floor(mapped / 4096) * 4096;
   if (whole === 0) {
@@ -191,8 +191,8 @@ function pipeFault(ring: Ring, req: Request, segments: readonly number[]): numbe
     return req.file!.write(memory, -1, 1, 0);
   }
   for (let i = 1; i < pages.length; i += 2) {
-    pages[i] = Math.min(pages[i]!, whole);
-    whole -= pages[i]!;
+    pages[i] = Math.min(pages[i], whole);
+    whole -= pages[i];
   }
   return transferVector(ring, req, pages, true, 0);
 }
@@ -204,11 +204,11 @@ function transferVector(ring: Ring, req: Request, segments: readonly number[], w
   let done = 0;
   let room = req.limit > 0 ? req.limit : MAX_RW_COUNT;
   for (let i = 0; i < segments.length && room > 0; i += 2) {
-    const length = Math.min(segments[i + 1]!, room);
+    const length = Math.min(segments[i + 1], room);
     if (length === 0) continue;
     const count = write
-      ? file.write(memory, segments[i]!, length, offset + done)
-      : file.read(memory, segments[i]!, length, offset + done);
+      ? file.write(memory, segments[i], length, offset + done)
+      : file.read(memory, segments[i], length, offset + done);
     if (count < 0) return done > 0 ? done : count;
     done += count;
     room -= count;
@@ -220,7 +220,7 @@ function transferVector(ring: Ring, req: Request, segments: readonly number[], w
 function totalLength(req: Request): number {
   if (req.segments === null) return req.len;
   let total = 0;
-  for (let i = 1; i < req.segments.length; i += 2) total += req.segments[i]!;
+  for (let i = 1; i < req.segments.length; i += 2) total += req.segments[i];
   return total;
 }
 

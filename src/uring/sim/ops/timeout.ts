@@ -55,9 +55,9 @@ function readTime(ring: Ring, sqe: number, index: number, flags: number): { ns: 
   if ((flags & IORING_TIMEOUT_IMMEDIATE_ARG) !== 0) {
     const { words } = ring.machine.memory;
     const at = (sqe >>> 2) + index;
-    const high = words[at + 1]! | 0;
+    const high = words[at + 1] | 0;
     if (high < 0) return -EINVAL;
-    return { ns: high * 0x1_0000_0000 + words[at]! };
+    return { ns: high * 0x1_0000_0000 + words[at] };
   }
   const ts = readTimespec(ring, sqeAddress(ring, sqe, index));
   if (ts === undefined) return -EFAULT;
@@ -173,7 +173,7 @@ function issueTimeout(ring: Ring, req: Request): number {
     // Sorted by how many completions each still waits for.
     let index = list.length;
     for (; index > 0; index--) {
-      const other = list[index - 1]!.data as TimeoutData;
+      const other = list[index - 1].data as TimeoutData;
       if (other.count === 0 || other.multishot) continue;
       if (data.count >= (other.targetSeq - tail) >>> 0) break;
     }
