@@ -47,3 +47,11 @@ export {
   type ReadyProgram,
 } from "./programs/index.ts";
 export { SysError } from "./sys/index.ts";
+export {
+  toChromeTrace,
+  traceLine,
+  type FaultPlan,
+  type FaultRule,
+  type TraceEvent,
+  type TraceSink,
+} from "./uring/sim/index.ts";

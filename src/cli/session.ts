@@ -33,6 +33,8 @@ export interface RunPlan {
   /** The ready-made program this is: it can tell a failure of its own. */
   readonly program: ReadyProgram | undefined;
   readonly run: RunOptions;
+  /** Ends what records the run; returns what went wrong there. */
+  readonly endTrace?: () => LoopstepError | undefined;
 }
 
 /** The result, in the form of `--json` (schema 1). */
@@ -86,7 +88,9 @@ export async function runObject(
     using link = loaded.attach(plan.ops, ring);
     const ended = await runRing(ring, plan.run, watch(engine, ring));
     link.detach();
-    const error = ended ?? writeMem(ring.mem, plan.memOut) ?? plan.program?.failure((name) => loaded.values.get(name));
+    const untraced = plan.endTrace?.();
+    const error =
+      ended ?? untraced ?? writeMem(ring.mem, plan.memOut) ?? plan.program?.failure((name) => loaded.values.get(name));
     return { report: report(engine, ring, loaded, ended, error), error };
   } finally {
     for (const fd of files) engine.closeFile(fd);

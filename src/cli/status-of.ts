@@ -12,6 +12,10 @@ const USAGE: ReadonlySet<string> = new Set([
   "BTF_RANGE",
   "BTF_VALUE",
   "URING_SETUP_FLAG",
+  "SIM_PLAN",
+  "CHECK_SYNTAX",
+  "CHECK_NAME",
+  "CHECK_TYPE",
 ]);
 
 /** This machine cannot: status 4. */

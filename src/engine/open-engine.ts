@@ -6,6 +6,16 @@ import { UnsupportedError, type Engine, type EngineName, type EngineOptions } fr
 /** What --engine takes. */
 export const ENGINE_CHOICES: readonly (EngineName | "auto")[] = ["auto", "kernel", "user", "sim"];
 
+/** Options that only some engines can follow, with what the others are to say. */
+const ONLY_IN: readonly {
+  readonly option: "trace" | "faults";
+  readonly engines: readonly EngineName[];
+  readonly lack: string;
+}[] = [
+  { option: "trace", engines: ["sim"], lack: "writes no trace" },
+  { option: "faults", engines: ["sim"], lack: "has no faults to order" },
+];
+
 type Opener = (options: EngineOptions) => Engine | Promise<Engine>;
 
 /** In order of preference of `auto`. */
@@ -25,12 +35,14 @@ export async function openEngine(name: EngineName | "auto" = "auto", options: En
         expected: ENGINE_CHOICES.join(", "),
       });
     }
+    refuseLacks(name, options);
     return (await opener())(options);
   }
   const passedOver: string[] = [];
-  for (const [candidate, opener] of Object.entries(OPENERS)) {
-    const open = await opener();
+  for (const [candidate, opener] of Object.entries(OPENERS) as [EngineName, () => Promise<Opener>][]) {
     try {
+      refuseLacks(candidate, options);
+      const open = await opener();
       return await open({ ...options, passedOver });
     } catch (error) {
       if (!(error instanceof LoopstepError)) throw error;
@@ -41,4 +53,17 @@ export async function openEngine(name: EngineName | "auto" = "auto", options: En
     message: "no engine works on this machine",
     found: passedOver.join("; "),
   });
+}
+
+/** Throws FEATURE_UNSUPPORTED for what `name` was asked and cannot do: a trace left empty would tell that nothing happened. */
+function refuseLacks(name: EngineName, options: EngineOptions): void {
+  for (const { option, engines, lack } of ONLY_IN) {
+    if (options[option] === undefined || engines.includes(name)) continue;
+    throw new UnsupportedError("FEATURE_UNSUPPORTED", {
+      where: `engine ${name}`,
+      message: `it ${lack}`,
+      expected: `engine ${engines.join(" or ")}`,
+      remedy: `Choose ${engines.join(" or ")}, or leave out ${option}.`,
+    });
+  }
 }

@@ -4,6 +4,7 @@
 
 import type { Btf, BtfValue } from "../bpf/btf/index.ts";
 import type { BpfObject, Globals } from "../bpf/object/index.ts";
+import type { FaultPlan, TraceSink } from "../uring/sim/index.ts";
 import type { RingGeometry } from "./ring-params.ts";
 
 export type EngineName = "kernel" | "user" | "sim";
@@ -20,6 +21,10 @@ export interface EngineOptions {
   readonly passedOver?: readonly string[];
   /** Seed of everything random (bpf_get_prandom_u32, and the schedule in `sim`). Default 1. */
   readonly seed?: number;
+  /** Takes each event of a run as it happens (docs/trace-format.md). Only `sim` has them; others refuse. */
+  readonly trace?: TraceSink;
+  /** What is to go wrong in a run. Only `sim` can do it; others refuse. */
+  readonly faults?: FaultPlan;
 }
 
 /** How a ring is made. */

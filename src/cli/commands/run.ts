@@ -9,11 +9,13 @@ import { interruption } from "../interruption.ts";
 import { toJson } from "../json.ts";
 import { openFileOrProgram, programNamed } from "../locate.ts";
 import { ringOf } from "../ring-options.ts";
+import { readFaultPlan } from "../fault-plan.ts";
 import { openProgress } from "../progress.ts";
 import { formatReport } from "../report-text.ts";
 import { runObject, type RunPlan } from "../session.ts";
 import { parseNumber, parseSetting } from "../settings.ts";
 import { statusOf } from "../status-of.ts";
+import { openTraceFile, TRACE_FORMATS, traceFormatOf, type TraceFile } from "../trace-file.ts";
 
 const MAX_INT = 2 ** 31 - 1;
 const PROGRESS_MS = 200;
@@ -41,7 +43,10 @@ export const runCommand: Command = {
     "mem-out": { value: "FILE", help: "write the region out after the run" },
     steps: { value: "N", help: "stop after N steps (an error)" },
     timeout: { value: "MS", help: "stop after so many milliseconds (an error)" },
-    seed: { value: "N", help: "seed of bpf_get_prandom_u32 (default 1)" },
+    seed: { value: "N", help: "seed of bpf_get_prandom_u32, and of the schedule in sim (default 1)" },
+    faults: { value: "PLAN.json", help: "what is to go wrong (sim)" },
+    trace: { value: "FILE", help: "write every request, completion, step, wait and fault there (sim)" },
+    "trace-format": { value: "NAME", help: `${TRACE_FORMATS.join(", ")} (default jsonl)` },
     "no-verify": { help: "skip the verifier (user and sim; accesses are checked as they happen)" },
     interpret: { help: "interpret instead of compiling to WebAssembly" },
     json: { help: "print one JSON object on stdout; nothing when the loop was not started" },
@@ -51,6 +56,7 @@ export const runCommand: Command = {
     "Exit status: 0 the loop stopped by itself; 1 it failed, or the program did at its work; 2 bad usage; 3 the verifier",
     "rejected it; 4 not supported here. What went wrong is said on stderr. With --json a loop that was started has its object",
     "on stdout, however it ended; where none was started stdout stays empty.",
+    "Traces and fault plans are described in docs/trace-format.md; engines that have none refuse them, auto passes them over.",
   ],
   async run(options) {
     const plan = planOf(options);
@@ -81,6 +87,8 @@ function planOf(options: ParsedOptions): RunPlan {
   const maxSteps = options.integer("steps", 1, MAX_INT);
   const timeoutMs = options.integer("timeout", 1, MAX_INT);
   const quiet = options.flag("quiet");
+  const faults = options.text("faults");
+  const trace = traceOf(options);
   return {
     engine: engine as EngineName | "auto",
     engineOptions: {
@@ -88,6 +96,8 @@ function planOf(options: ParsedOptions): RunPlan {
       verify: !options.flag("no-verify"),
       onPrintk: (line) => void (quiet || process.stderr.write(`${line}\n`)),
       ...(seed === undefined ? {} : { seed }),
+      ...(faults === undefined ? {} : { faults: readFaultPlan(faults) }),
+      ...(trace === undefined ? {} : { trace: trace.sink }),
     },
     ring: { ...ringOf(options), ...(bytes === undefined ? {} : { mem: bytes }) },
     ops: options.text("ops"),
@@ -101,7 +111,14 @@ function planOf(options: ParsedOptions): RunPlan {
       ...(maxSteps === undefined ? {} : { maxSteps }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     },
+    endTrace: () => trace?.end(),
   };
+}
+
+function traceOf(options: ParsedOptions): TraceFile | undefined {
+  const file = options.text("trace");
+  const format = traceFormatOf(options.text("trace-format"), file);
+  return file === undefined ? undefined : openTraceFile(file, format);
 }
 
 function memOf(text: string | undefined): { bytes: number | undefined; file: string | undefined } {

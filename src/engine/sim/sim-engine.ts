@@ -16,16 +16,7 @@ import {
   type RingOptions,
 } from "../../loop/index.ts";
 import { O } from "../../uring/abi/index.ts";
-import {
-  MemoryWorld,
-  SIM_BASE,
-  SimKernel,
-  type Costs,
-  type FaultPlan,
-  type Network,
-  type TraceSink,
-  type World,
-} from "../../uring/sim/index.ts";
+import { MemoryWorld, SIM_BASE, SimKernel, type Costs, type Network, type World } from "../../uring/sim/index.ts";
 import { VmObject, type VmRings } from "../vm-object.ts";
 import { executableOf, type RunMode } from "./run-mode.ts";
 import { SimRing } from "./sim-ring.ts";
@@ -37,8 +28,6 @@ const MAX_MEMORY = 1 << 30;
 export interface SimEngineOptions extends EngineOptions {
   /** Files. Default: an empty MemoryWorld. */
   readonly world?: World;
-  readonly faults?: FaultPlan;
-  readonly trace?: TraceSink;
   readonly costs?: Partial<Costs>;
   readonly network?: Partial<Network>;
   /** Largest memory, bytes. Default 1 GiB, reserved rather than used. */
