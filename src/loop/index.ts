@@ -1,4 +1,14 @@
-export { currentTaskHelpers, placeTask, task_struct } from "./current-task.ts";
+export {
+  currentTaskHelpers,
+  getRegion,
+  KFUNC_SIGNATURES,
+  loopKfuncs,
+  placeTask,
+  task_struct,
+  type KfuncHost,
+  type Region,
+  type Regions,
+} from "./calls/index.ts";
 export {
   DEFAULT_SETUP_FLAGS,
   type Engine,
@@ -22,8 +32,6 @@ export {
   type OpsSlot,
   type Registration,
 } from "./io-uring-bpf-ops.ts";
-export { KFUNC_SIGNATURES, loopKfuncs, type KfuncHost } from "./kfuncs.ts";
 export { LOOP_STEP_TYPE } from "./loop-step-type.ts";
-export { getRegion, type Region, type Regions } from "./regions.ts";
 export { GLOBAL_BINDINGS, PARAM_BY_PATH, ringGeometry, type RingGeometry } from "./ring-params.ts";
 export { KFUNC_PROTOTYPES, loopTargetBtf } from "./target-btf.ts";

@@ -13,7 +13,7 @@ import {
   IOU_LOOP,
   IOU_REGION,
 } from "../uring/abi/index.ts";
-import { task_struct } from "./current-task.ts";
+import { task_struct } from "./calls/index.ts";
 
 /** Base types by name: [size, signed]. */
 const INTS: Readonly<Record<string, readonly [size: number, signed: boolean]>> = {

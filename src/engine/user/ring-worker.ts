@@ -3,7 +3,7 @@
 
 import { compile, instantiate } from "../../bpf/jit/index.ts";
 import { Interpreter, VmFault, VmMemory, type Executable, type FaultFacts, type VmEnv } from "../../bpf/vm/index.ts";
-import { currentTaskHelpers, loopKfuncs } from "../../loop/index.ts";
+import { currentTaskHelpers, loopKfuncs } from "../../loop/calls/index.ts";
 import { createRing, openSys, type KernelRing } from "../../sys/index.ts";
 import { IORING_SETUP } from "../../uring/abi/index.ts";
 import { serve, type Handlers, type ServerContext } from "../ring-server.ts";

@@ -1,8 +1,8 @@
 // bpf_io_uring_get_region: which memory a program sees (io_uring/bpf-ops.c at v7.2). Sizes count in whole pages, so the
 // rest of a region's last page is accessible too.
 
-import { alignUp } from "../base/index.ts";
-import { IOU_REGION } from "../uring/abi/index.ts";
+import { alignUp } from "../../base/index.ts";
+import { IOU_REGION } from "../../uring/abi/index.ts";
 
 const PAGE_SIZE = 4096;
 

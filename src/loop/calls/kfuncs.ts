@@ -1,7 +1,7 @@
 // The two kfuncs of a loop_step program as a VM calls them (io_uring/bpf-ops.c at v7.2). Everything crosses as i32, which is
 // what makes the calls cheap.
 
-import type { Callee } from "../bpf/vm/index.ts";
+import type { Callee } from "../../bpf/vm/index.ts";
 import { getRegion, regionTable, type Regions } from "./regions.ts";
 
 /** What the kfuncs work on. */

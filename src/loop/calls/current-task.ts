@@ -1,8 +1,8 @@
 // The current task as programs of `user` and `sim` may read it: the few fields that mean something outside the kernel, under
 // the kernel's names, so that CO-RE finds them (struct task_struct, include/linux/sched.h).
 
-import { layout, setField, type Layout } from "../base/index.ts";
-import type { Callee, VmMemory } from "../bpf/vm/index.ts";
+import { layout, setField, type Layout } from "../../base/index.ts";
+import type { Callee, VmMemory } from "../../bpf/vm/index.ts";
 
 export const task_struct: Layout<"pid" | "tgid"> = layout("task_struct", 8, { pid: [0, "s32"], tgid: [4, "s32"] });
 
