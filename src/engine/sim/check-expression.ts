@@ -144,7 +144,7 @@ class Parser {
     const contents = (scope: CheckScope): Uint8Array => scope.file(String(path(scope))) ?? new Uint8Array(0);
     switch (name) {
       case "file":
-        return (scope) => Array.from(contents(scope), (byte) => String.fromCharCode(byte)).join("");
+        return (scope) => charPerByte(contents(scope));
       case "size":
         return (scope) => BigInt(contents(scope).length);
       case "exists":
@@ -153,6 +153,17 @@ class Parser {
         throw this.#error("no such function; there are file, size and exists", name);
     }
   }
+}
+
+/** Arguments of one call are limited. */
+const CHARS_AT_ONCE = 8192;
+
+function charPerByte(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += CHARS_AT_ONCE) {
+    text += String.fromCharCode(...bytes.subarray(at, at + CHARS_AT_ONCE));
+  }
+  return text;
 }
 
 function binary(operator: string, left: Node, right: Node): Node {

@@ -4,7 +4,7 @@
 import { LoopstepError } from "../../base/index.ts";
 import type { BpfObject } from "../../bpf/object/index.ts";
 import { VmFault } from "../../bpf/vm/index.ts";
-import { LoopError, type RingOptions } from "../../loop/index.ts";
+import { LoopError, type Ring, type RingOptions } from "../../loop/index.ts";
 import { MemoryWorld, SimError } from "../../uring/sim/index.ts";
 import type { Check } from "./check-expression.ts";
 import type { Problem, Scenario } from "./explore.ts";
@@ -19,8 +19,10 @@ export interface LoopScenario {
   readonly ring: RingOptions;
   /** Files of the world at the start, by absolute path. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
+  /** false: leave globals named like ring parameters alone. Default true. */
+  readonly bind?: boolean;
   /** Sets globals, opens files, makes buffers. */
-  readonly prepare?: (object: BpfObject, engine: SimEngine) => void;
+  readonly prepare?: (object: BpfObject, engine: SimEngine, ring: Ring) => void;
   /** What must hold afterwards. */
   readonly check?: Check;
   /** Default 100,000. */
@@ -33,15 +35,26 @@ export interface LoopScenario {
 
 /** The scenario of a loop. */
 export function loopScenario(options: LoopScenario): Scenario {
+  // One verdict serves all runs: they differ in nothing the verifier sees.
+  let verified = false;
   return async ({ seed, faults, trace }) => {
     const world = new MemoryWorld();
     for (const [path, contents] of Object.entries(options.files ?? {})) world.writeFile(path, contents);
-    using engine = openSimEngine({ world, seed, faults, trace, maxMemory: 16 << 20, interpret: true });
+    using engine = openSimEngine({
+      world,
+      seed,
+      faults,
+      trace,
+      maxMemory: 16 << 20,
+      interpret: true,
+      verify: !verified,
+    });
     const ring = engine.createRing(options.ring) as SimRing;
     const object = await options.open();
-    object.bind(ring.params);
-    options.prepare?.(object, engine);
+    if (options.bind !== false) object.bind(ring.params);
+    options.prepare?.(object, engine, ring);
     using loaded = await engine.load(object);
+    verified = true;
     using link = loaded.attach(options.ops, ring);
     let result = 0;
     try {
