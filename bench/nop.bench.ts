@@ -61,7 +61,7 @@ async function ours(name: string, pkg: Package, file: string, depth: number, opt
     loaded.bss["reqs_to_run"] = BigInt(requests);
     loaded.bss["reqs_done"] = 0n;
     ring.runSync();
-    if (BigInt(loaded.bss["reqs_done"]) !== BigInt(requests)) throw new Error("the loop stopped early");
+    if (loaded.bss["reqs_done"] !== BigInt(requests)) throw new Error("the loop stopped early");
     return ring.stats.wallNs / requests;
   };
   return timed(name, run, () => engine[Symbol.dispose]());

@@ -47,7 +47,7 @@ function* smaller(script: Script): Generator<Script> {
         // taking an address away could let a request reach memory that is not its own
         if (typeof sqe.fields[name] === "object" || name === "fd" || name === "len") continue;
         // a slot number is no descriptor
-        if (name === "flags" && (Number(sqe.fields[name]) & 1) !== 0) continue;
+        if (name === "flags" && (sqe.fields[name] & 1) !== 0) continue;
         const fields = Object.fromEntries(Object.entries(sqe.fields).filter(([key]) => key !== name));
         yield { ...script, phases: script.phases.with(i, { ...phase, sqes: phase.sqes.with(j, { ...sqe, fields }) }) };
       }

@@ -138,8 +138,8 @@ function kfuncCall(
   const name = image.kfuncs[id] ?? "";
   const own = options.kfuncs ?? {};
   if (Object.hasOwn(own, name)) {
-    const { table } = own[name]!;
-    const signature = signatureOfCallee(own[name]!);
+    const { table } = own[name];
+    const signature = signatureOfCallee(own[name]);
     if (table === undefined) return { ...base, host: { kind: "kfunc", field: name, id, name, signature } };
     const second = known[2]?.[0];
     const rows = second === undefined ? table : table.filter((row) => row.second === second >>> 0);
@@ -170,7 +170,7 @@ export function planCalls(unit: Unit, effects: Effects, image: VmImage, own: Own
   const known: Known = [];
   const frames: Frames = [];
   const callAt = (slot: number): CallFacts => {
-    const insn = insns[slot]!;
+    const insn = insns[slot];
     const row = rows[slot]!;
     if (row.op === "callx") {
       const host: HostCall = {
@@ -196,23 +196,23 @@ export function planCalls(unit: Unit, effects: Effects, image: VmImage, own: Own
     known.length = 0;
     frames.length = 0;
     frames[10] = 0;
-    for (let slot = unit.first[node]!; slot < unit.end[node]!; slot += slotsOf(rows[slot])) {
+    for (let slot = unit.first[node]; slot < unit.end[node]; slot += slotsOf(rows[slot])) {
       const row = rows[slot];
       if (row === undefined) continue;
       if (row.op === "call" || row.op === "callx") calls.push(callAt(slot));
-      const { dst_reg, src_reg, imm } = insns[slot]!;
+      const { dst_reg, src_reg, imm } = insns[slot];
       let value: readonly [number, number] | undefined;
-      if (row.op === "ld_imm64") value = [imm, insns[slot + 1]!.imm];
+      if (row.op === "ld_imm64") value = [imm, insns[slot + 1].imm];
       else if (row.op === "mov" && row.source === "K") value = [imm, row.width === 64 && imm < 0 ? -1 : 0];
       else if (row.op === "mov" && row.width === 64 && row.source === "X") value = known[src_reg];
       let frame: number | undefined;
       if (row.width === 64 && row.op === "mov" && row.source === "X") frame = frames[src_reg];
       else if (row.width === 64 && row.op === "add" && row.source === "K" && frames[dst_reg] !== undefined)
         frame = frames[dst_reg] + imm;
-      for (let reg = 0; reg < 10; reg++) if (writes[slot]! & (1 << reg)) frames[reg] = undefined;
+      for (let reg = 0; reg < 10; reg++) if (writes[slot] & (1 << reg)) frames[reg] = undefined;
       if (frame !== undefined) frames[dst_reg] = frame;
       if (value !== undefined) known[dst_reg] = value;
-      else for (let reg = 0; reg < 10; reg++) if (writes[slot]! & (1 << reg)) known[reg] = undefined;
+      else for (let reg = 0; reg < 10; reg++) if (writes[slot] & (1 << reg)) known[reg] = undefined;
     }
   }
   return calls;

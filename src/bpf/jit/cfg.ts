@@ -26,22 +26,22 @@ function leadersOf(effects: Effects, entry: number, { marks }: CfgScratch): Int3
   const leaders: number[] = [];
   const work: number[] = [];
   const lead = (slot: number): void => {
-    if (slot < 0 || slot >= insns.length || marks[slot]! & LEADER) return;
-    if (!(marks[slot]! & VISITED)) work.push(slot);
-    marks[slot]! |= LEADER;
+    if (slot < 0 || slot >= insns.length || marks[slot] & LEADER) return;
+    if (!(marks[slot] & VISITED)) work.push(slot);
+    marks[slot] |= LEADER;
     leaders.push(slot);
   };
   lead(entry);
   while (work.length > 0) {
     let slot = work.pop()!;
     for (; slot < insns.length; slot += slotsOf(rows[slot])) {
-      if (marks[slot]! & VISITED) {
+      if (marks[slot] & VISITED) {
         lead(slot);
         break;
       }
-      marks[slot]! |= VISITED;
-      const kind = flow[slot]!;
-      if (kind === FLOW_GOTO || kind === FLOW_COND) lead(targetOf(insns[slot]!, rows[slot]!, slot));
+      marks[slot] |= VISITED;
+      const kind = flow[slot];
+      if (kind === FLOW_GOTO || kind === FLOW_COND) lead(targetOf(insns[slot], rows[slot]!, slot));
       if (kind === FLOW_COND) lead(slot + 1);
       if (kind !== FLOW_NEXT) break;
     }
@@ -59,21 +59,21 @@ export function cfgOf(effects: Effects, entry: number, scratch: CfgScratch): Uni
   nodeAt[entry] = 0;
   for (const slot of leaders) if (slot !== entry) nodeAt[slot] = addNode(unit, NODE_CODE, slot, slot, []);
   const nodeOf = (slot: number): number =>
-    slot >= 0 && slot < insns.length ? nodeAt[slot]! : addNode(unit, NODE_OUTSIDE, slot, slot, []);
+    slot >= 0 && slot < insns.length ? nodeAt[slot] : addNode(unit, NODE_OUTSIDE, slot, slot, []);
   const visited: number[] = [];
   for (let node = 0, blocks = leaders.length; node < blocks; node++) {
-    let slot = unit.first[node]!;
+    let slot = unit.first[node];
     let succ: number[] | undefined;
     while (succ === undefined) {
       visited.push(slot);
       const next = slot + slotsOf(rows[slot]);
-      const kind = flow[slot]!;
+      const kind = flow[slot];
       if (kind === FLOW_EXIT || kind === FLOW_FAULT) succ = [];
-      else if (kind === FLOW_GOTO) succ = [nodeOf(targetOf(insns[slot]!, rows[slot]!, slot))];
+      else if (kind === FLOW_GOTO) succ = [nodeOf(targetOf(insns[slot], rows[slot]!, slot))];
       else if (kind === FLOW_COND) {
-        const target = targetOf(insns[slot]!, rows[slot]!, slot);
+        const target = targetOf(insns[slot], rows[slot]!, slot);
         succ = [nodeOf(target), nodeOf(next)];
-      } else if (next >= insns.length || marks[next]! & LEADER) succ = [nodeOf(next)];
+      } else if (next >= insns.length || marks[next] & LEADER) succ = [nodeOf(next)];
       slot = next;
     }
     unit.end[node] = slot;

@@ -145,9 +145,9 @@ class Compiler {
     const { rows } = this.#effects;
     for (let node = 0; node < unit.kind.length; node++) {
       if (unit.kind[node] !== NODE_CODE) continue;
-      for (let slot = unit.first[node]!; slot < unit.end[node]!; slot++) {
+      for (let slot = unit.first[node]; slot < unit.end[node]; slot++) {
         if (rows[slot]?.op !== "ld_imm64") continue;
-        const [low, high] = [this.#image.insns[slot]!.imm, this.#image.insns[slot + 1]!.imm];
+        const [low, high] = [this.#image.insns[slot].imm, this.#image.insns[slot + 1].imm];
         if (isFunctionReference(high) && this.#starts.has(low)) yield low;
       }
     }
@@ -290,7 +290,7 @@ class Compiler {
     const typings = this.#settleCalls(calls, whole);
     const facts = (entrySmall: number): TypingFacts => ({
       checked: this.#options.checked,
-      smallConstant: (slot) => this.#image.insns[slot + 1]!.imm === 0,
+      smallConstant: (slot) => this.#image.insns[slot + 1].imm === 0,
       callTyping: (slot) => typings.get(slot)!,
       entrySmall,
     });
@@ -301,7 +301,7 @@ class Compiler {
     const isMain = start === 0 && !this.#local.has(0);
     const notArgs = 0x3ff & ~ARG_MASK;
     const typing = typesOf(unit, live, this.#effects, facts(isMain ? 0x3ff : notArgs), this.#typing);
-    const args = live[0]! & ARG_MASK;
+    const args = live[0] & ARG_MASK;
     let local = this.#local.get(start);
     if (local === undefined) {
       local = this.#declare(start, args, typing.entry & args);
@@ -366,7 +366,7 @@ class Compiler {
 
   #hasMayGoto(unit: Unit): boolean {
     const { rows } = this.#effects;
-    return unit.kind.some((kind, node) => kind === NODE_CODE && rows[unit.end[node]! - 1]?.op === "may_goto");
+    return unit.kind.some((kind, node) => kind === NODE_CODE && rows[unit.end[node] - 1]?.op === "may_goto");
   }
 
   // True when the code may ask for the low end of the frame: an access through r10, or a call.
@@ -374,8 +374,8 @@ class Compiler {
     const { insns, rows } = this.#effects;
     return unit.kind.some((kind, node) => {
       if (kind !== NODE_CODE) return false;
-      for (let slot = unit.first[node]!; slot < unit.end[node]!; slot++) {
-        const { dst_reg, src_reg } = insns[slot]!;
+      for (let slot = unit.first[node]; slot < unit.end[node]; slot++) {
+        const { dst_reg, src_reg } = insns[slot];
         const op = rows[slot]?.op;
         if (dst_reg === 10 || src_reg === 10 || op === "call" || op === "callx") return true;
       }
@@ -391,7 +391,7 @@ class Compiler {
   // A function in pieces: each takes frame and door and gives the next door, or -1 when r0 is the result.
   #writePieces(start: number, unit: Unit, live: Uint16Array, facts: TypingFacts): void {
     const registers = this.#registerGlobals();
-    const args = live[0]! & ARG_MASK;
+    const args = live[0] & ARG_MASK;
     let local = this.#local.get(start);
     if (local === undefined) this.#local.set(start, (local = this.#declare(start, args, 0)));
     const mayGoto = this.#hasMayGoto(unit);
@@ -404,7 +404,7 @@ class Compiler {
         piece,
         graphOf(piece.succ),
         this.#effects,
-        (node) => live[nodeOfDoor.get(piece.first[node]!)!]!,
+        (node) => live[nodeOfDoor.get(piece.first[node])!],
       );
       const typing = typesOf(piece, liveIn, this.#effects, facts, this.#typing);
       const context = this.#context(2, 0);
@@ -415,7 +415,7 @@ class Compiler {
         ? { get: () => expr.globalGet(budgetGlobal), set: () => expr.globalSet(budgetGlobal) }
         : undefined;
       this.#writeBody(context, piece, typing, { registers, state: 1 }, budget);
-      this.#define(funcs[i]!, context);
+      this.#define(funcs[i], context);
     }
     this.#writeTrampoline(local, funcs, entryDoor, registers, mayGoto ? budgetGlobal : undefined);
   }
@@ -434,7 +434,7 @@ class Compiler {
     for (let reg = 0; reg < 10; reg++) {
       if (reg >= 1 && reg <= 5 && local.args & (1 << reg)) expr.get(param++);
       else expr.i64(0, 0);
-      expr.globalSet(registers[reg]!);
+      expr.globalSet(registers[reg]);
     }
     if (budget !== undefined) {
       expr.i32(BPF_MAX_LOOPS);
@@ -464,7 +464,7 @@ class Compiler {
       expr.i32(0);
       expr.op(OP["i32.ge_s"]);
       expr.brIf(again);
-      expr.globalGet(registers[0]!);
+      expr.globalGet(registers[0]);
       expr.op(OP.return);
     }
     expr.end();

@@ -99,12 +99,12 @@ export class FunctionContext {
 
   wide(reg: number): number {
     if (this.#wide[reg] === -1) this.#wide[reg] = this.#local(I64);
-    return this.#wide[reg]!;
+    return this.#wide[reg];
   }
 
   narrow(reg: number): number {
     if (this.#narrow[reg] === -1) this.#narrow[reg] = this.#local(I32);
-    return this.#narrow[reg]!;
+    return this.#narrow[reg];
   }
 
   /** A scratch local, the same for the same name; not kept across instructions. */

@@ -33,22 +33,22 @@ function stepOf(
   width: number,
 ): number | undefined {
   let step: number | undefined;
-  for (let slot = unit.first[node]!; slot < unit.end[node]!; slot++) {
-    if (!(writes[slot]! & (1 << reg))) continue;
+  for (let slot = unit.first[node]; slot < unit.end[node]; slot++) {
+    if (!(writes[slot] & (1 << reg))) continue;
     const row = rows[slot]!;
     if (step !== undefined || row.op !== "add" || row.source !== "K" || row.width !== width) return undefined;
-    step = insns[slot]!.imm;
+    step = insns[slot].imm;
   }
   return step;
 }
 
 function writesReg(unit: Unit, node: number, { writes }: Effects, reg: number): boolean {
-  for (let slot = unit.first[node]!; slot < unit.end[node]!; slot++) if (writes[slot]! & (1 << reg)) return true;
+  for (let slot = unit.first[node]; slot < unit.end[node]; slot++) if (writes[slot] & (1 << reg)) return true;
   return false;
 }
 
 function hasCall(unit: Unit, node: number, { rows }: Effects): boolean {
-  for (let slot = unit.first[node]!; slot < unit.end[node]!; slot++) {
+  for (let slot = unit.first[node]; slot < unit.end[node]; slot++) {
     const op = rows[slot]?.op;
     if (op === "call" || op === "callx") return true;
   }
@@ -57,11 +57,11 @@ function hasCall(unit: Unit, node: number, { rows }: Effects): boolean {
 
 // The guard under which TURNS turns need no test between them.
 function guardOf(unit: Unit, node: number, effects: Effects): Guard | undefined {
-  const jump = unit.end[node]! - 1;
+  const jump = unit.end[node] - 1;
   const row = effects.rows[jump];
-  const { dst_reg, src_reg, imm } = effects.insns[jump]!;
+  const { dst_reg, src_reg, imm } = effects.insns[jump];
   if (row === undefined || (row.format !== "jump_k" && row.format !== "jump_x")) return undefined;
-  const going = unit.succ[node]![0] === node ? row.op : OPPOSITE[row.op];
+  const going = unit.succ[node][0] === node ? row.op : OPPOSITE[row.op];
   const wide = row.width === 64;
   const candidates: [counter: number, limit: number, op: string | undefined][] =
     row.source === "K"
@@ -90,16 +90,16 @@ function unroll(unit: Unit, node: number, guard: Guard, preds: readonly number[]
   unit.guards.set(entry, guard);
   for (const from of preds) {
     if (from === node) continue;
-    for (const [edge, target] of unit.succ[from]!.entries()) if (target === node) unit.succ[from]![edge] = entry;
+    for (const [edge, target] of unit.succ[from].entries()) if (target === node) unit.succ[from][edge] = entry;
   }
-  const copies = Array.from({ length: TURNS }, () => addNode(unit, NODE_CODE, unit.first[node]!, unit.end[node]!, []));
+  const copies = Array.from({ length: TURNS }, () => addNode(unit, NODE_CODE, unit.first[node], unit.end[node], []));
   const link = (copy: number, succ: number[]): void => {
     unit.succ[copy] = succ;
     unit.cases[copy] = succ.map(() => -1);
   };
-  link(entry, [copies[0]!, node]);
+  link(entry, [copies[0], node]);
   for (const [i, copy] of copies.entries()) {
-    link(copy, i + 1 < TURNS ? [copies[i + 1]!] : unit.succ[node]!.map((target) => (target === node ? entry : target)));
+    link(copy, i + 1 < TURNS ? [copies[i + 1]] : unit.succ[node].map((target) => (target === node ? entry : target)));
   }
 }
 
@@ -107,14 +107,14 @@ function unroll(unit: Unit, node: number, guard: Guard, preds: readonly number[]
 export function unrollCountedLoops(unit: Unit, effects: Effects): void {
   const count = unit.kind.length;
   const preds: number[][] = Array.from({ length: count }, () => []);
-  for (const [from, list] of unit.succ.entries()) for (const to of list) preds[to]!.push(from);
+  for (const [from, list] of unit.succ.entries()) for (const to of list) preds[to].push(from);
   for (let node = 1; node < count; node++) {
-    const slots = unit.end[node]! - unit.first[node]!;
-    const list = unit.succ[node]!;
+    const slots = unit.end[node] - unit.first[node];
+    const list = unit.succ[node];
     if (unit.kind[node] !== NODE_CODE || slots > MOST_SLOTS || list.length !== 2) continue;
     if ((list[0] === node) === (list[1] === node) || unit.foldFirst[node] !== unit.foldEnd[node]) continue;
     if (hasCall(unit, node, effects)) continue;
     const guard = guardOf(unit, node, effects);
-    if (guard !== undefined) unroll(unit, node, guard, preds[node]!);
+    if (guard !== undefined) unroll(unit, node, guard, preds[node]);
   }
 }

@@ -67,7 +67,7 @@ export function effectsOf(insns: readonly Insn[], callReads: (slot: number) => n
   const writes = new Uint16Array(length);
   const flow = new Uint8Array(length);
   for (let slot = 0; slot < length; slot++) {
-    const insn = insns[slot]!;
+    const insn = insns[slot];
     const row = rowOf(insn);
     const outside = insn.dst_reg > 10 || (insn.src_reg > 10 && row?.when?.[0] !== "src_reg");
     flow[slot] = outside ? FLOW_FAULT : flowOf(row);

@@ -53,7 +53,7 @@ function division(context: FunctionContext, site: Site, wide: boolean): void {
   const { expr } = context;
   const { row, insn, bits } = site;
   const dst = (): void => context.get(wide, insn.dst_reg, (bits & DST_I32) !== 0);
-  const code = DIVISION[row.op]![wide ? 1 : 0]!;
+  const code = DIVISION[row.op][wide ? 1 : 0];
   const type = wide ? I64 : I32;
   const isQuotient = row.op === "div" || row.op === "sdiv";
   if (row.source === "K") {
@@ -201,7 +201,7 @@ export function emitAlu(context: FunctionContext, site: Site): void {
   else {
     context.get(wide, insn.dst_reg, (bits & DST_I32) !== 0);
     source(context, site, wide);
-    expr.op(DIRECT[row.op]![wide ? 1 : 0]!);
+    expr.op(DIRECT[row.op][wide ? 1 : 0]);
   }
   context.set(wide, insn.dst_reg, (bits & DEF_I32) !== 0);
 }

@@ -47,7 +47,7 @@ export function emitCondition(context: FunctionContext, site: Site, negate: bool
   const { row, insn, bits } = site;
   if (row.op === "jset") return testBits(context, site, negate);
   const { expr } = context;
-  const comparison = COMPARE[negate ? COMPARE[row.op]!.opposite : row.op]!;
+  const comparison = COMPARE[negate ? COMPARE[row.op].opposite : row.op];
   const constant = row.source === "K";
   const dstI32 = insn.dst_reg === 10 || (bits & DST_I32) !== 0;
   const srcI32 = insn.src_reg === 10 || (bits & SRC_I32) !== 0;

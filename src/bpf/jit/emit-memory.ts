@@ -153,7 +153,7 @@ function readModifyWrite(context: FunctionContext, site: Site): void {
   if (row.op === "cmpxchg") context.get(wide, 0, (bits & R0_I32) !== 0);
   context.get(wide, insn.src_reg, (bits & SRC_I32) !== 0);
   context.mark(site.slot);
-  context.expr.atomic(RMW[row.op]![wide ? 1 : 0]!, ALIGN[row.width], offset);
+  context.expr.atomic(RMW[row.op][wide ? 1 : 0], ALIGN[row.width], offset);
   const result = row.op === "cmpxchg" ? 0 : row.writes === "src_reg" ? insn.src_reg : -1;
   if (result === -1) context.expr.op(OP.drop);
   else context.set(wide, result, (bits & DEF_I32) !== 0);

@@ -10,7 +10,7 @@ const MOST_MOVES = 4;
 
 function isMoves(unit: Unit, node: number, { rows, flow }: Effects): boolean {
   let moves = 0;
-  for (let slot = unit.first[node]!; slot < unit.end[node]!; slot += slotsOf(rows[slot])) {
+  for (let slot = unit.first[node]; slot < unit.end[node]; slot += slotsOf(rows[slot])) {
     const row = rows[slot];
     if (flow[slot] !== 0 || row?.op !== "mov" || ++moves > MOST_MOVES)
       return row?.op === "ja" && moves > 0 && slot + 1 === unit.end[node];
@@ -26,22 +26,22 @@ export function foldSelects(unit: Unit, effects: Effects): void {
   const { rows, flow } = effects;
   const count = unit.kind.length;
   const preds = new Int32Array(count);
-  for (const list of unit.succ) for (const target of list) preds[target]!++;
+  for (const list of unit.succ) for (const target of list) preds[target]++;
   for (let node = 0; node < count; node++) {
     if (unit.kind[node] !== NODE_CODE || unit.end[node] === unit.first[node]) continue;
-    const jump = unit.end[node]! - 1;
-    const [taken, next] = unit.succ[node]!;
+    const jump = unit.end[node] - 1;
+    const [taken, next] = unit.succ[node];
     if (flow[jump] !== FLOW_COND || rows[jump]!.op === "may_goto" || taken === next) continue;
     if (taken === undefined || next === undefined || next === 0 || preds[next] !== 1 || unit.kind[next] !== NODE_CODE)
       continue;
-    if (unit.succ[next]!.length !== 1 || unit.succ[next]![0] !== taken || unit.foldFirst[next] !== unit.foldEnd[next])
+    if (unit.succ[next].length !== 1 || unit.succ[next][0] !== taken || unit.foldFirst[next] !== unit.foldEnd[next])
       continue;
     if (!isMoves(unit, next, effects)) continue;
     unit.foldFirst[node] = unit.first[next]!;
     unit.foldEnd[node] = unit.end[next]!;
     unit.succ[node] = [taken];
     unit.cases[node] = [-1];
-    preds[taken]!--;
+    preds[taken]--;
     unit.succ[next] = [];
     unit.cases[next] = [];
     preds[next] = 0;
@@ -51,7 +51,7 @@ export function foldSelects(unit: Unit, effects: Effects): void {
 /** Leads edges to nodes that only jump on to where these lead; such nodes become unreachable, for `compact` to take out. */
 export function threadJumps(unit: Unit, { flow }: Effects): void {
   const isJump = (node: number): boolean => {
-    const slot = unit.first[node]!;
+    const slot = unit.first[node];
     return unit.kind[node] === NODE_CODE && unit.end[node] === slot + 1 && flow[slot] === FLOW_GOTO;
   };
   // Where each node leads, found once; a circle of jumps leads to the jump it was entered at.
@@ -62,9 +62,9 @@ export function threadJumps(unit: Unit, { flow }: Effects): void {
     while (lead[at] === -1 && isJump(at)) {
       lead[at] = at;
       path.push(at);
-      at = unit.succ[at]![0]!;
+      at = unit.succ[at][0]!;
     }
-    const end = lead[at] === -1 ? at : lead[at]!;
+    const end = lead[at] === -1 ? at : lead[at];
     for (const step of path) lead[step] = end;
     return end;
   };
@@ -78,7 +78,7 @@ export function compact(unit: Unit): void {
   const work = [0];
   seen[0] = 1;
   while (work.length > 0) {
-    for (const target of unit.succ[work.pop()!]!) {
+    for (const target of unit.succ[work.pop()!]) {
       if (seen[target]) continue;
       seen[target] = 1;
       work.push(target);
@@ -96,5 +96,5 @@ export function compact(unit: Unit): void {
   }
   for (const list of [unit.kind, unit.first, unit.end, unit.foldFirst, unit.foldEnd, unit.succ, unit.cases])
     list.length = kept;
-  for (let node = 0; node < kept; node++) unit.succ[node] = unit.succ[node]!.map((target) => number[target]!);
+  for (let node = 0; node < kept; node++) unit.succ[node] = unit.succ[node].map((target) => number[target]);
 }

@@ -26,7 +26,7 @@ function unitOf(lists: readonly (readonly number[])[]): Unit {
       NODE_CODE,
       node,
       node + 1,
-      lists[node]!.map((to) => order.indexOf(to)),
+      lists[node].map((to) => order.indexOf(to)),
     );
   return unit;
 }
@@ -38,7 +38,7 @@ function reachable(lists: readonly (readonly number[])[], without: number): Set<
     const node = work.pop()!;
     if (seen.has(node)) continue;
     seen.add(node);
-    work.push(...lists[node]!.filter((to) => to !== without));
+    work.push(...lists[node].filter((to) => to !== without));
   }
   return seen;
 }
@@ -61,7 +61,7 @@ describe("dominators", () => {
           const rest = reachable(lists, a);
           for (const b of all) expect(tree.dominates(a, b)).toBe(a === b || !rest.has(b));
         }
-        for (const node of all) if (node !== 0) expect(tree.dominates(tree.idom[node]!, node)).toBe(true);
+        for (const node of all) if (node !== 0) expect(tree.dominates(tree.idom[node], node)).toBe(true);
       }),
       { numRuns: 300 },
     );
@@ -77,10 +77,10 @@ describe("a dispatcher", () => {
       const [node, state, path, left] = work.pop()!;
       found.add(path);
       if (left === 0) continue;
-      const list = unit.succ[node]!;
+      const list = unit.succ[node];
       for (const [edge, to] of list.entries()) {
         if (unit.kind[node] === NODE_SWITCH && edge !== state) continue;
-        const value = unit.cases[node]![edge]!;
+        const value = unit.cases[node][edge];
         const next = value >= 0 ? value : state;
         const isOriginal = to < original;
         work.push([to, next, isOriginal ? `${path} ${to}` : path, isOriginal ? left - 1 : left]);
@@ -120,7 +120,7 @@ describe("loops", () => {
         const { graph, order, preds } = analyse(unit.succ);
         const { isHeader, innermost, outer } = loopsOf(graph, order, preds);
         const inLoop = (node: number, header: number): boolean => {
-          let at = innermost[node]!;
+          let at = innermost[node];
           while (at !== -1 && at !== header) at = outer[at]!;
           return at === header;
         };
@@ -128,7 +128,7 @@ describe("loops", () => {
           // Backwards from the sources of back edges, not through the header.
           const body = new Set<number>();
           const work = unit.succ.flatMap((list, from) =>
-            list.includes(header) && order.rank[from]! >= order.rank[header]! ? [from] : [],
+            list.includes(header) && order.rank[from] >= order.rank[header] ? [from] : [],
           );
           expect(isHeader[header] === 1).toBe(work.length > 0);
           if (work.length > 0) body.add(header);

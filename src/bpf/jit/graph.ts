@@ -17,8 +17,8 @@ export interface Preds {
 /** The graph with these successor lists. */
 export function graphOf(successors: readonly (readonly number[])[]): Graph {
   const succStart = new Int32Array(successors.length + 1);
-  for (const [node, list] of successors.entries()) succStart[node + 1] = succStart[node]! + list.length;
-  const succ = new Int32Array(succStart[successors.length]!);
+  for (const [node, list] of successors.entries()) succStart[node + 1] = succStart[node] + list.length;
+  const succ = new Int32Array(succStart[successors.length]);
   let at = 0;
   for (const list of successors) for (const target of list) succ[at++] = target;
   return { count: successors.length, succStart, succ };
@@ -28,12 +28,12 @@ export function graphOf(successors: readonly (readonly number[])[]): Graph {
 export function predecessors(graph: Graph): Preds {
   const { count, succ, succStart } = graph;
   const start = new Int32Array(count + 1);
-  for (const target of succ) start[target + 1]!++;
-  for (let node = 0; node < count; node++) start[node + 1]! += start[node]!;
+  for (const target of succ) start[target + 1]++;
+  for (let node = 0; node < count; node++) start[node + 1] += start[node];
   const fill = start.slice(0, count);
   const node = new Int32Array(succ.length);
   for (let from = 0; from < count; from++) {
-    for (let edge = succStart[from]!; edge < succStart[from + 1]!; edge++) node[fill[succ[edge]!]!++] = from;
+    for (let edge = succStart[from]; edge < succStart[from + 1]; edge++) node[fill[succ[edge]]++] = from;
   }
   return { start, node };
 }
@@ -70,18 +70,18 @@ export function depthFirst(graph: Graph): Order {
   };
   if (count > 0) enter(0);
   while (depth > 0) {
-    const node = stack[depth - 1]!;
+    const node = stack[depth - 1];
     if (next[node] === succStart[node]) {
       depth--;
       postorder[done++] = node;
       continue;
     }
-    const target = succ[--next[node]!]!;
+    const target = succ[--next[node]];
     if (seen[target]) continue;
     parent[target] = node;
     enter(target);
   }
   const nodes = postorder.slice(0, done).reverse();
-  for (let i = 0; i < done; i++) rank[nodes[i]!] = i;
+  for (let i = 0; i < done; i++) rank[nodes[i]] = i;
   return { nodes, rank, preorder: preorder.slice(0, found), parent };
 }

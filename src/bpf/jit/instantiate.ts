@@ -107,7 +107,7 @@ class JitHost {
     return (a1, a2 = 0, a3 = 0) => {
       const args = [a1, a2, a3, 0].map((value) => BigInt(value >>> 0));
       args[ctxAt - 1] = ctx;
-      const r0 = this.exports!.callback!(start, frame, args[0]!, args[1]!, args[2]!, args[3]!, slot);
+      const r0 = this.exports!.callback!(start, frame, args[0], args[1], args[2], args[3], slot);
       // The callback may have made host calls of its own.
       this.exports!.slot.value = slot;
       this.exports!.frame.value = frame;
@@ -122,7 +122,7 @@ class JitHost {
 
   helperFault(insn: number, register: number): never {
     const { image } = this;
-    const { imm, src_reg } = image.insns[insn]!;
+    const { imm, src_reg } = image.insns[insn];
     if (register !== 0) {
       const detail = `${disasmInsn(image.insns, insn)}: r${register} is not a function of the program`;
       this.raise({ kind: "helper", insn, detail });
@@ -162,14 +162,14 @@ function bindHostFunction({ params, call }: HostFunction, host: VmHost): ImportF
     case 3:
       return (x: Argument, y: Argument, z: Argument) => target(host, convert(a, x), convert(b, y), convert(c, z));
     default:
-      return (...args: Argument[]) => target(host, ...args.map((value, i) => convert(params[i]!, value)));
+      return (...args: Argument[]) => target(host, ...args.map((value, i) => convert(params[i], value)));
   }
 }
 
 function bindCallee(callee: { readonly params: readonly ParamKind[]; readonly call: unknown }): ImportFunction {
   const call = callee.call as (...args: Argument[]) => Argument | void;
   if (!callee.params.includes("i64")) return call;
-  return (...args: Argument[]) => call(...args.map((value, i) => convert(callee.params[i]!, value)));
+  return (...args: Argument[]) => call(...args.map((value, i) => convert(callee.params[i], value)));
 }
 
 // callx: a helper whose number is known only now, so that its arguments come as they are.
@@ -181,7 +181,7 @@ function bindIndirect(host: JitHost, helpers: VmEnv["helpers"]): ImportFunction 
       return host.raise({ kind: "helper", insn: host.slot, detail: missingHelper(id) });
     const params: readonly ParamKind[] = own?.params ?? helper!.params;
     const values = params.map((kind, i): Argument => {
-      const value = BigInt.asUintN(64, args[i]!);
+      const value = BigInt.asUintN(64, args[i]);
       if (kind === "i64") return value;
       if (kind === "num") return Number(value);
       if (kind === "ptr" && value >= 1n << 32n) {
@@ -275,7 +275,7 @@ class JitExecutable implements Executable {
   }
 
   #fault(kind: number, insn: number, argument: number): never {
-    const name = FAULT_KINDS[kind]!;
+    const name = FAULT_KINDS[kind];
     if (name === "call-depth") this.#host.callDepthFault(insn);
     if (name === "helper") this.#host.helperFault(insn, argument);
     if (name === "steps")
@@ -305,7 +305,7 @@ class JitExecutable implements Executable {
       const detail = `${error.message}, somewhere in the program: the error has no stack to tell where (Error.stackTraceLimit)`;
       return new VmFault({ kind: "memory", insn: 0, detail }, this.#host.image);
     }
-    const { code } = this.#host.image.insns[insn]!;
+    const { code } = this.#host.image.insns[insn];
     // BPF_ST and BPF_STX are 2 and 3.
     const write = (code & 6) === 2;
     const detail = /unaligned/.test(error.message) ? ALIGNMENT : error.message;

@@ -125,8 +125,8 @@ describe("faults of checked code are the interpreter's", () => {
       const here = world(text);
       return fault(() => load(here, mode, env).run(here.buffer, 64));
     });
-    expect(found!.toJSON()).toEqual(expected!.toJSON());
-    expect(found!.message).toContain("insn");
+    expect(found.toJSON()).toEqual(expected.toJSON());
+    expect(found.message).toContain("insn");
   });
 
   it("a frame of a callee reaches up the stack and not down", () => {
@@ -137,7 +137,7 @@ describe("faults of checked code are the interpreter's", () => {
       return fault(() => load(here, mode).run(here.buffer)).toJSON();
     });
     expect(found).toEqual(expected);
-    expect(found!["insn"]).toBe(8);
+    expect(found["insn"]).toBe(8);
   });
 
   it("a segment that is taken away is gone at once", () => {
@@ -322,7 +322,7 @@ describe("loops the kernel counts", () => {
       exit`;
     for (const mode of MODES) {
       const here = world(text);
-      const map = openMap(here.image.maps[0]!, here.memory);
+      const map = openMap(here.image.maps[0], here.memory);
       for (const [index, value] of [3, 4, 5].entries())
         map.set(Uint8Array.of(index, 0, 0, 0), Uint8Array.of(value, 0, 0, 0, 0, 0, 0, 0));
       const executable = load(here, mode);
@@ -374,7 +374,7 @@ describe("a compiled program", () => {
     const here = world(text);
     const { sourceMap } = compile(here.image, { checked: false, listing: true });
     expect(new Set(sourceMap.slots)).toEqual(new Set([0, 1, 2, 3]));
-    expect(slotAt(sourceMap, sourceMap.offsets[0]! - 1)).toBeUndefined();
+    expect(slotAt(sourceMap, sourceMap.offsets[0] - 1)).toBeUndefined();
     expect(slotAt(sourceMap, 1 << 30)).toBe(3);
   });
 
@@ -464,11 +464,11 @@ describe("every jump, in every place it can be written", () => {
           for (const b of row.source === "X" ? VALUES : [0n]) {
             here.memory.view.setBigUint64(here.buffer, a, true);
             here.memory.view.setBigUint64(here.buffer + 8, b, true);
-            const expected = interpreter!.run(here.buffer);
+            const expected = interpreter.run(here.buffer);
             const found = others.map((executable) => executable.run(here.buffer));
             if (found.some((r0) => r0 !== expected))
               expect.fail(
-                `${row.symbol} ${row.width} ${row.source} imm ${imm}: ${a}, ${b} gives ${found}, not ${expected}`,
+                `${row.symbol} ${row.width} ${row.source} imm ${imm}: ${a}, ${b} gives ${found}, not ${String(expected)}`,
               );
           }
         }

@@ -22,10 +22,10 @@ export function listing(image: VmImage, options: ListingOptions): string[] {
     let source: string | undefined;
     const first = lines[0]?.offset ?? 0;
     const ownMarks = sourceMap.offsets.findIndex((offset) => offset >= first);
-    const isProgram = ownMarks !== -1 && sourceMap.offsets[ownMarks]! <= (lines.at(-1)?.offset ?? 0);
+    const isProgram = ownMarks !== -1 && sourceMap.offsets[ownMarks] <= (lines.at(-1)?.offset ?? 0);
     for (const { offset, depth, text } of lines) {
       const indent = "  ".repeat(depth);
-      const here = isProgram && offset >= sourceMap.offsets[ownMarks]! ? slotAt(sourceMap, offset) : undefined;
+      const here = isProgram && offset >= sourceMap.offsets[ownMarks] ? slotAt(sourceMap, offset) : undefined;
       if (here !== undefined && here !== slot) {
         slot = here;
         const line = options.source === true ? lineAt(image.lines, slot) : undefined;

@@ -25,14 +25,14 @@ export function liveness(
     if (unit.kind[node] !== NODE_CODE) continue;
     let use = 0;
     let kill = 0;
-    for (let slot = unit.first[node]!; slot < unit.end[node]!; slot += slotsOf(rows[slot])) {
-      use |= reads[slot]! & ~kill;
-      kill |= writes[slot]!;
+    for (let slot = unit.first[node]; slot < unit.end[node]; slot += slotsOf(rows[slot])) {
+      use |= reads[slot] & ~kill;
+      kill |= writes[slot];
     }
     // Folded moves may not happen: they read, but what they write stays live before them.
-    for (let slot = unit.foldFirst[node]!, moved = 0; slot < unit.foldEnd[node]!; slot += slotsOf(rows[slot])) {
-      use |= reads[slot]! & ~kill & ~moved;
-      moved |= writes[slot]!;
+    for (let slot = unit.foldFirst[node], moved = 0; slot < unit.foldEnd[node]; slot += slotsOf(rows[slot])) {
+      use |= reads[slot] & ~kill & ~moved;
+      moved |= writes[slot];
     }
     uses[node] = use & REGISTERS;
     kills[node] = kill;
@@ -44,9 +44,9 @@ export function liveness(
   while (work.length > 0) {
     const node = work.pop()!;
     queued[node] = 0;
-    for (let p = preds.start[node]!; p < preds.start[node + 1]!; p++) {
-      const from = preds.node[p]!;
-      const grown = live[from]! | (live[node]! & ~kills[from]!);
+    for (let p = preds.start[node]; p < preds.start[node + 1]; p++) {
+      const from = preds.node[p];
+      const grown = live[from] | (live[node] & ~kills[from]);
       if (grown === live[from]) continue;
       live[from] = grown;
       if (!queued[from]) {

@@ -18,9 +18,9 @@ export function isReducible(graph: Graph, order: Order, { dominates }: Dominator
   const { succ, succStart } = graph;
   const { nodes, rank } = order;
   for (let i = 0; i < nodes.length; i++) {
-    const node = nodes[i]!;
-    for (let edge = succStart[node]!; edge < succStart[node + 1]!; edge++) {
-      if (rank[succ[edge]!]! <= i && !dominates(succ[edge]!, node)) return false;
+    const node = nodes[i];
+    for (let edge = succStart[node]; edge < succStart[node + 1]; edge++) {
+      if (rank[succ[edge]] <= i && !dominates(succ[edge], node)) return false;
     }
   }
   return true;
@@ -38,7 +38,7 @@ export function loopsOf(graph: Graph, order: Order, preds: Preds): Loops {
     let root = node;
     while (folded[root] !== root) root = folded[root]!;
     for (let at = node; at !== root;) {
-      const up = folded[at]!;
+      const up = folded[at];
       folded[at] = root;
       at = up;
     }
@@ -46,7 +46,7 @@ export function loopsOf(graph: Graph, order: Order, preds: Preds): Loops {
   };
   const work: number[] = [];
   for (let i = nodes.length - 1; i >= 0; i--) {
-    const header = nodes[i]!;
+    const header = nodes[i];
     const body: number[] = [];
     const add = (node: number): void => {
       const root = find(node);
@@ -55,17 +55,17 @@ export function loopsOf(graph: Graph, order: Order, preds: Preds): Loops {
       body.push(root);
       work.push(root);
     };
-    for (let p = preds.start[header]!; p < preds.start[header + 1]!; p++) {
-      const from = preds.node[p]!;
-      if (rank[from]! < i) continue;
+    for (let p = preds.start[header]; p < preds.start[header + 1]; p++) {
+      const from = preds.node[p];
+      if (rank[from] < i) continue;
       isHeader[header] = 1;
       add(from);
     }
     while (work.length > 0) {
       const node = work.pop()!;
-      for (let p = preds.start[node]!; p < preds.start[node + 1]!; p++) {
-        const from = preds.node[p]!;
-        if (rank[from]! >= 0) add(from);
+      for (let p = preds.start[node]; p < preds.start[node + 1]; p++) {
+        const from = preds.node[p];
+        if (rank[from] >= 0) add(from);
       }
     }
     if (!isHeader[header]) continue;

@@ -29,17 +29,17 @@ function components(unit: Unit, regionOf: readonly number[]): number[][] {
     enter(root);
     while (path.length > 0) {
       const node = path.at(-1)!;
-      const target = unit.succ[node]![edge[node]!];
+      const target = unit.succ[node][edge[node]];
       if (target !== undefined) {
-        edge[node]!++;
+        edge[node]++;
         if (regionOf[target] !== regionOf[node]) continue;
         if (index[target] === -1) enter(target);
-        else if (onStack[target]) low[node] = Math.min(low[node]!, index[target]!);
+        else if (onStack[target]) low[node] = Math.min(low[node], index[target]);
         continue;
       }
       path.pop();
       const up = path.at(-1);
-      if (up !== undefined) low[up] = Math.min(low[up]!, low[node]!);
+      if (up !== undefined) low[up] = Math.min(low[up], low[node]);
       if (low[node] !== index[node]) continue;
       const component: number[] = [];
       for (let popped = -1; popped !== node;) {
@@ -62,16 +62,16 @@ function addDispatcher(
   const dispatcher = addNode(unit, NODE_SWITCH, 0, 0, [...entries]);
   for (const [place, entry] of entries.entries()) {
     for (const from of new Set(sources[entry])) {
-      const list = unit.succ[from]!;
+      const list = unit.succ[from];
       for (const [edge, target] of list.entries()) {
         if (target !== entry) continue;
         if (unit.kind[from] === NODE_SWITCH) {
           // A dispatcher's own edges cannot set the state; an empty block on the way can.
           list[edge] = addNode(unit, NODE_CODE, 0, 0, [dispatcher]);
-          unit.cases[list[edge]!]![0] = place;
+          unit.cases[list[edge]][0] = place;
         } else {
           list[edge] = dispatcher;
-          unit.cases[from]![edge] = place;
+          unit.cases[from][edge] = place;
         }
       }
     }
@@ -95,12 +95,12 @@ export function makeReducible(unit: Unit): void {
       for (const to of list) if (regionOf[to] !== -1) (sources[to] ??= []).push(from);
     const headers: number[] = [];
     for (const component of found) {
-      const region = regionOf[component[0]!]!;
+      const region = regionOf[component[0]];
       const isEntry = (node: number): boolean =>
         node === 0 || (sources[node] ?? []).some((from) => regionOf[from] !== region);
       const entries = level < MAX_LEVELS ? component.filter(isEntry) : component;
       if (entries.length > 1) addDispatcher(unit, entries, sources);
-      else headers.push(entries[0]!);
+      else headers.push(entries[0]);
     }
     // What is left of each loop without its header, or without the edges that now pass its dispatcher, is looked at next.
     for (const header of headers) regionOf[header] = -1;

@@ -44,29 +44,29 @@ export function findRotations(unit: Unit, { insns, rows, writes }: Effects): Rot
     const shifts = new Map<number, Shift>();
     for (let reg = 0; reg < 11; reg++) full[reg] = low[reg] = values++;
     let scratch = 0;
-    for (let slot = unit.first[node]!; slot < unit.end[node]!; slot += slotsOf(rows[slot])) {
+    for (let slot = unit.first[node]; slot < unit.end[node]; slot += slotsOf(rows[slot])) {
       const row = rows[slot];
       if (row === undefined) continue;
-      const { dst_reg, src_reg, imm } = insns[slot]!;
+      const { dst_reg, src_reg, imm } = insns[slot];
       const wide = row.width === 64;
       if (row.op === "mov" && row.source === "X") {
-        full[dst_reg] = wide ? full[src_reg]! : values++;
+        full[dst_reg] = wide ? full[src_reg] : values++;
         low[dst_reg] = low[src_reg]!;
         continue;
       }
       if (JOINS.has(row.op) && row.source === "X") {
         const numbers = wide ? full : low;
-        const rotation = rotationOf(shifts.get(numbers[dst_reg]!), shifts.get(numbers[src_reg]!), wide, slot, scratch);
+        const rotation = rotationOf(shifts.get(numbers[dst_reg]), shifts.get(numbers[src_reg]), wide, slot, scratch);
         if (rotation !== undefined && !bySave.has(rotation.save)) {
           bySave.set(rotation.save, rotation);
           byOr.set(slot, rotation);
           scratch++;
         }
       }
-      const base = wide ? full[dst_reg]! : low[dst_reg]!;
-      for (let reg = 0; reg < 10; reg++) if (writes[slot]! & (1 << reg)) full[reg] = low[reg] = values++;
+      const base = wide ? full[dst_reg] : low[dst_reg];
+      for (let reg = 0; reg < 10; reg++) if (writes[slot] & (1 << reg)) full[reg] = low[reg] = values++;
       if ((row.op === "lsh" || row.op === "rsh") && row.source === "K") {
-        shifts.set(full[dst_reg]!, { base, amount: imm & (row.width - 1), left: row.op === "lsh", wide, slot });
+        shifts.set(full[dst_reg], { base, amount: imm & (row.width - 1), left: row.op === "lsh", wide, slot });
       }
     }
   }

@@ -21,7 +21,7 @@ export function sourceMapOf(functions: readonly FunctionMarks[]): SourceMap {
   let at = 0;
   for (const { start, marks } of functions) {
     for (let i = 0; i < marks.length; i += 2) {
-      offsets[at] = start + marks[i]!;
+      offsets[at] = start + marks[i];
       slots[at++] = marks[i + 1]!;
     }
   }
@@ -34,7 +34,7 @@ export function slotAt({ offsets, slots }: SourceMap, offset: number): number | 
   let high = offsets.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (offsets[middle]! <= offset) low = middle + 1;
+    if (offsets[middle] <= offset) low = middle + 1;
     else high = middle;
   }
   return low === 0 ? undefined : slots[low - 1];
@@ -43,5 +43,5 @@ export function slotAt({ offsets, slots }: SourceMap, offset: number): number | 
 /** Module offset of the innermost WebAssembly frame of a stack, as V8 (`:0x1f`) prints it. */
 export function trapOffset(stack: string): number | undefined {
   const match = /wasm(?:-function\[\d+\]|:\/\/[^\s)]*):(0x[0-9a-f]+)/.exec(stack);
-  return match ? Number.parseInt(match[1]!, 16) : undefined;
+  return match ? Number.parseInt(match[1], 16) : undefined;
 }

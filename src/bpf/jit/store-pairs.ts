@@ -12,9 +12,9 @@ export function findStorePairs(unit: Unit, { insns, rows }: Effects): StorePairs
   const isStore = (slot: number): boolean => rows[slot]?.op === "stx" && rows[slot].width === 64;
   for (let node = 0; node < unit.kind.length; node++) {
     if (unit.kind[node] !== NODE_CODE) continue;
-    for (let slot = unit.first[node]!; slot + 1 < unit.end[node]!; slot++) {
+    for (let slot = unit.first[node]; slot + 1 < unit.end[node]; slot++) {
       if (!isStore(slot) || !isStore(slot + 1)) continue;
-      const [a, b] = [insns[slot]!, insns[slot + 1]!];
+      const [a, b] = [insns[slot], insns[slot + 1]];
       if (a.dst_reg !== b.dst_reg || a.src_reg !== b.src_reg || Math.abs(a.off - b.off) !== 8) continue;
       pairs.set(slot, Math.min(a.off, b.off));
       slot++;

@@ -46,24 +46,24 @@ export function structureOf(unit: Unit): Structure {
   const after: number[][] = Array.from({ length: graph.count }, () => NONE);
   const attach = (lists: number[][], to: number, node: number): void => {
     if (lists[to] === NONE) lists[to] = [node];
-    else lists[to]!.push(node);
+    else lists[to].push(node);
   };
   for (let i = 1; i < nodes.length; i++) {
-    const node = nodes[i]!;
+    const node = nodes[i];
     let forward = 0;
     let fromSwitch = false;
-    for (let p = preds.start[node]!; p < preds.start[node + 1]!; p++) {
-      const from = preds.node[p]!;
-      if (rank[from]! < 0 || rank[from]! >= i) continue;
+    for (let p = preds.start[node]; p < preds.start[node + 1]; p++) {
+      const from = preds.node[p];
+      if (rank[from] < 0 || rank[from] >= i) continue;
       forward++;
       if (unit.kind[from] === NODE_SWITCH) fromSwitch = true;
     }
     // The loop this node belongs in, not counting one it heads itself.
-    const home = isHeader[node] ? outer[node]! : innermost[node]!;
+    const home = isHeader[node] ? outer[node] : innermost[node];
     let left = -1;
-    for (let loop = innermost[tree.idom[node]!]!; loop !== home && loop !== -1; loop = outer[loop]!) left = loop;
+    for (let loop = innermost[tree.idom[node]]; loop !== home && loop !== -1; loop = outer[loop]!) left = loop;
     if (left !== -1) attach(after, left, node);
-    else if (forward > 1 || fromSwitch) attach(within, tree.idom[node]!, node);
+    else if (forward > 1 || fromSwitch) attach(within, tree.idom[node], node);
     else continue;
     labelled[node] = 1;
   }
@@ -96,30 +96,30 @@ export function writeStructured(structure: Structure, expr: Expr, writer: NodeWr
   const loopLabel = new Int32Array(unit.kind.length);
   const work: number[] = [0];
 
-  const isBack = (from: number, to: number): boolean => rank[to]! <= rank[from]!;
+  const isBack = (from: number, to: number): boolean => rank[to] <= rank[from];
   const isInline = (from: number, to: number): boolean => !labelled[to] && !isBack(from, to);
-  const labelOf = (from: number, to: number): number => (isBack(from, to) ? loopLabel[to]! : blockLabel[to]!);
+  const labelOf = (from: number, to: number): number => (isBack(from, to) ? loopLabel[to] : blockLabel[to]);
 
   const prepare = (node: number, edge: number): void => {
-    const value = unit.cases[node]![edge]!;
+    const value = unit.cases[node][edge];
     if (value >= 0) writer.setState(value);
-    const target = unit.succ[node]![edge]!;
+    const target = unit.succ[node][edge];
     if (isBack(node, target)) writer.backEdge(node, target);
   };
   const follow = (node: number, edge: number): void => {
-    const target = unit.succ[node]![edge]!;
+    const target = unit.succ[node][edge];
     prepare(node, edge);
     if (isInline(node, target)) work.push(target);
     else expr.br(labelOf(node, target));
   };
   const branchIf = (node: number, edge: number, negate: boolean): void => {
-    const target = unit.succ[node]![edge]!;
+    const target = unit.succ[node][edge];
     prepare(node, edge);
     writer.condition(node, negate);
     expr.brIf(labelOf(node, target));
   };
   const leave = (node: number): void => {
-    const list = unit.succ[node]!;
+    const list = unit.succ[node];
     if (unit.kind[node] === NODE_SWITCH) {
       writer.getState();
       expr.brTable(list.map((target) => labelOf(node, target)));
@@ -146,16 +146,16 @@ export function writeStructured(structure: Structure, expr: Expr, writer: NodeWr
       expr.end();
       continue;
     }
-    const later = after[node]!;
-    const inner = within[node]!;
-    for (let i = later.length - 1; i >= 0; i--) work.push(later[i]!, END);
-    for (let i = later.length - 1; i >= 0; i--) blockLabel[later[i]!] = expr.block();
+    const later = after[node];
+    const inner = within[node];
+    for (let i = later.length - 1; i >= 0; i--) work.push(later[i], END);
+    for (let i = later.length - 1; i >= 0; i--) blockLabel[later[i]] = expr.block();
     if (isHeader[node]) {
       loopLabel[node] = expr.loop();
       work.push(END);
     }
-    for (let i = inner.length - 1; i >= 0; i--) work.push(inner[i]!, END);
-    for (let i = inner.length - 1; i >= 0; i--) blockLabel[inner[i]!] = expr.block();
+    for (let i = inner.length - 1; i >= 0; i--) work.push(inner[i], END);
+    for (let i = inner.length - 1; i >= 0; i--) blockLabel[inner[i]] = expr.block();
     writer.body(node);
     leave(node);
   }

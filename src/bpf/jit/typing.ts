@@ -84,7 +84,7 @@ class Webs {
     let root = web;
     while (this.parent[root] !== root) root = this.parent[root]!;
     for (let at = web; at !== root;) {
-      const up = this.parent[at]!;
+      const up = this.parent[at];
       this.parent[at] = root;
       at = up;
     }
@@ -118,11 +118,11 @@ class Webs {
   /** True when the web is an i32; to be asked after `solve`. */
   isI32(web: number): boolean {
     const root = this.find(web);
-    return this.#small[root]! || this.#low[root]!;
+    return this.#small[root] || this.#low[root];
   }
 
   isSmall(web: number): boolean {
-    return this.#small[this.find(web)]!;
+    return this.#small[this.find(web)];
   }
 
   solve(): void {
@@ -133,7 +133,7 @@ class Webs {
       if (!this.#low[web]) this.#low[root] = false;
     }
     spread(this, this.#smallEdges, this.#small, () => false);
-    spread(this, this.#lowEdges, this.#low, (web) => this.#small[web]!);
+    spread(this, this.#lowEdges, this.#low, (web) => this.#small[web]);
   }
 }
 
@@ -141,18 +141,18 @@ class Webs {
 function spread(webs: Webs, edges: readonly number[], property: boolean[], excused: (web: number) => boolean): void {
   const start = new Int32Array(property.length + 1);
   const roots = edges.map((web) => webs.find(web));
-  for (let i = 0; i < roots.length; i += 2) start[roots[i]! + 1]!++;
-  for (let web = 0; web < property.length; web++) start[web + 1]! += start[web]!;
+  for (let i = 0; i < roots.length; i += 2) start[roots[i] + 1]++;
+  for (let web = 0; web < property.length; web++) start[web + 1] += start[web];
   const fill = start.slice();
   const targets = new Int32Array(roots.length / 2);
-  for (let i = 0; i < roots.length; i += 2) targets[fill[roots[i]!]!++] = roots[i + 1]!;
+  for (let i = 0; i < roots.length; i += 2) targets[fill[roots[i]]++] = roots[i + 1]!;
   const work: number[] = [];
   for (let web = 0; web < property.length; web++)
     if (webs.find(web) === web && !property[web] && !excused(web)) work.push(web);
   while (work.length > 0) {
     const web = work.pop()!;
-    for (let i = start[web]!; i < start[web + 1]!; i++) {
-      const target = targets[i]!;
+    for (let i = start[web]; i < start[web + 1]; i++) {
+      const target = targets[i];
       if (!property[target]) continue;
       property[target] = false;
       if (!excused(target)) work.push(target);
@@ -231,8 +231,8 @@ function resultOf(row: OpRow, insn: Insn): number {
 
 // The slots of a node, those folded into it last.
 function* slotsOfNode(unit: Unit, node: number, { rows }: Effects): Generator<number> {
-  for (let slot = unit.first[node]!; slot < unit.end[node]!; slot += slotsOf(rows[slot])) yield slot;
-  for (let slot = unit.foldFirst[node]!; slot < unit.foldEnd[node]!; slot += slotsOf(rows[slot])) yield slot;
+  for (let slot = unit.first[node]; slot < unit.end[node]; slot += slotsOf(rows[slot])) yield slot;
+  for (let slot = unit.foldFirst[node]; slot < unit.foldEnd[node]; slot += slotsOf(rows[slot])) yield slot;
 }
 
 /** Types the values of a unit; `live` as `liveness` gives it. */
@@ -250,12 +250,12 @@ export function typesOf(
   const count = unit.kind.length;
   const entry = new Int32Array(count * 10).fill(-1);
   for (let node = 0; node < count; node++) {
-    for (let reg = 0; reg < 10; reg++) if (live[node]! & (1 << reg)) entry[node * 10 + reg] = webs.add();
+    for (let reg = 0; reg < 10; reg++) if (live[node] & (1 << reg)) entry[node * 10 + reg] = webs.add();
   }
   // r10 is never written: one small value for all.
   const frame = webs.add();
   for (let reg = 0; reg < 10; reg++) {
-    const web = entry[reg]!;
+    const web = entry[reg];
     if (web !== -1 && !(facts.entrySmall & (1 << reg))) webs.notSmall(web);
   }
   const extra = new Map<number, number[]>();
@@ -275,9 +275,9 @@ export function typesOf(
     const { low, zeroExtended } = facts.callTyping(slot);
     const args: number[] = [];
     for (let reg = 1; reg <= 5; reg++) {
-      const passed = (reads[slot]! & (1 << reg)) !== 0;
-      args.push(passed ? current[reg]! : -1);
-      if (passed && !(low & (1 << reg))) webs.notLow(current[reg]!);
+      const passed = (reads[slot] & (1 << reg)) !== 0;
+      args.push(passed ? current[reg] : -1);
+      if (passed && !(low & (1 << reg))) webs.notLow(current[reg]);
     }
     extra.set(slot, args);
     if (!zeroExtended) webs.notSmall(define(slot, 0));
@@ -287,14 +287,14 @@ export function typesOf(
     if (row.op === "callx") webs.notLow((dst[slot] = current[insn.dst_reg]!));
     if (row.op === "call" || row.op === "callx") return call(slot);
     if (row.op === "exit") {
-      extra.set(slot, [current[0]!]);
-      return webs.notLow(current[0]!);
+      extra.set(slot, [current[0]]);
+      return webs.notLow(current[0]);
     }
     const from = (dst[slot] = current[insn.dst_reg]!);
     const other = (src[slot] = current[insn.src_reg]!);
     if (row.op === "cmpxchg") {
-      extra.set(slot, [current[0]!]);
-      if (row.width === 64) webs.notLow(current[0]!);
+      extra.set(slot, [current[0]]);
+      if (row.width === 64) webs.notLow(current[0]);
     }
     const target = row.op === "cmpxchg" ? 0 : row.writes === undefined ? -1 : insn[row.writes];
     const result = target === -1 ? -1 : define(slot, target);
@@ -316,14 +316,14 @@ export function typesOf(
       seen[slot] = unitNumber;
       return visitOnce(slot, row, insn);
     }
-    const [d, s, result, others] = [dst[slot]!, src[slot]!, def[slot]!, extra.get(slot)];
+    const [d, s, result, others] = [dst[slot], src[slot], def[slot], extra.get(slot)];
     visitOnce(slot, row, insn);
     for (const field of row.reads) {
-      if (field === "dst_reg") webs.union(d, dst[slot]!);
-      else webs.union(s, src[slot]!);
+      if (field === "dst_reg") webs.union(d, dst[slot]);
+      else webs.union(s, src[slot]);
     }
-    if (effects.writes[slot] !== 0) webs.union(result, def[slot]!);
-    for (const [i, web] of (extra.get(slot) ?? []).entries()) if (web !== -1) webs.union(web, others![i]!);
+    if (effects.writes[slot] !== 0) webs.union(result, def[slot]);
+    for (const [i, web] of (extra.get(slot) ?? []).entries()) if (web !== -1) webs.union(web, others![i]);
     return undefined;
   };
 
@@ -331,30 +331,30 @@ export function typesOf(
     for (let reg = 0; reg < 10; reg++) current[reg] = entry[node * 10 + reg]!;
     current[10] = frame;
     if (unit.kind[node] === NODE_CODE) {
-      for (let slot = unit.first[node]!; slot < unit.end[node]!; slot += slotsOf(rows[slot])) {
+      for (let slot = unit.first[node]; slot < unit.end[node]; slot += slotsOf(rows[slot])) {
         const row = rows[slot];
-        if (row !== undefined) visit(slot, row, insns[slot]!);
+        if (row !== undefined) visit(slot, row, insns[slot]);
       }
-      for (let slot = unit.foldFirst[node]!; slot < unit.foldEnd[node]!; slot += slotsOf(rows[slot])) {
+      for (let slot = unit.foldFirst[node]; slot < unit.foldEnd[node]; slot += slotsOf(rows[slot])) {
         const row = rows[slot];
         if (row?.op !== "mov") continue;
         // The value moved and the one it may replace are one from here on.
-        const reg = insns[slot]!.dst_reg;
-        const before = current[reg]!;
-        visit(slot, row, insns[slot]!);
-        if (before !== -1) webs.union(before, current[reg]!);
+        const reg = insns[slot].dst_reg;
+        const before = current[reg];
+        visit(slot, row, insns[slot]);
+        if (before !== -1) webs.union(before, current[reg]);
       }
     } else if (unit.kind[node] === NODE_LEAVE) {
-      for (let reg = 0; reg < 10; reg++) if (live[node]! & (1 << reg)) webs.notLow(current[reg]!);
+      for (let reg = 0; reg < 10; reg++) if (live[node] & (1 << reg)) webs.notLow(current[reg]);
     } else if (unit.kind[node] === NODE_GUARD) {
       const { counter, limit, wide } = unit.guards.get(node)!;
-      if (wide) webs.notLow(current[counter]!);
-      if (wide && limit !== -1) webs.notLow(current[limit]!);
+      if (wide) webs.notLow(current[counter]);
+      if (wide && limit !== -1) webs.notLow(current[limit]);
     }
-    for (const target of unit.succ[node]!) {
+    for (const target of unit.succ[node]) {
       for (let reg = 0; reg < 10; reg++) {
-        const web = entry[target * 10 + reg]!;
-        if (web !== -1) webs.union(current[reg]!, web);
+        const web = entry[target * 10 + reg];
+        if (web !== -1) webs.union(current[reg], web);
       }
     }
   }
@@ -363,7 +363,7 @@ export function typesOf(
   const maskAt = (node: number): number => {
     let mask = 0;
     for (let reg = 0; reg < 10; reg++) {
-      const web = entry[node * 10 + reg]!;
+      const web = entry[node * 10 + reg];
       if (web !== -1 && webs.isI32(web)) mask |= 1 << reg;
     }
     return mask;
@@ -378,19 +378,19 @@ export function typesOf(
       let mask = 0;
       const others = extra.get(slot);
       if (row.op === "call" || row.op === "callx") {
-        if (row.op === "callx" && webs.isI32(dst[slot]!)) mask |= DST_I32;
-        for (let i = 0; i < 5; i++) if (others![i] !== -1 && webs.isI32(others![i]!)) mask |= ARG1_I32 << i;
-        if (webs.isI32(def[slot]!)) mask |= DEF_I32;
+        if (row.op === "callx" && webs.isI32(dst[slot])) mask |= DST_I32;
+        for (let i = 0; i < 5; i++) if (others![i] !== -1 && webs.isI32(others![i])) mask |= ARG1_I32 << i;
+        if (webs.isI32(def[slot])) mask |= DEF_I32;
       } else {
-        if (others !== undefined && webs.isI32(others[0]!)) mask |= R0_I32;
+        if (others !== undefined && webs.isI32(others[0])) mask |= R0_I32;
         for (const field of row.reads) {
-          if (field === "dst_reg" && webs.isI32(dst[slot]!)) mask |= DST_I32;
-          if (field === "src_reg" && webs.isI32(src[slot]!)) mask |= SRC_I32;
+          if (field === "dst_reg" && webs.isI32(dst[slot])) mask |= DST_I32;
+          if (field === "src_reg" && webs.isI32(src[slot])) mask |= SRC_I32;
         }
-        if (effects.writes[slot] !== 0 && webs.isI32(def[slot]!)) mask |= DEF_I32;
+        if (effects.writes[slot] !== 0 && webs.isI32(def[slot])) mask |= DEF_I32;
       }
       bits[slot] = mask;
     }
   }
-  return { bits, entry: maskAt(0), leave, live: live[0]!, liveAt: (node) => live[node]! };
+  return { bits, entry: maskAt(0), leave, live: live[0], liveAt: (node) => live[node] };
 }

@@ -41,12 +41,12 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
   let state = boundary.state;
   const stateLocal = (): number => (state ??= context.temp(I32, "state"));
 
-  const siteAt = (slot: number): Site => ({ slot, insn: insns[slot]!, row: rows[slot]!, bits: typing.bits[slot]! });
+  const siteAt = (slot: number): Site => ({ slot, insn: insns[slot], row: rows[slot]!, bits: typing.bits[slot] });
 
   const exit = (slot: number): void => {
-    context.get64(0, (typing.bits[slot]! & R0_I32) !== 0);
+    context.get64(0, (typing.bits[slot] & R0_I32) !== 0);
     if (boundary.registers) {
-      expr.globalSet(boundary.registers[0]!);
+      expr.globalSet(boundary.registers[0]);
       expr.i32(-1);
     }
     expr.op(OP.return);
@@ -57,9 +57,9 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
     for (let reg = 0; reg < 10; reg++) {
       if (!(live & (1 << reg))) continue;
       context.get64(reg, (narrow & (1 << reg)) !== 0);
-      expr.globalSet(boundary.registers![reg]!);
+      expr.globalSet(boundary.registers![reg]);
     }
-    expr.i32(unit.first[node]!);
+    expr.i32(unit.first[node]);
     expr.op(OP.return);
   };
   const fault = (slot: number): void => {
@@ -82,10 +82,10 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
   };
   // Each folded move keeps the old value when the jump would have skipped it.
   const folded = (node: number): void => {
-    emitCondition(context, siteAt(unit.end[node]! - 1), false);
+    emitCondition(context, siteAt(unit.end[node] - 1), false);
     const skip = context.temp(I32, "skip");
     expr.set(skip);
-    for (let slot = unit.foldFirst[node]!; slot < unit.foldEnd[node]!; slot += slotsOf(rows[slot])) {
+    for (let slot = unit.foldFirst[node]; slot < unit.foldEnd[node]; slot += slotsOf(rows[slot])) {
       const site = siteAt(slot);
       if (site.row.op !== "mov") continue;
       const { row, insn, bits } = site;
@@ -134,11 +134,11 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
   const writer: NodeWriter = {
     body(node) {
       if (unit.kind[node] === NODE_LEAVE) return leave(node);
-      if (unit.kind[node] === NODE_OUTSIDE) return fault(unit.first[node]!);
+      if (unit.kind[node] === NODE_OUTSIDE) return fault(unit.first[node]);
       if (unit.kind[node] !== NODE_CODE) return undefined;
-      for (let slot = unit.first[node]!; slot < unit.end[node]!; slot += slotsOf(rows[slot])) {
+      for (let slot = unit.first[node]; slot < unit.end[node]; slot += slotsOf(rows[slot])) {
         context.note(slot);
-        const kind = flow[slot]!;
+        const kind = flow[slot];
         if (kind === FLOW_EXIT) exit(slot);
         else if (kind === FLOW_FAULT) fault(slot);
         else if (kind !== FLOW_GOTO && kind !== FLOW_COND) instruction(slot);
@@ -149,7 +149,7 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
     condition(node, negate) {
       const guard = unit.guards.get(node);
       if (guard !== undefined) return emitGuard(context, guard, typing.leave.get(node) ?? 0, negate);
-      const site = siteAt(unit.end[node]! - 1);
+      const site = siteAt(unit.end[node] - 1);
       if (site.row.op !== "may_goto") return emitCondition(context, site, negate);
       const budget = source.budget!;
       // Taken when nothing is left; else one turn less.
@@ -165,10 +165,10 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
     },
     backEdge(node, target) {
       if (!context.checked) return;
-      const slot = Math.max(0, unit.end[node]! - 1);
+      const slot = Math.max(0, unit.end[node] - 1);
       expr.i32(slot);
       // The instructions of one turn, by their places: exact for the loops compilers lay out in one piece.
-      expr.i32(Math.max(1, slot + 1 - unit.first[target]!));
+      expr.i32(Math.max(1, slot + 1 - unit.first[target]));
       context.mark(slot);
       expr.call(context.runtime.poll);
     },
@@ -188,7 +188,7 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
 export function enterPiece(context: FunctionContext, typing: Typing, registers: readonly number[]): void {
   for (let reg = 0; reg < 10; reg++) {
     if (!(typing.live & (1 << reg))) continue;
-    context.expr.globalGet(registers[reg]!);
+    context.expr.globalGet(registers[reg]);
     context.set64(reg, (typing.entry & (1 << reg)) !== 0);
   }
 }

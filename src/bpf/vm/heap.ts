@@ -51,7 +51,7 @@ function use(words: Int32Array, { block, start, end }: Place): number {
 /** Enters [block, end) into the list, which is sorted by address. */
 function insertFree(words: Int32Array, block: number, end: number): void {
   let before = 0;
-  let after = words[CONTROL_FREE >> 2]!;
+  let after = words[CONTROL_FREE >> 2];
   while (after !== 0 && after < block) {
     before = after;
     after = words[(after + NEXT) >> 2]!;
@@ -70,8 +70,8 @@ function insertFree(words: Int32Array, block: number, end: number): void {
 /** Start of `size` bytes among those given back, which are not zeroed; 0 when there is no room. */
 export function takeFree(words: Int32Array, size: number, align: number): number {
   let link = CONTROL_FREE;
-  for (let block = words[link >> 2]!; block !== 0; block = words[link >> 2]!) {
-    const free = words[(block + END) >> 2]!;
+  for (let block = words[link >> 2]; block !== 0; block = words[link >> 2]!) {
+    const free = words[(block + END) >> 2];
     const place = placeIn(block, size, align);
     if (place.end <= free) {
       words[link >> 2] = words[(block + NEXT) >> 2]!;
@@ -86,7 +86,7 @@ export function takeFree(words: Int32Array, size: number, align: number): number
 
 /** Start of `size` bytes beyond the break. `grow` makes room up to an address, and gives the words to go on with. */
 export function takeFresh(words: Int32Array, size: number, align: number, grow: (end: number) => Int32Array): number {
-  const place = placeIn(words[CONTROL_BREAK >> 2]!, size, align);
+  const place = placeIn(words[CONTROL_BREAK >> 2], size, align);
   const grown = grow(place.end);
   grown[CONTROL_BREAK >> 2] = place.end;
   return use(grown, trimFront(grown, place));
@@ -94,9 +94,9 @@ export function takeFresh(words: Int32Array, size: number, align: number, grow: 
 
 /** Gives back what was handed out at `start`; false when nothing was. */
 export function giveBack(words: Int32Array, start: number): boolean {
-  if (start % 8 !== 0 || !(start >= GAP && start < words[CONTROL_BREAK >> 2]!)) return false;
+  if (start % 8 !== 0 || !(start >= GAP && start < words[CONTROL_BREAK >> 2])) return false;
   if (words[(start + HEAD_TAG) >> 2] !== TAG) return false;
   words[(start + HEAD_TAG) >> 2] = 0;
-  insertFree(words, words[(start + HEAD_BLOCK) >> 2]!, words[(start + HEAD_END) >> 2]!);
+  insertFree(words, words[(start + HEAD_BLOCK) >> 2], words[(start + HEAD_END) >> 2]);
   return true;
 }

@@ -155,7 +155,7 @@ function strncmp(host: VmHost, first: number, size: number, second: number): num
   for (let i = 0; i < size >>> 0; i++) {
     host.check(first + i, 1, false);
     host.check(second + i, 1, false);
-    const [a, b] = [u8[first + i]!, u8[second + i]!];
+    const [a, b] = [u8[first + i], u8[second + i]];
     if (a !== b) return a < b ? -1 : 1;
     if (a === 0) break;
   }

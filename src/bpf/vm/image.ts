@@ -32,8 +32,8 @@ function resolveLoad(
   maps: readonly MapImage[],
   index: number,
 ): readonly [number, number] {
-  const first = program.insns[index]!;
-  const offset = program.insns[index + 1]!.imm;
+  const first = program.insns[index];
+  const offset = program.insns[index + 1].imm;
   const map = maps[first.imm];
   switch (first.src_reg) {
     case 0:
@@ -80,14 +80,14 @@ export function buildImage(
   const resolved = [...insns];
   const kfuncs: Record<number, string> = {};
   for (let index = 0; index < insns.length; index++) {
-    const insn = insns[index]!;
+    const insn = insns[index];
     const refused = rowOf(insn)!.refused;
     if (refused !== undefined) throw refuse(name, insns, index, refused);
     if (callKind(insn) === "kfunc") kfuncs[insn.imm] = program.target?.nameOf(insn.imm) ?? "";
     if (!isLdImm64(insn)) continue;
     const [low, high] = resolveLoad(program, maps, index);
     resolved[index] = { ...insn, src_reg: 0, imm: low };
-    resolved[index + 1] = { ...insns[index + 1]!, imm: high };
+    resolved[index + 1] = { ...insns[index + 1], imm: high };
     index++;
   }
   const size = FRAME_LIMIT * MAX_BPF_STACK;

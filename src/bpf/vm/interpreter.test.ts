@@ -148,7 +148,7 @@ describe("calls", () => {
       "f:\nr5 = *(u32 *)(r2 +0)\nr3 = *(u32 *)(r3 +0)\nr3 *= r5\nr5 = *(u64 *)(r4 +0)\nr5 += r3\n*(u64 *)(r4 +0) = r5\nr0 = 0\nexit";
     for (const type of [BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH]) {
       const { vm, maps } = load(text, { maps: [mapSpec("m", type, 4, 4, 3)] });
-      for (const key of [0, 1, 2]) maps[0]!.set(u32(key), u32(key + 5));
+      for (const key of [0, 1, 2]) maps[0].set(u32(key), u32(key + 5));
       vm.run(0);
       expect(vm.r0).toBe(3000n + 6n + 14n);
     }
@@ -526,14 +526,14 @@ describe("images", () => {
       worker.postMessage(image);
     });
     await worker.terminate();
-    expect(maps[0]!.get(u32(0))).toEqual(new Uint8Array([41, 0, 0, 0, 0, 0, 0, 0]));
+    expect(maps[0].get(u32(0))).toEqual(new Uint8Array([41, 0, 0, 0, 0, 0, 0, 0]));
     const attached = VmMemory.attach(back.memory);
     const vm = new Interpreter(back, attached, { maxInsns: 1_000_000 });
     expect(faultOf(() => vm.run(0)).code).toBe("VM_FAULT_STEPS");
     memory.abort();
     expect(faultOf(() => vm.run(0)).code).toBe("VM_FAULT_ABORTED");
     memory.abort(false);
-    expect(Number(new DataView(maps[0]!.get(u32(0))!.buffer).getBigUint64(0, true))).toBeGreaterThan(41);
+    expect(Number(new DataView(maps[0].get(u32(0))!.buffer).getBigUint64(0, true))).toBeGreaterThan(41);
   });
 
   test("the abort flag raised while a program runs ends it", () => {

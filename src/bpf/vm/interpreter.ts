@@ -232,18 +232,13 @@ class InterpreterMachine implements Machine, VmHost {
         result = call(this);
         break;
       case 1:
-        result = call(this, this.#argument(params[0]!, 2));
+        result = call(this, this.#argument(params[0], 2));
         break;
       case 2:
-        result = call(this, this.#argument(params[0]!, 2), this.#argument(params[1]!, 4));
+        result = call(this, this.#argument(params[0], 2), this.#argument(params[1], 4));
         break;
       case 3:
-        result = call(
-          this,
-          this.#argument(params[0]!, 2),
-          this.#argument(params[1]!, 4),
-          this.#argument(params[2]!, 6),
-        );
+        result = call(this, this.#argument(params[0], 2), this.#argument(params[1], 4), this.#argument(params[2], 6));
         break;
       default:
         result = call(this, ...params.map((kind, index) => this.#argument(kind, 2 + index * 2)));

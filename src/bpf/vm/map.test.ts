@@ -117,7 +117,7 @@ describe("hash maps", () => {
             model.set(key, value);
           } else expect(map.set(u32(key), bytes(value))).toBe(-7);
         }
-        const seen = [...map.copies()].map(([k, v]) => [k[0]!, v[0]!] as const);
+        const seen = [...map.copies()].map(([k, v]) => [k[0], v[0]] as const);
         expect(new Map(seen)).toEqual(model);
         expect(seen.length).toBe(model.size);
         for (let key = 0; key <= 12; key++) expect(map.get(u32(key))?.[0]).toBe(model.get(key));
@@ -147,7 +147,7 @@ describe("queues and stacks", () => {
     const drain = (map: VmMap): number[] => {
       const out = new Uint8Array(1);
       const values: number[] = [];
-      while (map.take(out, 0, true) === 0) values.push(out[0]!);
+      while (map.take(out, 0, true) === 0) values.push(out[0]);
       return values;
     };
     const map = mapOf(type, 0, 1, 3);

@@ -37,9 +37,7 @@ export abstract class VmMap {
   /** A copy of the value of `key`, or undefined. */
   get(key: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
     const address = this.lookup(key, 0);
-    return address === 0
-      ? undefined
-      : (this.memory.u8.slice(address, address + this.image.value_size) as Uint8Array<ArrayBuffer>);
+    return address === 0 ? undefined : this.memory.u8.slice(address, address + this.image.value_size);
   }
 
   /** Update with bytes of exactly key_size and value_size. */
@@ -53,15 +51,12 @@ export abstract class VmMap {
     const { key_size, value_size } = this.image;
     for (const [key, value] of this.entries()) {
       const u8 = this.memory.u8;
-      yield [
-        u8.slice(key, key + key_size) as Uint8Array<ArrayBuffer>,
-        u8.slice(value, value + value_size) as Uint8Array<ArrayBuffer>,
-      ];
+      yield [u8.slice(key, key + key_size), u8.slice(value, value + value_size)];
     }
   }
 
   protected word(field: number): number {
-    return this.memory.words[(this.image.handle + field) >> 2]!;
+    return this.memory.words[(this.image.handle + field) >> 2];
   }
 
   protected setWord(field: number, value: number): void {
@@ -87,7 +82,7 @@ function copy(to: Uint8Array, toAt: number, from: Uint8Array, fromAt: number, si
 
 class ArrayVmMap extends VmMap {
   lookup(key: Uint8Array, at: number): number {
-    const index = (key[at]! | (key[at + 1]! << 8) | (key[at + 2]! << 16) | (key[at + 3]! << 24)) >>> 0;
+    const index = (key[at] | (key[at + 1] << 8) | (key[at + 2] << 16) | (key[at + 3] << 24)) >>> 0;
     const { max_entries, values, stride } = this.image;
     return index < max_entries ? values + index * stride : 0;
   }
@@ -126,7 +121,7 @@ class ArrayVmMap extends VmMap {
 class HashVmMap extends VmMap {
   #chain(key: Uint8Array, at: number): number {
     let hash = 0x811c9dc5;
-    for (let i = 0; i < this.image.key_size; i++) hash = Math.imul(hash ^ key[at + i]!, 0x01000193);
+    for (let i = 0; i < this.image.key_size; i++) hash = Math.imul(hash ^ key[at + i], 0x01000193);
     return (hash ^ (hash >>> 15)) & (this.image.chains - 1);
   }
 
@@ -138,7 +133,7 @@ class HashVmMap extends VmMap {
     let link = (heads >> 2) + chain;
     // Bounded, because an entry that another thread moves to another chain could close a circle.
     for (let steps = 0; steps <= max_entries; steps++) {
-      const index = words[link]! - 1;
+      const index = words[link] - 1;
       if (index < 0) break;
       const there = keys + index * keyStride;
       let same = 0;
@@ -171,7 +166,7 @@ class HashVmMap extends VmMap {
       const used = this.word(L.MAP_USED);
       if (free < 0 && used >= max_entries) return E2BIG;
       const index = free >= 0 ? free : used;
-      if (free >= 0) this.setWord(L.MAP_FREE, words[(nexts >> 2) + index]!);
+      if (free >= 0) this.setWord(L.MAP_FREE, words[(nexts >> 2) + index]);
       else this.setWord(L.MAP_USED, used + 1);
       copy(u8, keys + index * keyStride, key, keyAt, key_size);
       copy(u8, values + index * stride, value, valueAt, value_size);
@@ -188,7 +183,7 @@ class HashVmMap extends VmMap {
       if (index < 0) return ENOENT;
       const words = this.memory.words;
       const next = (this.image.nexts >> 2) + index;
-      Atomics.store(words, link, words[next]!);
+      Atomics.store(words, link, words[next]);
       words[next] = this.word(L.MAP_FREE);
       this.setWord(L.MAP_FREE, index + 1);
       this.setWord(L.MAP_COUNT, this.word(L.MAP_COUNT) - 1);
@@ -199,9 +194,9 @@ class HashVmMap extends VmMap {
   *entries(): Generator<readonly [key: number, value: number]> {
     const { chains, heads, nexts, keys, keyStride, values, stride, max_entries } = this.image;
     for (let chain = 0; chain < chains; chain++) {
-      let index = this.memory.words[(heads >> 2) + chain]! - 1;
+      let index = this.memory.words[(heads >> 2) + chain] - 1;
       for (let steps = 0; index >= 0 && steps < max_entries; steps++) {
-        const next = this.memory.words[(nexts >> 2) + index]! - 1;
+        const next = this.memory.words[(nexts >> 2) + index] - 1;
         yield [keys + index * keyStride, values + index * stride];
         index = next;
       }

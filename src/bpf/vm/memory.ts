@@ -214,10 +214,10 @@ export class VmMemory {
     const index = this.#indexOf(start);
     if (index < 0 || this.#row(index, L.SEGMENT_START) !== start) return false;
     const at = L.SEGMENT_TABLE + index * L.SEGMENT_SIZE;
-    const count = this.#words[L.CONTROL_SEGMENT_COUNT >> 2]!;
+    const count = this.#words[L.CONTROL_SEGMENT_COUNT >> 2];
     this.#u8.copyWithin(at, at + L.SEGMENT_SIZE, L.SEGMENT_TABLE + count * L.SEGMENT_SIZE);
     this.#words[L.CONTROL_SEGMENT_COUNT >> 2] = count - 1;
-    this.#words[L.CONTROL_GENERATION >> 2]!++;
+    this.#words[L.CONTROL_GENERATION >> 2]++;
     return true;
   }
 
@@ -233,7 +233,7 @@ export class VmMemory {
   }
 
   #insert({ name, start, end, writable }: Segment): void {
-    const count = this.#words[L.CONTROL_SEGMENT_COUNT >> 2]!;
+    const count = this.#words[L.CONTROL_SEGMENT_COUNT >> 2];
     const index = this.#indexOf(start) + 1;
     const before = index > 0 ? this.#row(index - 1, L.SEGMENT_END) : L.CONTROL_SIZE;
     const after = index < count ? this.#row(index, L.SEGMENT_START) : this.size;
@@ -256,13 +256,13 @@ export class VmMemory {
     this.#view.setUint32(at + L.SEGMENT_FLAGS, writable ? L.SEGMENT_WRITABLE : 0, true);
     this.#view.setUint32(at + L.SEGMENT_NAME, this.#internName(name), true);
     this.#words[L.CONTROL_SEGMENT_COUNT >> 2] = count + 1;
-    this.#words[L.CONTROL_GENERATION >> 2]!++;
+    this.#words[L.CONTROL_GENERATION >> 2]++;
   }
 
   /** Names are kept once each; beyond the heap's end they are lost, which only costs a message its words. */
   #internName(name: string): number {
     const bytes = UTF8.encode(name).subarray(0, 255);
-    const used = this.#words[L.CONTROL_NAME_BYTES >> 2]!;
+    const used = this.#words[L.CONTROL_NAME_BYTES >> 2];
     const known = indexOfBytes(this.#u8.subarray(L.NAME_HEAP, L.NAME_HEAP + used), bytes);
     if (known >= 0) return (known << 8) | bytes.length;
     if (L.NAME_HEAP + used + bytes.length > L.CONTROL_SIZE) return 0;
@@ -277,13 +277,13 @@ export class VmMemory {
   }
 
   #row(index: number, field: number): number {
-    return this.#words[(L.SEGMENT_TABLE + index * L.SEGMENT_SIZE + field) >> 2]! >>> 0;
+    return this.#words[(L.SEGMENT_TABLE + index * L.SEGMENT_SIZE + field) >> 2] >>> 0;
   }
 
   /** Index of the last segment that starts at or below `address`; -1 when none does. */
   #indexOf(address: number): number {
     let low = 0;
-    let high = this.#words[L.CONTROL_SEGMENT_COUNT >> 2]!;
+    let high = this.#words[L.CONTROL_SEGMENT_COUNT >> 2];
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.#row(middle, L.SEGMENT_START) <= address) low = middle + 1;
@@ -301,7 +301,7 @@ export class VmMemory {
   /** All segments, by address. */
   segments(): Segment[] {
     this.#refresh();
-    return Array.from({ length: this.#words[L.CONTROL_SEGMENT_COUNT >> 2]! }, (_, index) => this.#segmentAt(index));
+    return Array.from({ length: this.#words[L.CONTROL_SEGMENT_COUNT >> 2] }, (_, index) => this.#segmentAt(index));
   }
 
   /**
@@ -333,7 +333,7 @@ export class VmMemory {
       this.#refresh();
       const at = Number(address);
       const index = this.#indexOf(at);
-      const count = this.#words[L.CONTROL_SEGMENT_COUNT >> 2]!;
+      const count = this.#words[L.CONTROL_SEGMENT_COUNT >> 2];
       const below = index >= 0 ? this.#segmentAt(index) : undefined;
       if (below && at + size <= below.end)
         return write && !below.writable ? `${below.name} is read-only` : `inside ${below.name}`;

@@ -224,11 +224,11 @@ export function predecode(image: Pick<VmImage, "insns">): MicroProgram {
     extra: new Int32Array(count),
   };
   for (let index = 0; index < count; index++) {
-    const insn = insns[index]!;
+    const insn = insns[index];
     const row = rowOf(insn)!;
     const immediate = row.source === "K" || row.op === "st";
     let source = insn.src_reg * 2;
-    if (isLdImm64(insn)) source = constant(insn.imm, insns[index + 1]!.imm);
+    if (isLdImm64(insn)) source = constant(insn.imm, insns[index + 1].imm);
     else if (immediate) source = constant(insn.imm, insn.imm >> 31);
     program.code[index] = (NUMBER.get(nameOf(row, insn)) ?? 0) | (insn.dst_reg << 8) | (source << 12);
     program.off[index] = jumpTarget(insn, index) ?? insn.off;

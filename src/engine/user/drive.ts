@@ -51,7 +51,7 @@ export interface StepArgs {
 }
 
 /** The number in the two words of a step counter. */
-export const stepsOf = (steps: Uint32Array): number => steps[0]! + steps[1]! * 2 ** 32;
+export const stepsOf = (steps: Uint32Array): number => steps[0] + steps[1] * 2 ** 32;
 
 /** Steps taken in a row where nothing is waited for, before `control` is looked at again. */
 const BURST = 32;
@@ -80,8 +80,8 @@ export function drive(
     if (verdict === IOU_LOOP.IOU_LOOP_STOP) return { result: 0, steps: stepsOf(steps) };
     if (verdict !== IOU_LOOP.IOU_LOOP_CONTINUE) return { result: -EINVAL, steps: stepsOf(steps) };
 
-    const error = waitOnce(ring, cq_wait_idx[0]!, control);
-    const abort = control[CONTROL.abort]!;
+    const error = waitOnce(ring, cq_wait_idx[0], control);
+    const abort = control[CONTROL.abort];
     if (abort !== ABORT.no) return endedBy(abort, stepsOf(steps));
     if (error < 0) return { result: error, steps: stepsOf(steps) };
   }
@@ -89,8 +89,8 @@ export function drive(
 
 function runOnce(program: Executable, steps: Uint32Array): (ctx: number) => number {
   return (ctx) => {
-    steps[0]!++;
-    if (steps[0] === 0) steps[1]!++;
+    steps[0]++;
+    if (steps[0] === 0) steps[1]++;
     return program.run(ctx);
   };
 }

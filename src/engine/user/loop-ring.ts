@@ -81,11 +81,11 @@ export class LoopRing implements DrivenRing {
   }
 
   cqTail(): number {
-    return this.#words[this.#tail]!;
+    return this.#words[this.#tail];
   }
 
   sqFlags(): number {
-    return this.#words[this.#flags]!;
+    return this.#words[this.#flags];
   }
 
   /** Addresses of the CQ tail and of the SQ flags. */
@@ -101,7 +101,7 @@ export class LoopRing implements DrivenRing {
   }
 
   get #submittedEver(): number {
-    const [low, high] = [this.#words[this.#submitted]!, this.#words[this.#submitted + 1]!];
+    const [low, high] = [this.#words[this.#submitted], this.#words[this.#submitted + 1]];
     return (low >>> 0) + high * 2 ** 32;
   }
 
@@ -110,7 +110,7 @@ export class LoopRing implements DrivenRing {
   }
 
   get enters(): number {
-    return (this.#words[(this.#view.own + ENTERS) >>> 2]! >>> 0) + this.#waits;
+    return (this.#words[(this.#view.own + ENTERS) >>> 2] >>> 0) + this.#waits;
   }
 
   /** bpf_io_uring_submit_sqes of this ring: SQEs consumed, or a negative errno; no system call for none. */
@@ -130,12 +130,12 @@ export class LoopRing implements DrivenRing {
 
   /** False when every request has completed, as far as counting tells. */
   get inFlight(): boolean {
-    return ((this.cqTail() - this.#firstTail) | 0) !== this.#words[this.#submitted]!;
+    return ((this.cqTail() - this.#firstTail) | 0) !== this.#words[this.#submitted];
   }
 
   wakesEarly(): boolean {
     // once nothing is in flight any more, nothing can come early
     if (this.#words[this.#kinds] === EARLY && !this.inFlight) this.#words[this.#kinds] = 0;
-    return (this.#words[this.#kinds]! & EARLY) !== 0;
+    return (this.#words[this.#kinds] & EARLY) !== 0;
   }
 }

@@ -79,7 +79,7 @@ class RingWorker {
     const kfuncs = loopKfuncs({ iouCtx, regions, submit: (nr) => submit(iouCtx, nr) });
     const env = {
       // the function itself: called by the program without a detour through JavaScript
-      kfuncs: { ...kfuncs, bpf_io_uring_submit_sqes: { ...kfuncs["bpf_io_uring_submit_sqes"]!, call: submit } },
+      kfuncs: { ...kfuncs, bpf_io_uring_submit_sqes: { ...kfuncs["bpf_io_uring_submit_sqes"], call: submit } },
       helpers: currentTaskHelpers(request.task),
       printk: (line: string) => this.#context.printk(line),
       seed,
