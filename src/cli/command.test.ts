@@ -2,8 +2,10 @@
 
 import { describe, expect, it } from "vitest";
 import { helpText, parseCommand, type Command } from "./command.ts";
-import { COMMANDS } from "./commands/index.ts";
+import { allCommands } from "./commands/index.ts";
 import { UsageError } from "./errors.ts";
+
+const commands = await allCommands();
 
 const command: Command = {
   name: "do",
@@ -75,7 +77,7 @@ describe("help", () => {
     expect(parseCommand(command, ["--help"]).flag("help")).toBe(true);
   });
 
-  it.each(COMMANDS.map((each) => [each.name, each] as const))(
+  it.each(commands.map((each) => [each.name, each] as const))(
     "of %s names the command and every option",
     (name, each) => {
       const text = helpText(each);

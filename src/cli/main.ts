@@ -2,41 +2,39 @@
 // The command line: finds the command, runs it, turns errors into a sentence on stderr and an exit status.
 
 import { didYouMean, LoopstepError } from "../base/index.ts";
-import { helpText, parseCommand, type Command } from "./command.ts";
-import { COMMANDS } from "./commands/index.ts";
+import { helpText, parseCommand } from "./command.ts";
+import { allCommands, COMMANDS, findCommand } from "./commands/index.ts";
 import { UsageError } from "./errors.ts";
 import { EXIT } from "./exit-status.ts";
 import { statusOf } from "./status-of.ts";
 
-const OVERVIEW = `loopstep: BPF-controlled io_uring for TypeScript.
+async function overview(): Promise<string> {
+  const rows = (await allCommands()).map(({ name, summary }) => `  ${name.padEnd(10)}${summary}\n`);
+  return `loopstep: BPF-controlled io_uring for TypeScript.
 
 Usage: loopstep COMMAND [OPTION...]
 
 Commands:
-${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`).join("\n")}
-
+${rows.join("")}
 loopstep COMMAND --help tells more.
 `;
+}
 
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined) {
-    process.stderr.write(OVERVIEW);
+    process.stderr.write(await overview());
     return EXIT.usage;
   }
   if (name === "--help" || name === "-h" || name === "help") {
-    process.stdout.write(OVERVIEW);
+    process.stdout.write(await overview());
     return EXIT.ok;
   }
-  const command = COMMANDS.find((candidate) => candidate.name === name);
+  const command = await findCommand(name);
   if (!command) {
     throw new UsageError("USAGE_COMMAND", {
       message: `there is no command "${name}"`,
-      remedy:
-        didYouMean(
-          name,
-          COMMANDS.map((c: Command) => c.name),
-        ) ?? "See loopstep --help.",
+      remedy: didYouMean(name, Object.keys(COMMANDS)) ?? "See loopstep --help.",
     });
   }
   if (command.runWords && rest[0] !== "--help") return command.runWords(rest);

@@ -1,3 +1,2 @@
-export { diagnose, type Diagnosis, type Finding, type FindingState } from "./doctor.ts";
 export { ENGINE_CHOICES, openEngine } from "./open-engine.ts";
 export { FileError, openObject } from "./open-object.ts";

@@ -2,6 +2,8 @@
 
 import { LoopstepError } from "../base/index.ts";
 import { UnsupportedError, type Engine, type EngineName, type EngineOptions } from "../loop/index.ts";
+import { kernelVersion } from "../sys/index.ts";
+import { formatKernelVersion, isAtLeast } from "../uring/abi/index.ts";
 
 /** What --engine takes. */
 export const ENGINE_CHOICES: readonly (EngineName | "auto")[] = ["auto", "kernel", "user", "sim"];
@@ -25,6 +27,16 @@ const OPENERS: Readonly<Partial<Record<EngineName, () => Promise<Opener>>>> = {
   sim: async () => (await import("./sim/node/index.ts")).openSimOverFiles,
 };
 
+/** The first kernel with BPF-controlled io_uring: below it the kernel engine need not even be loaded to know. */
+const LOOPS_SINCE = "7.1";
+
+/** Why `name` cannot work here, as far as that is known without loading it. */
+function hopeless(name: EngineName): string | undefined {
+  const version = kernelVersion();
+  if (name !== "kernel" || isAtLeast(version, LOOPS_SINCE)) return undefined;
+  return `Linux ${formatKernelVersion(version)} has no BPF-controlled io_uring`;
+}
+
 /** Opens an engine. Throws UnsupportedError when it cannot be had here; with `auto`, when none can. */
 export async function openEngine(name: EngineName | "auto" = "auto", options: EngineOptions = {}): Promise<Engine> {
   if (name !== "auto") {
@@ -40,6 +52,11 @@ export async function openEngine(name: EngineName | "auto" = "auto", options: En
   }
   const passedOver: string[] = [];
   for (const [candidate, opener] of Object.entries(OPENERS) as [EngineName, () => Promise<Opener>][]) {
+    const why = hopeless(candidate);
+    if (why !== undefined) {
+      passedOver.push(`not ${candidate}: ${why}`);
+      continue;
+    }
     try {
       refuseLacks(candidate, options);
       const open = await opener();

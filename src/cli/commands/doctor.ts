@@ -1,6 +1,6 @@
 // loopstep doctor: what this machine can do, and what to do about the rest.
 
-import { diagnose, type Diagnosis, type FindingState } from "../../engine/index.ts";
+import { diagnose, type Diagnosis, type FindingState } from "../../engine/doctor.ts";
 import type { Command } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { toJson } from "../json.ts";
