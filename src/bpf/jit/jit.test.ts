@@ -468,7 +468,7 @@ describe("every jump, in every place it can be written", () => {
             const found = others.map((executable) => executable.run(here.buffer));
             if (found.some((r0) => r0 !== expected))
               expect.fail(
-                `${row.symbol} ${row.width} ${row.source} imm ${imm}: ${a}, ${b} gives ${found}, not ${String(expected)}`,
+                `${row.symbol} ${row.width} ${row.source} imm ${imm}: ${a}, ${b} gives ${found.join(" ")}, not ${expected}`,
               );
           }
         }
