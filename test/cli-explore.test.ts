@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { jsonOf, loopPath, loopstep } from "./command-line.ts";
+import { jsonOf, loopPath, loopstep, type Ended } from "./command-line.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "loopstep-explore-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -78,6 +78,48 @@ describe("loopstep explore", () => {
     expect(finding.trace.map(({ ev }) => ev)).toContain("signal");
     expect(jsonOf(three)["findings"]).toEqual(jsonOf(one)["findings"]);
     expect((await loopstep([...words, "--may-fail", "--may-leak"])).status).toBe(0);
+  });
+
+  describe("mistakes that only some schedules show", () => {
+    const SIZE = 10_000;
+    const from = fileOf(
+      "source",
+      Uint8Array.from({ length: SIZE }, (_, i) => (i * 11) & 0xff),
+    );
+    const late = { kind: "latency", ns: [0, 50_000], chance: 0.5 };
+    const short = plan("short.json", [{ kind: "short", op: "WRITE", bytes: [1, 4096], chance: 0.05 }, late]);
+    const interrupted = plan("eintr.json", [{ kind: "error", op: ["READ", "WRITE"], errno: 4, chance: 0.05 }, late]);
+    const nothing = plan("none.json", []);
+    const copy = 'file("/to") == file("FROM")'.replace("FROM", from);
+
+    const exploreMistake = (
+      kind: number,
+      careful: number,
+      faults: string,
+      check: string,
+      seeds: string,
+    ): Promise<Ended> => {
+      const values = [`kind=${kind}`, `careful=${careful}`, `in_fd=@open:${from}`, "out_fd=@create:/to"];
+      const settings = [...values, "buffer=@buffer:4096", `size=${SIZE}`].flatMap((value) => ["--set", value]);
+      const words = ["explore", loopPath("mistakes"), ...settings, "--faults", faults, "--check", check];
+      return loopstep([...words, "--seeds", seeds, "--json"]);
+    };
+
+    it.each([
+      ["a cp that ignores short writes", 0, short, copy, "check", 1],
+      ["one that waits for more completions than are in flight", 1, interrupted, copy, "hang", 1],
+      ["one that forgets that a linked request is cancelled", 2, interrupted, copy, "check", 1],
+      ["one that overruns the CQ", 3, nothing, "seen == 64", "check", 0],
+    ] as const)("finds %s, and nothing in its careful form", async (_name, kind, faults, check, problem, needed) => {
+      const careless = await exploreMistake(kind, 0, faults, check, "1..1000");
+      expect([careless.status, careless.stderr]).toEqual([1, ""]);
+      const [finding] = jsonOf(careless)["findings"] as Found[];
+      expect(finding.problem.kind).toBe(problem);
+      expect(finding.plan.rules).toHaveLength(needed);
+      expect(finding.trace.length).toBeLessThan(400);
+      const careful = await exploreMistake(kind, 1, faults, check, "1..100");
+      expect([careful.status, careful.stderr, jsonOf(careful)["findings"]]).toEqual([0, "", []]);
+    });
   });
 
   it("prints seed, plan and trace, and writes the trace", async () => {
