@@ -66,6 +66,7 @@ export const exploreCommand: Command = {
     "Found are: a loop that sleeps for ever, that never stops, that faults, that ends with an error, after which the check does",
     "not hold, or that leaves requests behind. Each is shown with its seed and the fewest faults that make it happen.",
     'EXPR is C over integers: reqs_done == 1000, result < 0 || file("TO") == file("FROM"), size("TO") > 0, exists("TO").',
+    "loopstep run FILE --engine sim --seed N --faults PLAN.json shows a finding again, over real files.",
     "Fault plans and traces: docs/trace-format.md. Exit status: 0 nothing was found; 1 something was; 2 bad usage; 3 the",
     "verifier rejected the program; 4 not supported.",
   ],
