@@ -3,9 +3,7 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { toChromeTrace, traceLine, type TraceEvent, type TraceSink } from "../uring/sim/index.ts";
 import { UsageError } from "./errors.ts";
-
-export const TRACE_FORMATS = ["jsonl", "perfetto"] as const;
-export type TraceFormat = (typeof TRACE_FORMATS)[number];
+import type { TraceFormat } from "./trace-format.ts";
 
 /** Text is handed to the system in pieces of about this length. */
 const PIECE = 1 << 16;
@@ -15,27 +13,6 @@ export interface TraceFile {
   readonly sink: TraceSink;
   /** Writes what is left and closes; returns what went wrong since the file was opened. */
   end(): UsageError | undefined;
-}
-
-/** The format `text` names: jsonl when none is given. Throws UsageError. */
-export function traceFormatOf(text: string | undefined, file: string | undefined): TraceFormat {
-  const format = TRACE_FORMATS.find((known) => known === (text ?? "jsonl"));
-  const where = `--trace-format ${text}`;
-  if (format === undefined) {
-    throw new UsageError("USAGE_VALUE", {
-      where,
-      message: "there is no such format",
-      expected: TRACE_FORMATS.join(", "),
-    });
-  }
-  if (text !== undefined && file === undefined) {
-    throw new UsageError("USAGE_OPTION", {
-      where,
-      message: "there is no trace to write",
-      remedy: "Add --trace FILE.",
-    });
-  }
-  return format;
 }
 
 /**

@@ -16,7 +16,8 @@ import { openFileOrProgram, programNamed } from "../locate.ts";
 import { openProgress } from "../progress.ts";
 import { ringOf } from "../ring-options.ts";
 import { parseSetting } from "../settings.ts";
-import { TRACE_FORMATS, traceFormatOf, writeTrace } from "../trace-file.ts";
+import { writeTrace } from "../trace-file.ts";
+import { TRACE_FORMATS, traceFormatOf } from "../trace-format.ts";
 
 const DEFAULT_SEEDS = "1..1000";
 const DEFAULT_STEPS = 100_000;

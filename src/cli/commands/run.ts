@@ -9,13 +9,13 @@ import { interruption } from "../interruption.ts";
 import { toJson } from "../json.ts";
 import { openFileOrProgram, programNamed } from "../locate.ts";
 import { ringOf } from "../ring-options.ts";
-import { readFaultPlan } from "../fault-plan.ts";
 import { openProgress } from "../progress.ts";
 import { formatReport } from "../report-text.ts";
 import { runObject, type RunPlan } from "../session.ts";
 import { parseNumber, parseSetting } from "../settings.ts";
 import { statusOf } from "../status-of.ts";
-import { openTraceFile, TRACE_FORMATS, traceFormatOf, type TraceFile } from "../trace-file.ts";
+import type { TraceFile } from "../trace-file.ts";
+import { TRACE_FORMATS, traceFormatOf } from "../trace-format.ts";
 
 const MAX_INT = 2 ** 31 - 1;
 const PROGRESS_MS = 200;
@@ -59,7 +59,7 @@ export const runCommand: Command = {
     "Traces and fault plans are described in docs/trace-format.md; engines that have none refuse them, auto passes them over.",
   ],
   async run(options) {
-    const plan = planOf(options);
+    const plan = await planOf(options);
     const object = await openFileOrProgram(options.positionals[0]);
     const quiet = options.flag("quiet");
     const { report, error } = await runObject(object, plan, (engine, ring) =>
@@ -73,7 +73,7 @@ export const runCommand: Command = {
   },
 };
 
-function planOf(options: ParsedOptions): RunPlan {
+async function planOf(options: ParsedOptions): Promise<RunPlan> {
   const engine = options.text("engine") ?? "auto";
   if (!(ENGINE_CHOICES as readonly string[]).includes(engine)) {
     throw new UsageError("USAGE_VALUE", {
@@ -88,7 +88,7 @@ function planOf(options: ParsedOptions): RunPlan {
   const timeoutMs = options.integer("timeout", 1, MAX_INT);
   const quiet = options.flag("quiet");
   const faults = options.text("faults");
-  const trace = traceOf(options);
+  const trace = await traceOf(options);
   return {
     engine: engine as EngineName | "auto",
     engineOptions: {
@@ -96,7 +96,7 @@ function planOf(options: ParsedOptions): RunPlan {
       verify: !options.flag("no-verify"),
       onPrintk: (line) => void (quiet || process.stderr.write(`${line}\n`)),
       ...(seed === undefined ? {} : { seed }),
-      ...(faults === undefined ? {} : { faults: readFaultPlan(faults) }),
+      ...(faults === undefined ? {} : { faults: (await import("../fault-plan.ts")).readFaultPlan(faults) }),
       ...(trace === undefined ? {} : { trace: trace.sink }),
     },
     ring: { ...ringOf(options), ...(bytes === undefined ? {} : { mem: bytes }) },
@@ -115,10 +115,11 @@ function planOf(options: ParsedOptions): RunPlan {
   };
 }
 
-function traceOf(options: ParsedOptions): TraceFile | undefined {
+/** The simulator, which writes traces, is loaded for them only. */
+async function traceOf(options: ParsedOptions): Promise<TraceFile | undefined> {
   const file = options.text("trace");
   const format = traceFormatOf(options.text("trace-format"), file);
-  return file === undefined ? undefined : openTraceFile(file, format);
+  return file === undefined ? undefined : (await import("../trace-file.ts")).openTraceFile(file, format);
 }
 
 function memOf(text: string | undefined): { bytes: number | undefined; file: string | undefined } {
