@@ -1,7 +1,7 @@
 // One run, from an opened object to its result: engine, ring, settings, load, attach, run, and what is left behind.
 
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { errnoName, LoopstepError } from "../base/index.ts";
+import { errnoName, LoopstepError, EFAULT } from "../base/index.ts";
 import type { BpfObject } from "../bpf/object/index.ts";
 import { openEngine } from "../engine/index.ts";
 import {
@@ -62,8 +62,6 @@ export interface Finished {
   readonly report: RunReport;
   readonly error: LoopstepError | undefined;
 }
-
-const EFAULT = 14;
 
 /** Runs `object` as `plan` says. `watch` is told how to see the progress. Throws what went wrong before the loop began. */
 export async function runObject(

@@ -1,6 +1,6 @@
 // A map as hosts see it: bytes in and out, and entries decoded by BTF where the object tells the types.
 
-import { LoopstepError, describeErrno, viewOf } from "../base/index.ts";
+import { LoopstepError, describeErrno, viewOf, ENOENT } from "../base/index.ts";
 import { readValue, type Btf } from "../bpf/btf/index.ts";
 import type { MapSpec } from "../bpf/object/index.ts";
 import type { LoadedMap } from "../loop/index.ts";
@@ -15,8 +15,6 @@ export interface MapAccess {
 
 /** A map operation of the host failed. */
 export class MapError extends LoopstepError<"MAP_SIZE" | "MAP_UPDATE" | "MAP_DELETE"> {}
-
-const ENOENT = 2;
 
 /** The map `spec` over `access`. */
 export function loadedMap(spec: MapSpec, btf: Btf, access: MapAccess): LoadedMap {

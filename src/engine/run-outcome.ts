@@ -1,6 +1,6 @@
 // What a run's end means: from the numbers a ring's thread gives back to an error in words.
 
-import { errnoName } from "../base/index.ts";
+import { errnoName, EBADFD, EINVAL } from "../base/index.ts";
 import { LoopError } from "../loop/index.ts";
 
 /** Why a run was ended from outside. */
@@ -13,9 +13,6 @@ export interface RunEnd {
   readonly ended: EndedBy | undefined;
   readonly steps: number | undefined;
 }
-
-const EINVAL = 22;
-const EBADFD = 77;
 
 /** The error for a run that ended with `result` < 0. */
 export function loopError({ result, ended, steps }: RunEnd): LoopError {

@@ -1,6 +1,7 @@
 // An object loaded into an engine that runs programs in a VM (`user`, `sim`): its maps lie in the engine's memory, its
 // programs are images ready to run. What an engine adds is how a ring takes such an image.
 
+import { EBADF } from "../base/index.ts";
 import type { BtfValue } from "../bpf/btf/index.ts";
 import { Globals, type BpfObject, type ResolvedStructOps } from "../bpf/object/index.ts";
 import {
@@ -49,7 +50,6 @@ export interface VmRings<R extends VmRing> {
 }
 
 const FROZEN = "it is constant once the object is loaded";
-const EBADF = 9;
 
 /** See the head of the file. */
 export class VmObject<R extends VmRing> implements LoadedObject {

@@ -1,6 +1,7 @@
 // struct io_uring_bpf_ops: the descriptor through which BPF programs take over a ring's loop, as io_uring/bpf-ops.c at
 // v7.2 fills it. It knows what a ring's slot for ops and a struct_ops map are, and nothing of how either is made.
 
+import { EBADF, EBUSY, EINVAL, EOPNOTSUPP } from "../base/index.ts";
 import type { AccessInfo, ContextField, StructOps, VerifierOps } from "../bpf/struct-ops.ts";
 import { isBaseHelper } from "../bpf/verifier/index.ts";
 import { IORING_SETUP } from "../uring/abi/index.ts";
@@ -25,11 +26,6 @@ export interface Registration {
   readonly slot: OpsSlot | number;
   readonly map: OpsMap;
 }
-
-const EBADF = 9;
-const EBUSY = 16;
-const EINVAL = 22;
-const EOPNOTSUPP = 95;
 
 const POINTER_SIZE = 8;
 const CTX_ARGS: readonly string[] = ["iou_ctx", "iou_loop_params"];

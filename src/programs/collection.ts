@@ -1,6 +1,7 @@
 // The ready-made programs by name: where their objects lie, in a checkout and in the published package alike (the objects
 // stay beside their sources, and both src/ and dist/ are two folders below the root), and how each tells of a failure.
 
+import { EAGAIN, EINVAL } from "../base/index.ts";
 import { fileURLToPath } from "node:url";
 import type { BtfValue } from "../bpf/btf/index.ts";
 import { ProgramError } from "./errors.ts";
@@ -18,14 +19,11 @@ export interface ReadyProgram {
   readonly failure: (global: ReadGlobal) => ProgramError | undefined;
 }
 
-const EAGAIN = -11;
-const EINVAL = -22;
-
 /** What an errno means that a program reports without a request having failed. */
 const OWN_ERRORS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
-  nops: { [EINVAL]: "queue_depth is 0" },
+  nops: { [-EINVAL]: "queue_depth is 0" },
   cp: {
-    [EINVAL]: "buffer_size is 0, or nr_buffers is not from 1 to 64 or is more than the ring's entries",
+    [-EINVAL]: "buffer_size is 0, or nr_buffers is not from 1 to 64 or is more than the ring's entries",
   },
 };
 
@@ -34,7 +32,7 @@ const CP_OPS: Readonly<Record<number, string>> = { 22: "read", 23: "write" };
 
 function ownFailure(program: string, result: number): ProgramError {
   const message =
-    OWN_ERRORS[program]?.[result] ?? (result === EAGAIN ? NOT_SUBMITTED : "a request could not be submitted");
+    OWN_ERRORS[program]?.[result] ?? (result === -EAGAIN ? NOT_SUBMITTED : "a request could not be submitted");
   return new ProgramError("PROGRAM_FAILED", result, message, { where: program });
 }
 

@@ -1,6 +1,7 @@
 // A Sys without a kernel, for tests: system calls are answered by handlers given by name, addresses are made up, and every
 // call is recorded.
 
+import { ENOSYS } from "../base/index.ts";
 import { SYSCALLS, type SyscallName } from "./syscalls.ts";
 import type { Sys } from "./types.ts";
 
@@ -13,7 +14,6 @@ export interface RecordedCall {
   readonly args: readonly number[];
 }
 
-const ENOSYS = -38;
 const PAGE = 4096;
 
 /** A fake kernel. Calls without a handler return -ENOSYS. */
@@ -35,7 +35,7 @@ export class FakeSys implements Sys {
     const entry = Object.entries(SYSCALLS.x64).find(([, number]) => number === nr);
     const name = entry?.[0] ?? `syscall ${nr}`;
     this.calls.push({ name, args });
-    return this.#handlers[name as SyscallName]?.(...args) ?? ENOSYS;
+    return this.#handlers[name as SyscallName]?.(...args) ?? -ENOSYS;
   }
 
   addressOf(bytes: Uint8Array): number {

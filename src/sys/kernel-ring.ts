@@ -7,7 +7,7 @@
 // array as the last one left it. (SQPOLL and SQ_REWIND exclude each other, so nobody else looks at any of this, and plain
 // stores will do: the system call comes after them.)
 
-import { getField, setField, viewOf } from "../base/index.ts";
+import { getField, setField, viewOf, EBADF, EINVAL } from "../base/index.ts";
 import {
   __kernel_timespec,
   formatKernelVersion,
@@ -40,8 +40,6 @@ const { IORING_ENTER_EXT_ARG, IORING_ENTER_GETEVENTS, IORING_ENTER_REGISTERED_RI
 const MADV_DONTNEED = 4;
 /** Asks for the first free index. */
 const ANY_INDEX = 0xffff_ffff;
-const EBADF = -9;
-const EINVAL = -22;
 const NS_PER_S = 1_000_000_000;
 const MEM_REGION_SINCE = "6.13";
 
@@ -213,7 +211,7 @@ export class KernelRing implements Disposable {
   #enter(toSubmit: number, minComplete: number, flags: number, timeoutNs: number): number {
     const mirror = this.#mirror;
     if (mirror === undefined) return this.#call(toSubmit, minComplete, flags, timeoutNs);
-    if (this.#fd < 0) return EBADF;
+    if (this.#fd < 0) return -EBADF;
     mirror.push(toSubmit !== 0);
     const result = this.#call(toSubmit, minComplete, flags, timeoutNs);
     mirror.pull(toSubmit !== 0);
@@ -297,14 +295,14 @@ export class KernelRing implements Disposable {
     const call = "io_uring_register(IORING_REGISTER_MEM_REGION)";
     const result = this.register(IORING_REGISTER.IORING_REGISTER_MEM_REGION, bytes.subarray(reg), 1);
     if (result >= 0) return { registered: true, why: "the parameter region is registered with the kernel" };
-    if (result === EINVAL && !isAtLeast(this.#version, MEM_REGION_SINCE)) {
+    if (result === -EINVAL && !isAtLeast(this.#version, MEM_REGION_SINCE)) {
       const why = `Linux ${formatKernelVersion(this.#version)} has no parameter regions (since ${MEM_REGION_SINCE}): it is memory of this process only`;
       return { registered: false, why };
     }
     throw sysError(call, result, {
       message: "the parameter region cannot be registered",
       where: `${size} bytes at offset ${offset}`,
-      ...(result === EINVAL
+      ...(result === -EINVAL
         ? { remedy: `Address and size must be multiples of ${this.#sys.pageSize}, the size not 0` }
         : {}),
     });

@@ -1,6 +1,6 @@
 // Whether io_uring works here, what it can do, and if not, why not and what helps. Asks the kernel, not its version.
 
-import { describeErrno, errnoName, getField, viewOf } from "../base/index.ts";
+import { describeErrno, errnoName, getField, viewOf, EINVAL } from "../base/index.ts";
 import {
   encodeParams,
   formatKernelVersion,
@@ -57,8 +57,6 @@ const COMPANIONS: Partial<Record<SetupFlag, readonly SetupFlag[]>> = {
   REGISTERED_FD_ONLY: ["NO_MMAP"],
 };
 
-const EINVAL = -22;
-
 /** Probes the running kernel. Never throws. `sys`: default the real one. */
 export function probeIoUring(sys?: Sys): UringProbe {
   const kernel = formatKernelVersion(kernelVersion());
@@ -106,7 +104,7 @@ export function knowsSetupFlag(sys: Sys, flag: SetupFlag): boolean {
   encodeParams({ entries: 2, flags, cq_entries: 2, wq_fd: 0xffff_ffff }, bytes);
   const result = io_uring_setup(sys, 2, sys.addressOf(bytes));
   if (result >= 0) close(sys, result);
-  return result !== EINVAL;
+  return result !== -EINVAL;
 }
 
 function unavailable(kernel: string, errno: number): UringUnavailable {

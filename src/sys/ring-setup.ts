@@ -7,7 +7,7 @@
 // Mapping the ring over the buffer with mmap(MAP_FIXED) is no way: kernels since 6.4, and 6.1 in its later releases, refuse
 // a fixed address for a ring.
 
-import { setField, viewOf } from "../base/index.ts";
+import { setField, viewOf, EINVAL } from "../base/index.ts";
 import {
   checkSetup,
   decodeParams,
@@ -29,7 +29,6 @@ import { mapAreas, type MappedAreas } from "./ring-mirror.ts";
 import type { Sys } from "./types.ts";
 
 const { IORING_SETUP_NO_MMAP, IORING_SETUP_NO_SQARRAY, IORING_SETUP_SQ_REWIND } = IORING_SETUP;
-const EINVAL = 22;
 /** First kernel that takes ring memory of any size. */
 const OWN_MEMORY_SINCE = "6.10";
 /** Rings that cannot be copied at system calls, or not mapped. */

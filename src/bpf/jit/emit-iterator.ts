@@ -2,14 +2,13 @@
 // everywhere. The verifier lets nothing else write there, so that cur and end can be kept in locals as well: a loop then need
 // not wait each turn for the store of the turn before. Memory is written as ever, and not read.
 
+import { E2BIG, EINVAL } from "../../base/index.ts";
 import { I32, OP } from "../../wasm/index.ts";
 import { MAX_BPF_STACK } from "../isa/index.ts";
 import { BPF_MAX_LOOPS } from "../vm/index.ts";
 import type { FunctionContext } from "./context.ts";
 
 // Negative errno values of the generic Linux ABI.
-const E2BIG = -7;
-const EINVAL = -22;
 
 /** Writes one call; pushes its result, if it has one. `argument` pushes a register as i32. */
 export function emitIterator(
@@ -45,8 +44,8 @@ export function emitIterator(
     expr.set(start);
     argument(3);
     expr.set(end);
-    expr.i32(EINVAL);
-    expr.i32(E2BIG);
+    expr.i32(-EINVAL);
+    expr.i32(-E2BIG);
     expr.i32(0);
     expr.get(end);
     expr.get(start);

@@ -2,6 +2,7 @@
 // and the helpers that are better off inside WebAssembly than across its border. Their behaviour is that of the VM's own
 // (../vm: memory.ts, helpers.ts, kfuncs.ts).
 
+import { E2BIG, EINVAL } from "../../base/index.ts";
 import { ATOMIC, Expr, I32, I64, OP, type ModuleWriter, type WasmType } from "../../wasm/index.ts";
 import { BPF_MAX_LOOPS, CODE_TAG, CONTROL_ABORT } from "../vm/index.ts";
 import {
@@ -17,8 +18,6 @@ import {
 import { writeFindSegment, writeSegmentCheck, type CacheGlobals, type Stack } from "./segment-check.ts";
 
 // Results of helpers: negative errno values of the generic Linux ABI.
-const E2BIG = -7;
-const EINVAL = -22;
 
 /** A function of the program as callers must call it. */
 export interface LocalFunction {
@@ -302,14 +301,14 @@ export class RuntimeFunctions implements Runtime {
       code.op(OP["i64.eqz"]);
       code.op(OP["i32.eqz"]);
       code.if();
-      code.i32(EINVAL);
+      code.i32(-EINVAL);
       code.op(OP.return);
       code.end();
       code.get(count);
       code.i32(BPF_MAX_LOOPS);
       code.op(OP["i32.gt_u"]);
       code.if();
-      code.i32(E2BIG);
+      code.i32(-E2BIG);
       code.op(OP.return);
       code.end();
       const done = code.block();
@@ -376,7 +375,7 @@ export class RuntimeFunctions implements Runtime {
       code.get(end);
       code.op(OP["i32.gt_s"]);
       code.if();
-      code.i32(EINVAL);
+      code.i32(-EINVAL);
       code.op(OP.return);
       code.end();
       code.get(end);
@@ -385,7 +384,7 @@ export class RuntimeFunctions implements Runtime {
       code.i32(BPF_MAX_LOOPS);
       code.op(OP["i32.gt_u"]);
       code.if();
-      code.i32(E2BIG);
+      code.i32(-E2BIG);
       code.op(OP.return);
       code.end();
       const before = (): void => {

@@ -1,7 +1,7 @@
 // The format strings of bpf_snprintf() (bpf_bprintf_prepare of kernel/bpf/helpers.c at v7.2): which conversions there are and
 // how many arguments they take.
 
-const EINVAL = 22;
+import { EINVAL } from "../../base/index.ts";
 
 const isDigit = (c: number): boolean => c >= 0x30 && c <= 0x39;
 const isPrintable = (c: number): boolean => c >= 0x20 && c < 0x7f;

@@ -2,7 +2,7 @@
 // bpf_iter.c, kernel/trace/bpf_trace.c at v7.2). Every other helper is known by name only (isa's helper-names.ts) and ends
 // the program when called. One CPU, number 0.
 
-import { EINVAL, E2BIG, EFAULT } from "./errno.ts";
+import { E2BIG, EFAULT, EINVAL } from "../../base/index.ts";
 import type { HostFunction, ParamKind, ResultKind, VmHost } from "./host.ts";
 import type { VmMap } from "./map.ts";
 import { formatPrintk } from "./printk.ts";
@@ -54,7 +54,7 @@ function take(remove: boolean): (host: VmHost, handle: number, value: number) =>
 
 function forEach(host: VmHost, handle: number, slot: number, ctx: bigint, flags: number): number {
   const map = mapOf(host, handle);
-  if (flags !== 0) return EINVAL;
+  if (flags !== 0) return -EINVAL;
   const call = host.callback(slot, ctx, 4);
   let count = 0;
   for (const [key, value] of map.entries()) {
@@ -66,8 +66,8 @@ function forEach(host: VmHost, handle: number, slot: number, ctx: bigint, flags:
 
 function loop(host: VmHost, count: number, slot: number, ctx: bigint, flags: number): number {
   const total = count >>> 0;
-  if (flags !== 0) return EINVAL;
-  if (total > BPF_MAX_LOOPS) return E2BIG;
+  if (flags !== 0) return -EINVAL;
+  if (total > BPF_MAX_LOOPS) return -E2BIG;
   const call = host.callback(slot, ctx, 2);
   for (let index = 0; index < total; index++) {
     if (call(index) !== 0) return index + 1;
@@ -93,7 +93,7 @@ function formatAt(host: VmHost, address: number, size: number): string | undefin
 }
 
 function print(host: VmHost, format: string | undefined, args: readonly bigint[]): number {
-  if (format === undefined) return EINVAL;
+  if (format === undefined) return -EINVAL;
   const text = formatPrintk(format, args, (address) => stringAt(host, address));
   if (typeof text === "number") return text;
   host.printk(text.replace(/\n$/, ""));
@@ -109,13 +109,13 @@ function words(host: VmHost, address: number, size: number): bigint[] | undefine
 
 function vprintk(host: VmHost, format: number, size: number, data: number, dataSize: number): number {
   const args = words(host, data, dataSize >>> 0);
-  return args === undefined ? EINVAL : print(host, formatAt(host, format, size >>> 0), args);
+  return args === undefined ? -EINVAL : print(host, formatAt(host, format, size >>> 0), args);
 }
 
 function snprintf(host: VmHost, out: number, outSize: number, format: number, data: number, dataSize: number): number {
   const args = words(host, data, dataSize >>> 0);
   const text = args && formatPrintk(stringAt(host, BigInt(format)), args, (address) => stringAt(host, address));
-  if (text === undefined || typeof text === "number") return text ?? EINVAL;
+  if (text === undefined || typeof text === "number") return text ?? -EINVAL;
   const bytes = UTF8.encode(text);
   const room = outSize >>> 0;
   if (room > 0) {
@@ -135,7 +135,7 @@ function probeRead(host: VmHost, out: number, size: number, from: bigint): numbe
   const { u8 } = host.memory;
   if (from >= 0x8000_0000n || !host.readable(Number(from), length)) {
     u8.fill(0, out, out + length);
-    return EFAULT;
+    return -EFAULT;
   }
   u8.copyWithin(out, Number(from), Number(from) + length);
   return 0;

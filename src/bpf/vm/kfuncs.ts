@@ -1,7 +1,7 @@
 // The kfuncs that belong to BPF itself and are there in every program: open-coded number iterators (kernel/bpf/bpf_iter.c
 // at v7.2) and the markers for RCU and preemption, which have nothing to do here. Kfuncs of a program type come from the host.
 
-import { E2BIG, EINVAL } from "./errno.ts";
+import { E2BIG, EINVAL } from "../../base/index.ts";
 import { BPF_MAX_LOOPS } from "./helpers.ts";
 import type { HostFunction, VmHost } from "./host.ts";
 
@@ -16,8 +16,8 @@ function set(host: VmHost, iterator: number, cur: number, end: number): void {
 function iterNumNew(host: VmHost, iterator: number, start: number, end: number): number {
   host.check(iterator, ITER_NUM_SIZE, true);
   set(host, iterator, 0, 0);
-  if (start > end) return EINVAL;
-  if (end - start > BPF_MAX_LOOPS) return E2BIG;
+  if (start > end) return -EINVAL;
+  if (end - start > BPF_MAX_LOOPS) return -E2BIG;
   // One before the first: next() advances and then shows the value.
   set(host, iterator, (start - 1) | 0, end);
   return 0;

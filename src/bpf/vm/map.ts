@@ -3,10 +3,10 @@
 // offset, so that helpers (the memory itself) and hosts (their own bytes) share one implementation. Changes of a hash or
 // queue take a lock word; lookups do not, as in the kernel.
 
+import { E2BIG, EEXIST, EINVAL, ENOENT } from "../../base/index.ts";
 import * as L from "./map-layout.ts";
 import type { VmMemory } from "./memory.ts";
 import type { MapImage } from "./types.ts";
-import { E2BIG, EEXIST, EINVAL, ENOENT } from "./errno.ts";
 
 /** One map. Results are 0 or a negative errno; addresses are 0 for "none". */
 export abstract class VmMap {
@@ -26,12 +26,12 @@ export abstract class VmMap {
   abstract entries(): IterableIterator<readonly [key: number, value: number]>;
 
   push(_value: Uint8Array, _at: number, _flags: number): number {
-    return EINVAL;
+    return -EINVAL;
   }
 
   /** Copies the next value to `out`, taking it off when `remove`. */
   take(_out: Uint8Array, _at: number, _remove: boolean): number {
-    return EINVAL;
+    return -EINVAL;
   }
 
   /** A copy of the value of `key`, or undefined. */
@@ -43,7 +43,7 @@ export abstract class VmMap {
   /** Update with bytes of exactly key_size and value_size. */
   set(key: Uint8Array, value: Uint8Array, flags: number = L.BPF_ANY): number {
     const { key_size, value_size } = this.image;
-    return key.length === key_size && value.length === value_size ? this.update(key, 0, value, 0, flags) : EINVAL;
+    return key.length === key_size && value.length === value_size ? this.update(key, 0, value, 0, flags) : -EINVAL;
   }
 
   /** Copies of all entries. */
@@ -88,16 +88,16 @@ class ArrayVmMap extends VmMap {
   }
 
   update(key: Uint8Array, keyAt: number, value: Uint8Array, valueAt: number, flags: number): number {
-    if (flags > L.BPF_EXIST) return EINVAL;
+    if (flags > L.BPF_EXIST) return -EINVAL;
     const address = this.lookup(key, keyAt);
-    if (address === 0) return E2BIG;
-    if (flags === L.BPF_NOEXIST) return EEXIST;
+    if (address === 0) return -E2BIG;
+    if (flags === L.BPF_NOEXIST) return -EEXIST;
     copy(this.memory.u8, address, value, valueAt, this.image.value_size);
     return 0;
   }
 
   delete(): number {
-    return EINVAL;
+    return -EINVAL;
   }
 
   *entries(): Generator<readonly [key: number, value: number]> {
@@ -150,13 +150,13 @@ class HashVmMap extends VmMap {
   }
 
   update(key: Uint8Array, keyAt: number, value: Uint8Array, valueAt: number, flags: number): number {
-    if (flags > L.BPF_EXIST) return EINVAL;
+    if (flags > L.BPF_EXIST) return -EINVAL;
     const { heads, nexts, keys, keyStride, key_size, values, stride, value_size, max_entries } = this.image;
     return this.locked(() => {
       const chain = this.#chain(key, keyAt);
       const [found] = this.#find(key, keyAt, chain);
-      if (found >= 0 && flags === L.BPF_NOEXIST) return EEXIST;
-      if (found < 0 && flags === L.BPF_EXIST) return ENOENT;
+      if (found >= 0 && flags === L.BPF_NOEXIST) return -EEXIST;
+      if (found < 0 && flags === L.BPF_EXIST) return -ENOENT;
       const { u8, words } = this.memory;
       if (found >= 0) {
         copy(u8, values + found * stride, value, valueAt, value_size);
@@ -164,7 +164,7 @@ class HashVmMap extends VmMap {
       }
       const free = this.word(L.MAP_FREE) - 1;
       const used = this.word(L.MAP_USED);
-      if (free < 0 && used >= max_entries) return E2BIG;
+      if (free < 0 && used >= max_entries) return -E2BIG;
       const index = free >= 0 ? free : used;
       if (free >= 0) this.setWord(L.MAP_FREE, words[(nexts >> 2) + index]);
       else this.setWord(L.MAP_USED, used + 1);
@@ -180,7 +180,7 @@ class HashVmMap extends VmMap {
   delete(key: Uint8Array, at: number): number {
     return this.locked(() => {
       const [index, link] = this.#find(key, at, this.#chain(key, at));
-      if (index < 0) return ENOENT;
+      if (index < 0) return -ENOENT;
       const words = this.memory.words;
       const next = (this.image.nexts >> 2) + index;
       Atomics.store(words, link, words[next]);
@@ -210,11 +210,11 @@ class QueueVmMap extends VmMap {
   }
 
   update(): number {
-    return EINVAL;
+    return -EINVAL;
   }
 
   delete(): number {
-    return EINVAL;
+    return -EINVAL;
   }
 
   *entries(): Generator<readonly [key: number, value: number]> {
@@ -228,12 +228,12 @@ class QueueVmMap extends VmMap {
   }
 
   override push(value: Uint8Array, at: number, flags: number): number {
-    if (flags === L.BPF_NOEXIST || flags > L.BPF_EXIST) return EINVAL;
+    if (flags === L.BPF_NOEXIST || flags > L.BPF_EXIST) return -EINVAL;
     const { values, stride, value_size, max_entries } = this.image;
     return this.locked(() => {
       let count = this.word(L.MAP_COUNT);
       if (count === max_entries) {
-        if (flags !== L.BPF_EXIST) return E2BIG;
+        if (flags !== L.BPF_EXIST) return -E2BIG;
         this.setWord(L.MAP_QUEUE_HEAD, (this.word(L.MAP_QUEUE_HEAD) + 1) % max_entries);
         count--;
       }
@@ -250,7 +250,7 @@ class QueueVmMap extends VmMap {
       const count = this.word(L.MAP_COUNT);
       if (count === 0) {
         out.fill(0, at, at + value_size);
-        return ENOENT;
+        return -ENOENT;
       }
       const head = this.word(L.MAP_QUEUE_HEAD);
       const fifo = type === L.BPF_MAP_TYPE_QUEUE;

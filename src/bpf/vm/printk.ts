@@ -2,7 +2,7 @@
 // kernel/bpf/helpers.c takes at v7.2 (%d %i %u %x %X with l or ll, %c, %s, %p and %px; widths and zero padding), the rest
 // is -EINVAL as there. Left out: the address families of %p (%pI4, %pB and so on), which print as plain %px.
 
-import { EINVAL } from "./errno.ts";
+import { EINVAL } from "../../base/index.ts";
 
 const DIRECTIVE = /%(?:%|([-+ #0]*)(\d*)(?:(l{0,2})([diuxX])|(c)|([kup]?s)|p([a-zA-Z0-9]*)))/y;
 
@@ -43,14 +43,14 @@ export function formatPrintk(
     out += format.slice(at, next);
     DIRECTIVE.lastIndex = next;
     const match = DIRECTIVE.exec(format);
-    if (!match) return EINVAL;
+    if (!match) return -EINVAL;
     at = next + match[0].length;
     if (match[0] === "%%") {
       out += "%";
       continue;
     }
     const arg = args[used++];
-    if (arg === undefined) return EINVAL;
+    if (arg === undefined) return -EINVAL;
     const [, flags = "", width = "", long, type, char, string] = match;
     let piece: string;
     if (type !== undefined) piece = integer(arg, long ?? "", type, flags);

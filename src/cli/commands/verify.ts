@@ -1,6 +1,6 @@
 // loopstep verify FILE...: what Linux 7.2 would say of the programs in it, in its words, at the source line, with advice.
 
-import { describeErrno, LoopstepError } from "../../base/index.ts";
+import { describeErrno, LoopstepError, EINVAL } from "../../base/index.ts";
 import type { Btf } from "../../bpf/btf/index.ts";
 import { BPF_PROG_TYPE_STRUCT_OPS, type BpfObject } from "../../bpf/object/index.ts";
 import { verify, type Verdict } from "../../bpf/verifier/index.ts";
@@ -19,7 +19,6 @@ import { parseSetting } from "../settings.ts";
 const MAX_LOG_LEVEL = 7;
 /** Lines of the log shown to people; --json has all of it. */
 const LOG_LINES = 24;
-const EINVAL = 22;
 
 /** One line of `--json`. */
 interface Row extends Omit<Verdict, "diagnostic" | "insn"> {

@@ -1,14 +1,13 @@
 // bpf(2) with its attributes spelled out: each method makes one call and returns the kernel's result, or throws SysError.
 // Byte arrays given as values are passed by address; the caller keeps no reference alive, this does during the call.
 
-import { setField, viewOf, type Layout } from "../../base/index.ts";
+import { setField, viewOf, type Layout, ENOENT } from "../../base/index.ts";
 import { bpf, check, close, type Sys, type SysErrorFacts } from "../../sys/index.ts";
 import * as A from "./bpf-attr.ts";
 
 /** A field's value: bytes stand for their address. */
 type AttrValue = number | bigint | Uint8Array;
 
-const ENOENT = -2;
 const UTF8 = new TextEncoder();
 
 /** A map to create. */
@@ -71,7 +70,7 @@ export class BpfCalls {
   /** Copies the value of `key` into `value`; false when there is none. */
   mapLookup(map_fd: number, key: Uint8Array, value: Uint8Array): boolean {
     const result = this.call("BPF_MAP_LOOKUP_ELEM", A.map_elem_attr, { map_fd, key, value });
-    if (result === ENOENT) return false;
+    if (result === -ENOENT) return false;
     check(result, "bpf(BPF_MAP_LOOKUP_ELEM)");
     return true;
   }
@@ -88,7 +87,7 @@ export class BpfCalls {
   /** False when there was no such key. */
   mapDelete(map_fd: number, key: Uint8Array): boolean {
     const result = this.call("BPF_MAP_DELETE_ELEM", A.map_elem_attr, { map_fd, key });
-    if (result === ENOENT) return false;
+    if (result === -ENOENT) return false;
     check(result, "bpf(BPF_MAP_DELETE_ELEM)");
     return true;
   }
@@ -96,7 +95,7 @@ export class BpfCalls {
   /** Writes the key after `key` (undefined: the first) into `next`; false at the end. */
   mapNextKey(map_fd: number, key: Uint8Array | undefined, next: Uint8Array): boolean {
     const result = this.call("BPF_MAP_GET_NEXT_KEY", A.map_elem_attr, { map_fd, ...(key && { key }), value: next });
-    if (result === ENOENT) return false;
+    if (result === -ENOENT) return false;
     check(result, "bpf(BPF_MAP_GET_NEXT_KEY)");
     return true;
   }
@@ -123,7 +122,7 @@ export class BpfCalls {
     for (let start_id = 0; ;) {
       setField(A.get_id_attr, view, 0, "start_id", start_id);
       const result = bpf(this.sys, A.BPF_CMD[`BPF_${what}_GET_NEXT_ID`], attr);
-      if (result === ENOENT) return ids;
+      if (result === -ENOENT) return ids;
       check(result, `bpf(BPF_${what}_GET_NEXT_ID)`);
       start_id = view.getUint32(4, true);
       ids.push(start_id);

@@ -5,7 +5,7 @@
 // Each struct_ops map is made for attachment by a link, also one from a section `.struct_ops` without link: a link goes
 // with its descriptor, so nothing stays attached when this process ends in whatever way.
 
-import { alignUp, viewOf } from "../../base/index.ts";
+import { alignUp, viewOf, ENOSPC, EPERM } from "../../base/index.ts";
 import { encode } from "../../bpf/isa/index.ts";
 import type { BpfObject, MapSpec, ResolvedProgram, ResolvedStructOps } from "../../bpf/object/index.ts";
 import type { Btf, BtfComposite, BtfMember } from "../../bpf/btf/index.ts";
@@ -23,8 +23,6 @@ const TEXT = new TextDecoder();
 const KEY_0 = new Uint8Array(4);
 const FIRST_LOG = 1 << 16;
 const LAST_LOG = 1 << 24;
-const ENOSPC = -28;
-const EPERM = -1;
 /** Errno values that come from the verifier rather than from the call. */
 const VERIFIER_ERRNOS = [-7, -13, -22, -28, -95, -14, -12, -2, -524, -34, -105];
 
@@ -185,13 +183,13 @@ export class KernelObject implements Disposable {
     };
     const fd = load();
     if (fd >= 0) return this.#keep(fd);
-    if (fd === EPERM || !VERIFIER_ERRNOS.includes(fd))
+    if (fd === -EPERM || !VERIFIER_ERRNOS.includes(fd))
       throw sysError("bpf(BPF_PROG_LOAD)", fd, { where: `program ${program.name}` });
     for (let size = FIRST_LOG; ; size *= 8) {
       const log = new Uint8Array(Math.min(size, LAST_LOG));
       const again = load(log);
       if (again >= 0) return this.#keep(again);
-      if (again === ENOSPC && size < LAST_LOG) continue;
+      if (again === -ENOSPC && size < LAST_LOG) continue;
       throw new KernelRejection(program.name, fd, explainPoison(text(log), this.#externs));
     }
   }

@@ -1,7 +1,7 @@
 // An object loaded into the kernel, as its host sees it: typed globals over the shared pages of its data sections, maps
 // through bpf(2), attaching by bpf_link.
 
-import { LoopstepError } from "../../base/index.ts";
+import { LoopstepError, EBADF, ENOENT } from "../../base/index.ts";
 import type { Btf, BtfValue } from "../../bpf/btf/index.ts";
 import { Globals, type BpfObject } from "../../bpf/object/index.ts";
 import {
@@ -21,8 +21,6 @@ import { KernelObject, type KernelMap } from "./kernel-object.ts";
 import { LoopRing } from "./loop-ring.ts";
 import type { PageMemory } from "./page-memory.ts";
 
-const EBADF = 9;
-const ENOENT = 2;
 const FROZEN = "it is constant once the object is loaded";
 const { reg, unreg } = ioUringBpfOps;
 

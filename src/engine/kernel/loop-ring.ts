@@ -1,6 +1,7 @@
 // A ring of the `kernel` engine, on the caller's side: its memory, its thread, and entering it. A run is one
 // io_uring_enter, which the kernel's loop keeps until the program stops; to end it from outside the thread is interrupted.
 
+import { EBADF, EBUSY, EFAULT, EINTR } from "../../base/index.ts";
 import { readFileSync } from "node:fs";
 import {
   LoopError,
@@ -25,10 +26,6 @@ import { EJECT, OWN, type CreateReply, type CreateRequest, type RunReply } from 
 import { wake } from "./wake.ts";
 
 const PAGE = 4096;
-const EBADF = 9;
-const EBUSY = 16;
-const EFAULT = 14;
-const EINTR = 4;
 /** Between two wake-ups of a thread that has not answered the last. */
 const WAKE_EVERY_MS = 2;
 /** A loop seen at work so often, a millisecond apart, is one that spins. */

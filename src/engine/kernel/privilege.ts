@@ -2,15 +2,13 @@
 // security modules all have a say.
 
 import { readFileSync } from "node:fs";
-import { describeErrno } from "../../base/index.ts";
+import { describeErrno, ENOSYS, EPERM } from "../../base/index.ts";
 import { map_create_attr } from "./bpf-attr.ts";
 import type { BpfCalls } from "./bpf.ts";
 
 /** Bits of CapEff in /proc/self/status. */
 const CAPABILITIES = { CAP_SYS_ADMIN: 21, CAP_PERFMON: 38, CAP_BPF: 39 } as const;
 const BPF_MAP_TYPE_ARRAY = 2;
-const EPERM = -1;
-const ENOSYS = -38;
 
 /** The effective capabilities among those that matter. */
 export function bpfCapabilities(): (keyof typeof CAPABILITIES)[] {
@@ -29,8 +27,8 @@ export function loadPrivilege(bpf: BpfCalls): { readonly message: string; readon
   const shape = { map_type: BPF_MAP_TYPE_ARRAY, key_size: 4, value_size: 4, max_entries: 1 };
   const fd = bpf.call("BPF_MAP_CREATE", map_create_attr, shape);
   if (fd >= 0) bpf.close(fd);
-  if (fd < 0 && fd !== EPERM) {
-    return fd === ENOSYS
+  if (fd < 0 && fd !== -EPERM) {
+    return fd === -ENOSYS
       ? { message: "this kernel has no bpf(2)", remedy: "Use a kernel with CONFIG_BPF_SYSCALL, or the user engine" }
       : { message: `bpf(2) does not work here: ${describeErrno(fd)}`, remedy: "Use the user engine" };
   }

@@ -1,14 +1,13 @@
 // The thread of one ring of the `kernel` engine: makes the ring and enters it; the loop itself runs in the kernel. Started
 // by RingThread; speaks protocol.ts.
 
+import { EINTR } from "../../base/index.ts";
 import { createRing, openSys, type KernelRing } from "../../sys/index.ts";
 import { IORING_ENTER } from "../../uring/abi/index.ts";
 import { ABORT, CONTROL } from "../ring-thread.ts";
 import { serve, type Handlers, type ServerContext } from "../ring-server.ts";
 import { OWN, type CreateReply, type CreateRequest, type RunReply, type ThreadData } from "./protocol.ts";
 import { becomeWakeable } from "./wake.ts";
-
-const EINTR = 4;
 
 class RingWorker {
   readonly #control: Int32Array;

@@ -1,6 +1,7 @@
 // A ring of the `sim` engine: memory inside the VM's (IORING_SETUP_NO_MMAP), the simulated kernel behind it, and running
 // its loop, in slices so that the event loop of the host stays free.
 
+import { EBADF, EBUSY, EFAULT, EINTR } from "../../base/index.ts";
 import { VmFault, type Callee, type Executable, type VmMemory } from "../../bpf/vm/index.ts";
 import {
   ejectSlot,
@@ -30,11 +31,6 @@ const IOU_CTX = 0x40;
 /** How long a run may keep the host's event loop waiting, ms. */
 const SLICE_MS = 8;
 const SLICE_STEPS = 256;
-
-const EINTR = 4;
-const EBADF = 9;
-const EFAULT = 14;
-const EBUSY = 16;
 
 const NO_STATS: RunStats = { steps: 0, submitted: 0, completed: 0, enters: 0, wallNs: 0 };
 

@@ -6,6 +6,7 @@
 // (timeouts, linked requests, those of worker threads). While such requests may be in flight this loop waits for one
 // completion at a time, so the step may be called more often than in the kernel, never later.
 
+import { EAGAIN, EFAULT, EINTR, EINVAL, ETIME } from "../../base/index.ts";
 import type { Executable } from "../../bpf/vm/index.ts";
 import { IORING_SQ, IOU_LOOP } from "../../uring/abi/index.ts";
 import { ABORT, CONTROL } from "../ring-thread.ts";
@@ -29,12 +30,6 @@ export interface DriveResult {
   /** Set when the end came from outside or from `maxSteps`. */
   readonly ended?: "signal" | "timeout" | "eject" | "steps";
 }
-
-const EINTR = 4;
-const EFAULT = 14;
-const EINVAL = 22;
-const ETIME = 62;
-const EAGAIN = 11;
 
 const { IORING_SQ_CQ_OVERFLOW, IORING_SQ_TASKRUN } = IORING_SQ;
 /** Flags of the ring that ask for a system call. */

@@ -1,6 +1,7 @@
 // The thread of one ring of the `user` engine: makes the ring, holds the compiled program, drives the loop. Started by
 // RingThread; speaks protocol.ts.
 
+import { EBADFD, EFAULT } from "../../base/index.ts";
 import { compile, instantiate } from "../../bpf/jit/index.ts";
 import { Interpreter, VmFault, VmMemory, type Executable, type FaultFacts, type VmEnv } from "../../bpf/vm/index.ts";
 import { currentTaskHelpers, loopKfuncs } from "../../loop/calls/index.ts";
@@ -11,9 +12,6 @@ import { drive, stepsOf, WORK_PENDING, type DriveResult, type StepArgs } from ".
 import { LoopRing } from "./loop-ring.ts";
 import { STEPS_BYTES } from "./protocol.ts";
 import type { AttachRequest, CreateReply, CreateRequest, RunReply, RunRequest, ThreadData } from "./protocol.ts";
-
-const EFAULT = 14;
-const EBADFD = 77;
 
 /** A program attached to this ring. */
 interface Attached {

@@ -2,6 +2,7 @@
 // JavaScript looking at each request costs as much as the request's share of the program. It notes which kinds of requests are
 // submitted and counts; the words it keeps lie in the VM's memory, where the run loop reads them.
 
+import { EFAULT } from "../../base/index.ts";
 import { Expr, I32, ModuleWriter, OP } from "../../wasm/index.ts";
 
 /** Where things lie; addresses in the VM's memory. */
@@ -28,8 +29,6 @@ export const ENTERS = 8;
 export const KINDS = 12;
 export const KIND_TABLE = 16;
 export const OWN_BYTES: number = KIND_TABLE + 256;
-
-const EFAULT = -14;
 
 /** The kfunc: (ctx, nr) gives SQEs consumed or a negative errno. `enter` makes the system call for that many. */
 export function makeSubmit(
@@ -69,7 +68,7 @@ function writeSubmit(place: SubmitPlace, enter: number): Uint8Array<ArrayBuffer>
   code.i32(iouCtx);
   code.op(OP["i32.ne"]);
   code.if();
-  code.i32(EFAULT);
+  code.i32(-EFAULT);
   code.op(OP.return);
   code.end();
   code.get(nr);

@@ -1,5 +1,6 @@
 // A ring of the `user` engine, on the caller's side: its memory, its thread, and running its loop.
 
+import { EBADF, EBUSY, EINTR } from "../../base/index.ts";
 import { closeSync } from "node:fs";
 import { VmFault, type VmImage, type VmMemory } from "../../bpf/vm/index.ts";
 import {
@@ -33,10 +34,6 @@ const PAGE = 4096;
 
 /** What stands for struct iou_ctx: a value in the page no program may touch, so that it can be passed on but not read. */
 const IOU_CTX = 0x40;
-
-const EINTR = 4;
-const EBADF = 9;
-const EBUSY = 16;
 
 const NO_STATS: RunStats = { steps: 0, submitted: 0, completed: 0, enters: 0, wallNs: 0 };
 

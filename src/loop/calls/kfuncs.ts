@@ -1,6 +1,7 @@
 // The two kfuncs of a loop_step program as a VM calls them (io_uring/bpf-ops.c at v7.2). Everything crosses as i32, which is
 // what makes the calls cheap.
 
+import { EFAULT } from "../../base/index.ts";
 import type { Callee } from "../../bpf/vm/index.ts";
 import { getRegion, regionTable, type Regions } from "./regions.ts";
 
@@ -12,8 +13,6 @@ export interface KfuncHost {
   /** Takes up to `nr` SQEs: their number, or a negative errno. */
   submit(nr: number): number;
 }
-
-const EFAULT = 14;
 
 /** The ctx argument is `struct iou_ctx *`: a fake one gets NULL and -EFAULT. */
 export function loopKfuncs({ iouCtx, regions, submit }: KfuncHost): Record<string, Callee> {

@@ -1,7 +1,7 @@
 // Setup flags: bit, first kernel, and the rules io_uring_setup(2) applies, in the kernel's order (io_uring/io_uring.c at
 // v7.2: the mask of known flags, then the combinations, then the entries, then the sizes).
 
-import { didYouMean, LoopstepError } from "../../base/index.ts";
+import { didYouMean, LoopstepError, EINVAL, EOVERFLOW } from "../../base/index.ts";
 import { IORING_SETUP } from "./constants.ts";
 import { formatKernelVersion, isAtLeast, type KernelVersion } from "./kernel-version.ts";
 import type { SetupRequest } from "./params.ts";
@@ -123,8 +123,6 @@ export interface SetupVerdict {
   readonly flag?: SetupFlag;
 }
 
-const EINVAL = -22;
-const EOVERFLOW = -75;
 const GOOD: SetupVerdict = { errno: 0, why: "allowed" };
 
 /** Whether a kernel of that version accepts the request, and if not, why. Privilege and memory are not looked at. */
@@ -144,11 +142,11 @@ function has(flags: number, name: SetupFlag): boolean {
 
 function checkKnown(flags: number, version: KernelVersion): SetupVerdict | undefined {
   const unknown = SETUP_FLAGS.reduce((rest, row) => rest & ~row.bit, flags) >>> 0;
-  if (unknown !== 0) return { errno: EINVAL, why: `bits 0x${unknown.toString(16)} mean nothing to Linux 7.2` };
+  if (unknown !== 0) return { errno: -EINVAL, why: `bits 0x${unknown.toString(16)} mean nothing to Linux 7.2` };
   const young = SETUP_FLAGS.find((row) => flags & row.bit && !isAtLeast(version, row.since));
   return (
     young && {
-      errno: EINVAL,
+      errno: -EINVAL,
       flag: young.name,
       why: `${young.name} needs Linux ${young.since}, this is ${formatKernelVersion(version)}`,
     }
@@ -159,35 +157,35 @@ function checkRules(flags: number, rules: readonly SetupRule[]): SetupVerdict | 
   for (const { flag, needs, excludes, why } of rules) {
     if (!has(flags, flag)) continue;
     if (needs && !needs.some((other) => has(flags, other))) {
-      return { errno: EINVAL, flag, why: `${flag} needs ${needs.join(" or ")}: ${why}` };
+      return { errno: -EINVAL, flag, why: `${flag} needs ${needs.join(" or ")}: ${why}` };
     }
     const clash = excludes?.find((other) => has(flags, other));
-    if (clash) return { errno: EINVAL, flag, why: `${flag} and ${clash} exclude each other: ${why}` };
+    if (clash) return { errno: -EINVAL, flag, why: `${flag} and ${clash} exclude each other: ${why}` };
   }
   return undefined;
 }
 
 function checkEntries({ entries, cq_entries = 0, flags }: SetupRequest): SetupVerdict | undefined {
-  if (entries === 0) return { errno: EINVAL, why: "a ring needs at least one SQ entry" };
+  if (entries === 0) return { errno: -EINVAL, why: "a ring needs at least one SQ entry" };
   if (entries > IORING_MAX_ENTRIES && !has(flags, "CLAMP")) {
-    return { errno: EINVAL, why: `${entries} SQ entries, at most ${IORING_MAX_ENTRIES} without CLAMP` };
+    return { errno: -EINVAL, why: `${entries} SQ entries, at most ${IORING_MAX_ENTRIES} without CLAMP` };
   }
   if (has(flags, "CQSIZE")) {
-    if (cq_entries === 0) return { errno: EINVAL, flag: "CQSIZE", why: "CQSIZE asks for 0 CQ entries" };
+    if (cq_entries === 0) return { errno: -EINVAL, flag: "CQSIZE", why: "CQSIZE asks for 0 CQ entries" };
     if (cq_entries > IORING_MAX_CQ_ENTRIES && !has(flags, "CLAMP")) {
       return {
-        errno: EINVAL,
+        errno: -EINVAL,
         flag: "CQSIZE",
         why: `${cq_entries} CQ entries, at most ${IORING_MAX_CQ_ENTRIES} without CLAMP`,
       };
     }
   }
   const [sq, cq] = roundEntries({ entries, cq_entries, flags });
-  if (cq < sq) return { errno: EINVAL, flag: "CQSIZE", why: `${cq} CQ entries are fewer than ${sq} SQ entries` };
+  if (cq < sq) return { errno: -EINVAL, flag: "CQSIZE", why: `${cq} CQ entries are fewer than ${sq} SQ entries` };
   if (has(flags, "CQE_MIXED") && cq < 2)
-    return { errno: EOVERFLOW, flag: "CQE_MIXED", why: "a mixed CQ needs two entries" };
+    return { errno: -EOVERFLOW, flag: "CQE_MIXED", why: "a mixed CQ needs two entries" };
   if (has(flags, "SQE_MIXED") && sq < 2)
-    return { errno: EOVERFLOW, flag: "SQE_MIXED", why: "a mixed SQ needs two entries" };
+    return { errno: -EOVERFLOW, flag: "SQE_MIXED", why: "a mixed SQ needs two entries" };
   return undefined;
 }
 

@@ -1,9 +1,9 @@
 // Finding and cancelling requests: those that wait for a file, a futex or a timer; those a worker has (io_uring/cancel.c,
 // poll.c, futex.c and timeout.c at v7.2). A worker's request is always taken for running, so it answers -EALREADY.
 
+import { EALREADY, ECANCELED, ENOENT } from "../../base/index.ts";
 import { IORING_ASYNC_CANCEL } from "../abi/index.ts";
 import { queueTaskComplete, queueTaskFail, removeFrom } from "./completion.ts";
-import { EALREADY, ECANCELED, ENOENT } from "./errno.ts";
 import { pollCancel } from "./issue.ts";
 import { REQ_F, type OpenFile, type Request, type Ring } from "./state.ts";
 

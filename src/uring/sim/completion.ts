@@ -1,8 +1,8 @@
 // From a finished request to its CQE, and what follows: the CQ and its overflow list, links, drained requests, timeouts
 // that count completions, task work and whom it wakes. Follows io_uring/io_uring.c, tw.c and timeout.c at v7.2.
 
+import { ECANCELED } from "../../base/index.ts";
 import { IORING_SETUP, IORING_CQE_F, IORING_OP, IORING_SQ, POLL } from "../abi/index.ts";
-import { ECANCELED } from "./errno.ts";
 import { wakeQueue } from "./wake.ts";
 import { putBuffer } from "./kbuf.ts";
 import {

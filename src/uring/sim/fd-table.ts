@@ -1,6 +1,6 @@
 // The process's descriptor table, and a ring's table of fixed files.
 
-import { EMFILE, ENFILE } from "./errno.ts";
+import { EMFILE, ENFILE } from "../../base/index.ts";
 import type { Machine, OpenFile, Ring } from "./state.ts";
 
 const NOFILE = 1 << 20;

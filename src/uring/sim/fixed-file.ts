@@ -1,7 +1,7 @@
 // Putting a new file where a request wants it: a descriptor, or a slot of the ring's table (io_uring/filetable.c at v7.2).
 
+import { EBADF, EINVAL, ENFILE, ENXIO } from "../../base/index.ts";
 import { IORING_MISC } from "../abi/index.ts";
-import { EBADF, EINVAL, ENFILE, ENXIO } from "./errno.ts";
 import { allocFixedSlot, installFile, putFile, setFixedFile } from "./fd-table.ts";
 import type { OpenFile, Ring } from "./state.ts";
 

@@ -1,6 +1,7 @@
 // Issuing a request: at once without blocking, else when its file has become ready (poll), else by an io-wq worker. With
 // the poll machinery behind it, which POLL_ADD uses too. Follows io_uring/io_uring.c and poll.c at v7.2.
 
+import { EAGAIN, EBADF, EBADFD, ECANCELED, EINTR, EINVAL } from "../../base/index.ts";
 import { IORING_CQE_F, IORING_OP, POLL } from "../abi/index.ts";
 import {
   completeDefer,
@@ -12,7 +13,6 @@ import {
   queueTaskSubmit,
   setFail,
 } from "./completion.ts";
-import { EAGAIN, EBADF, EBADFD, ECANCELED, EINTR, EINVAL } from "./errno.ts";
 import { fixedFile, requestFile } from "./fd-table.ts";
 import { recycleBuffer } from "./kbuf.ts";
 import { startLinkedTimeout } from "./link-timeout.ts";

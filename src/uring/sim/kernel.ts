@@ -2,9 +2,9 @@
 // memory, and a few ordinary calls (open, pipe, socketpair ...) that a host needs to set the stage. All answers are what the
 // real calls return: a value, or a negative errno.
 
+import { EBADF, EBADFD, EINTR, EINVAL, EMFILE, ENOMEM, EOPNOTSUPP } from "../../base/index.ts";
 import { IORING_ENTER, IORING_OFF, IORING_SETUP } from "../abi/index.ts";
 import { Clock, REALTIME_OFFSET_SEC } from "./clock.ts";
-import { EBADF, EBADFD, EINTR, EINVAL, EMFILE, ENOMEM, EOPNOTSUPP } from "./errno.ts";
 import { SimError } from "./errors.ts";
 import { FaultInjector, type FaultPlan } from "./faults.ts";
 import { closeFd, installFile, normalFile, putFile } from "./fd-table.ts";

@@ -1,8 +1,8 @@
 // Pipes and eventfds. A pipe holds up to 16 pages, a small write joins the page before it when it fits, and both ends tell
 // their waiters (fs/pipe.c and fs/eventfd.c at v7.2). Left out: packet mode, resizing, SIGPIPE.
 
+import { EAGAIN, EBADF, EFAULT, EINVAL, EPIPE } from "../../base/index.ts";
 import { POLL, O } from "../abi/index.ts";
-import { EAGAIN, EBADF, EFAULT, EINVAL, EPIPE } from "./errno.ts";
 import type { SimMemory } from "./memory.ts";
 import { OpenFile, type Machine } from "./state.ts";
 import { wakeQueue } from "./wake.ts";

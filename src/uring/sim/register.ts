@@ -3,15 +3,9 @@
 // without them: workers' affinity, NAPI, clock, clones, resizing, zero-copy receive, queries, filters.
 
 import {
-  IORING_ASYNC_CANCEL,
-  IORING_OP_LAST,
-  IORING_REGISTER,
-  IORING_REGISTER_FLAGS,
-  IORING_SETUP,
-} from "../abi/index.ts";
-import { cancelRequests } from "./cancel.ts";
-import {
+  E2BIG,
   EACCES,
+  EALREADY,
   EBADF,
   EBADFD,
   EBUSY,
@@ -24,9 +18,15 @@ import {
   ENXIO,
   EOPNOTSUPP,
   EOVERFLOW,
-  E2BIG,
-  EALREADY,
-} from "./errno.ts";
+} from "../../base/index.ts";
+import {
+  IORING_ASYNC_CANCEL,
+  IORING_OP_LAST,
+  IORING_REGISTER,
+  IORING_REGISTER_FLAGS,
+  IORING_SETUP,
+} from "../abi/index.ts";
+import { cancelRequests } from "./cancel.ts";
 import { fixedFile, normalFile, putFile } from "./fd-table.ts";
 import { SIM_PAGE } from "./memory.ts";
 import { newBufferList, updateFiles } from "./ops/resources.ts";

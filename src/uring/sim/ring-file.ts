@@ -1,7 +1,7 @@
 // The file behind a ring's descriptor: its poll state, and the end of everything when the last reference goes.
 
+import { EINVAL } from "../../base/index.ts";
 import { POLL } from "../abi/index.ts";
-import { EINVAL } from "./errno.ts";
 import { unhash } from "./issue.ts";
 import { OpenFile, type Machine, type Ring } from "./state.ts";
 

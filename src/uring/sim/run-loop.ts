@@ -1,9 +1,9 @@
 // The loop of a ring with a loop_step (io_uring/loop.c and bpf-ops.c at v7.2): step, wait, task work, signal, local work,
 // overflow; and what a step may call: submitting SQEs and finding the regions. Knows nothing of BPF.
 
+import { EBUSY, EFAULT, EINTR, EINVAL, EOPNOTSUPP } from "../../base/index.ts";
 import { IORING_SETUP, IOU_LOOP, IOU_REGION } from "../abi/index.ts";
 import { CQ_TAIL, flushOverflow, ringWord } from "./completion.ts";
-import { EBUSY, EFAULT, EINTR, EINVAL, EOPNOTSUPP } from "./errno.ts";
 import { SimError } from "./errors.ts";
 import { SIM_PAGE } from "./memory.ts";
 import { sleep } from "./sleep.ts";

@@ -1,6 +1,6 @@
 // Vectors of buffers (import_iovec of lib/iov_iter.c): struct iovec is a u64 base and a u64 length.
 
-import { EFAULT, EINVAL } from "./errno.ts";
+import { EFAULT, EINVAL } from "../../base/index.ts";
 import { NOT_USER } from "./memory.ts";
 import type { Request, Ring } from "./state.ts";
 

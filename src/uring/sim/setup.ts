@@ -2,9 +2,9 @@
 // the flags are src/uring/abi's, the arithmetic is src/uring/ring's. A ring with SQPOLL has no
 // thread: io_uring_enter does what it would have done.
 
+import { EFAULT, EINVAL, ENOMEM } from "../../base/index.ts";
 import { IORING_SETUP, checkSetup, io_uring_params, type KernelVersion } from "../abi/index.ts";
 import { ringsLayout } from "../ring/index.ts";
-import { EFAULT, EINVAL, ENOMEM } from "./errno.ts";
 import { SIM_PAGE } from "./memory.ts";
 import { Ring, type Machine, type Region } from "./state.ts";
 

@@ -3,8 +3,6 @@
 // when the network has a delay. Follows net/ at v7.2 as far as requests can see it. Left out: options, control messages,
 // out-of-band data, lost packets, connections that fail late.
 
-import { POLL, SOCKET, O } from "../abi/index.ts";
-import { Timer } from "./clock.ts";
 import {
   EACCES,
   EADDRINUSE,
@@ -23,7 +21,9 @@ import {
   EPROTONOSUPPORT,
   EPROTOTYPE,
   ESOCKTNOSUPPORT,
-} from "./errno.ts";
+} from "../../base/index.ts";
+import { POLL, SOCKET, O } from "../abi/index.ts";
+import { Timer } from "./clock.ts";
 import type { SimMemory } from "./memory.ts";
 import { OpenFile, type Machine, type Network } from "./state.ts";
 import { wakeQueue } from "./wake.ts";

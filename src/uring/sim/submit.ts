@@ -1,6 +1,7 @@
 // From SQE to request: fetching, checks common to all opcodes, chains, drains (io_submit_sqes and what it calls in
 // io_uring/io_uring.c at v7.2). Left out: SQPOLL, IOPOLL, plugging.
 
+import { EACCES, ECANCELED, EINVAL, EOPNOTSUPP } from "../../base/index.ts";
 import { IORING_OP_LAST, IORING_SETUP } from "../abi/index.ts";
 import {
   SQ_DROPPED,
@@ -12,7 +13,6 @@ import {
   setFail,
   setRingWord,
 } from "./completion.ts";
-import { EACCES, ECANCELED, EINVAL, EOPNOTSUPP } from "./errno.ts";
 import { queueFallback, queueRequest } from "./issue.ts";
 import { REQ_F, type Request, type Ring } from "./state.ts";
 import { decimal64 } from "./trace.ts";

@@ -1,9 +1,9 @@
 // The ordinary wait of io_uring_enter(2) with IORING_ENTER_GETEVENTS, and its arguments (io_uring/wait.c at v7.2).
 // Left out: busy polling of network devices, signal masks (checked for their form, then ignored).
 
+import { EBADR, EFAULT, EINTR, EINVAL, ETIME } from "../../base/index.ts";
 import { IORING_ENTER } from "../abi/index.ts";
 import { CQ_HEAD, CQ_TAIL, cqPending, flushOverflow, ringWord, shouldWake } from "./completion.ts";
-import { EBADR, EFAULT, EINTR, EINVAL, ETIME } from "./errno.ts";
 import { sleep } from "./sleep.ts";
 import type { Ring } from "./state.ts";
 import { readTimespec } from "./timespec.ts";

@@ -1,7 +1,6 @@
 // A world in memory: directories, regular files, symbolic links, /dev/null and /dev/zero. Paths are walked as path_openat
 // does, for one all-powerful user; times are what the machine says. Left out: permissions, hard limits, special files.
 
-import { AT, O, RENAME, RESOLVE } from "../abi/index.ts";
 import {
   EBADF,
   EBUSY,
@@ -17,7 +16,8 @@ import {
   ENOTEMPTY,
   EPERM,
   EXDEV,
-} from "./errno.ts";
+} from "../../base/index.ts";
+import { AT, O, RENAME, RESOLVE } from "../abi/index.ts";
 import type { SimMemory } from "./memory.ts";
 import { OpenFile, WorldFile, type FileKind, type FileStat, type Place, type World } from "./state.ts";
 

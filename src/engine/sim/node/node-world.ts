@@ -4,7 +4,7 @@
 
 import * as fs from "node:fs";
 import path from "node:path";
-import { errnoName } from "../../../base/index.ts";
+import { errnoNumber, EEXIST, EFAULT, EINVAL, EIO, EISDIR } from "../../../base/index.ts";
 import { AT, O } from "../../../uring/abi/index.ts";
 import {
   WorldFile,
@@ -16,15 +16,6 @@ import {
   type World,
 } from "../../../uring/sim/index.ts";
 
-const EIO = 5;
-const EEXIST = 17;
-const EISDIR = 21;
-const EINVAL = 22;
-const EFAULT = 14;
-
-const ERRNO = new Map<string, number>();
-for (let errno = 1; errno < 134; errno++) ERRNO.set(errnoName(errno), errno);
-
 /** Runs `act`; a negative errno when it throws a system error. */
 function attempt<T>(act: () => T): T | number {
   try {
@@ -32,7 +23,7 @@ function attempt<T>(act: () => T): T | number {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    return -(ERRNO.get(code) ?? EIO);
+    return -(errnoNumber(code) ?? EIO);
   }
 }
 

@@ -1,9 +1,9 @@
 // ASYNC_CANCEL (io_uring/cancel.c at v7.2).
 
+import { EBADF, EINVAL } from "../../../base/index.ts";
 import { IORING_ASYNC_CANCEL } from "../../abi/index.ts";
 import { cancelRequests } from "../cancel.ts";
 import { setFail } from "../completion.ts";
-import { EBADF, EINVAL } from "../errno.ts";
 import { fixedFile, requestFile } from "../fd-table.ts";
 import { IOU_COMPLETE, REQ_F, type OpRow, type Request, type Ring } from "../state.ts";
 import { SQE_ADDR, SQE_FILE_INDEX, SQE_LEN, SQE_OFF, SQE_OPFLAGS, op, sqeHas64, sqeWord } from "./op.ts";

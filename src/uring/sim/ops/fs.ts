@@ -1,9 +1,6 @@
 // Requests on files and paths: OPENAT, CLOSE, STATX, FSYNC, FALLOCATE and their like (io_uring/openclose.c, fs.c, statx.c,
 // sync.c, truncate.c, advise.c at v7.2). What the paths mean is the world's.
 
-import { AT, FALLOC_FL, IORING_MISC, IORING_OP, O, RENAME, RESOLVE, STATX } from "../../abi/index.ts";
-import { REALTIME_OFFSET_SEC } from "../clock.ts";
-import { setFail } from "../completion.ts";
 import {
   E2BIG,
   EAGAIN,
@@ -16,7 +13,10 @@ import {
   ENOENT,
   EOPNOTSUPP,
   ESPIPE,
-} from "../errno.ts";
+} from "../../../base/index.ts";
+import { AT, FALLOC_FL, IORING_MISC, IORING_OP, O, RENAME, RESOLVE, STATX } from "../../abi/index.ts";
+import { REALTIME_OFFSET_SEC } from "../clock.ts";
+import { setFail } from "../completion.ts";
 import { closeFd, normalFile } from "../fd-table.ts";
 import { installResult, removeFixed } from "../fixed-file.ts";
 import {

@@ -1,9 +1,9 @@
 // FUTEX_WAIT and FUTEX_WAKE (io_uring/futex.c at v7.2): 32-bit futexes in the machine's memory. Left out: FUTEX_WAITV,
 // futexes of other sizes and NUMA nodes.
 
+import { EAGAIN, EFAULT, EINVAL } from "../../../base/index.ts";
 import { unqueueFutex } from "../cancel.ts";
 import { queueTaskComplete, setFail } from "../completion.ts";
-import { EAGAIN, EFAULT, EINVAL } from "../errno.ts";
 import { NOT_USER } from "../memory.ts";
 import { IOU_COMPLETE, IOU_ISSUE_SKIP_COMPLETE, type OpRow, type Request, type Ring } from "../state.ts";
 import {

@@ -1,8 +1,8 @@
 // MSG_RING: a CQE, or a fixed file, for another ring of the machine (io_uring/msg_ring.c at v7.2).
 
+import { EBADF, EBADFD, EINVAL } from "../../../base/index.ts";
 import { IORING_MISC, IORING_MSG, IORING_SETUP } from "../../abi/index.ts";
 import { addAux, allocRequest, freeRequest, postAux, setFail } from "../completion.ts";
-import { EBADF, EBADFD, EINVAL } from "../errno.ts";
 import { fixedFile } from "../fd-table.ts";
 import { installResult } from "../fixed-file.ts";
 import { RingFile } from "../ring-file.ts";

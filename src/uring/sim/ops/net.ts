@@ -1,6 +1,7 @@
 // Socket requests (io_uring/net.c at v7.2). Left out: zero copy (SEND_ZC, SENDMSG_ZC, RECV_ZC), control messages,
 // MSG_OOB and MSG_ERRQUEUE.
 
+import { EAGAIN, ECONNRESET, EFAULT, EINVAL, EMSGSIZE, ENOBUFS, ENOENT, ENOTSOCK } from "../../../base/index.ts";
 import {
   IORING_ACCEPT,
   IORING_CQE_F,
@@ -12,7 +13,6 @@ import {
   SOCKET,
 } from "../../abi/index.ts";
 import { postMultishot, setFail } from "../completion.ts";
-import { EAGAIN, ECONNRESET, EFAULT, EINVAL, EMSGSIZE, ENOBUFS, ENOENT, ENOTSOCK } from "../errno.ts";
 import { installResult } from "../fixed-file.ts";
 import { mustSelect, putBuffer, recycleBuffer, selectBuffer } from "../kbuf.ts";
 import { NOT_USER } from "../memory.ts";

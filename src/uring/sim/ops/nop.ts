@@ -1,8 +1,8 @@
 // NOP and its 128-byte form (io_uring/nop.c at v7.2).
 
+import { EBADF, EFAULT, EINVAL } from "../../../base/index.ts";
 import { IORING_NOP, IORING_SETUP, IORING_CQE_F } from "../../abi/index.ts";
 import { queueTaskComplete, setFail } from "../completion.ts";
-import { EBADF, EFAULT, EINVAL } from "../errno.ts";
 import { fixedFile, requestFile } from "../fd-table.ts";
 import { IOU_COMPLETE, IOU_ISSUE_SKIP_COMPLETE, REQ_F, type OpRow, type Request, type Ring } from "../state.ts";
 import { SQE_ADDR, SQE_LEN, SQE_OFF, SQE_OPFLAGS, op, sqeBufIndex, sqeWord } from "./op.ts";

@@ -1,8 +1,8 @@
 // The table of opcodes: what each one does here, or that it is not simulated. The index is the opcode. A request of an
 // opcode that is not simulated is refused as a kernel built without it does: -EOPNOTSUPP, or -EINVAL for prep checks.
 
+import { EOPNOTSUPP } from "../../../base/index.ts";
 import { OPTABLE } from "../../abi/index.ts";
-import { EOPNOTSUPP } from "../errno.ts";
 import { IOU_COMPLETE, type OpRow } from "../state.ts";
 import { NOP_OPS } from "./nop.ts";
 import { op } from "./op.ts";

@@ -1,8 +1,8 @@
 // POLL_ADD, POLL_REMOVE and updates (io_uring/poll.c at v7.2).
 
+import { EALREADY, ECANCELED, EINVAL, ENOENT } from "../../../base/index.ts";
 import { IORING_OP, IORING_POLL, POLL } from "../../abi/index.ts";
 import { completeDefer, setFail } from "../completion.ts";
-import { EALREADY, ECANCELED, EINVAL, ENOENT } from "../errno.ts";
 import { armFor, pollRemoveEntries, unhash } from "../issue.ts";
 import {
   IOU_COMPLETE,

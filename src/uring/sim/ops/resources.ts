@@ -1,9 +1,9 @@
 // Requests on what a ring has registered, and those that make descriptors: PROVIDE_BUFFERS, REMOVE_BUFFERS, FILES_UPDATE,
 // FIXED_FD_INSTALL, PIPE (io_uring/kbuf.c, rsrc.c, openclose.c at v7.2).
 
+import { E2BIG, EBADF, EFAULT, EINVAL, ENOENT, ENXIO, EOVERFLOW } from "../../../base/index.ts";
 import { IORING_MISC, IORING_REGISTER_FLAGS, O } from "../../abi/index.ts";
 import { setFail } from "../completion.ts";
-import { E2BIG, EBADF, EFAULT, EINVAL, ENOENT, ENXIO, EOVERFLOW } from "../errno.ts";
 import { installFile, normalFile, setFixedFile } from "../fd-table.ts";
 import { installResult, removeFixed } from "../fixed-file.ts";
 import { closeFd } from "../fd-table.ts";

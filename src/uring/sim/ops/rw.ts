@@ -1,9 +1,9 @@
 // Reads and writes: plain, vectored, fixed, multishot (io_uring/rw.c at v7.2). Left out: block integrity attributes,
 // RWF_ATOMIC and RWF_DONTCACHE, polled I/O, real direct I/O (O_DIRECT files are read like others).
 
+import { EAGAIN, EBADF, EBADFD, EFAULT, EINVAL, ENOBUFS, EOPNOTSUPP, EPIPE, ESPIPE } from "../../../base/index.ts";
 import { IORING_CQE_F, O, RWF } from "../../abi/index.ts";
 import { postMultishot, setFail } from "../completion.ts";
-import { EAGAIN, EBADF, EBADFD, EFAULT, EINVAL, ENOBUFS, EPIPE, ESPIPE, EOPNOTSUPP } from "../errno.ts";
 import { mustSelect, putBuffer, recycleBuffer, selectBuffer } from "../kbuf.ts";
 import { NOT_USER } from "../memory.ts";
 import {

@@ -1,10 +1,10 @@
 // TIMEOUT, LINK_TIMEOUT, TIMEOUT_REMOVE (io_uring/timeout.c at v7.2).
 
+import { EALREADY, ECANCELED, EFAULT, EINVAL, ENOENT, ETIME } from "../../../base/index.ts";
 import { IORING_CQE_F, IORING_OP, IORING_TIMEOUT } from "../../abi/index.ts";
 import { cancelTimeout, tryCancel } from "../cancel.ts";
 import { REALTIME_OFFSET_SEC, Timer } from "../clock.ts";
 import { completeDefer, postMultishot, putRequest, removeFrom, setFail } from "../completion.ts";
-import { EALREADY, ECANCELED, EFAULT, EINVAL, ENOENT, ETIME } from "../errno.ts";
 import { restartLinkedTimeout } from "../link-timeout.ts";
 import {
   IOU_COMPLETE,
