@@ -15,7 +15,7 @@ import { ROOT } from "./command-line.ts";
 const ENTRY = path.join(ROOT, "dist/sim.js");
 const PAGE_SCRIPT = "/test/browser-page.mjs";
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((file) => existsSync(file));
-const CHROMIUM_MS = 60_000;
+const CHROMIUM_MS = 120_000;
 
 /** Files that `entry` reaches by relative imports, and what else they import. */
 function importsOf(entry: string): { readonly files: ReadonlySet<string>; readonly foreign: readonly string[] } {
@@ -89,6 +89,10 @@ describe.skipIf(skip)(skip === undefined ? "in Chromium" : `in Chromium (skipped
       "--no-sandbox",
       "--disable-gpu",
       "--disable-dev-shm-usage",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
       `--user-data-dir=${profile}`,
     ];
     const limits = [`--timeout=${CHROMIUM_MS / 2}`, "--virtual-time-budget=60000", "--dump-dom"];
