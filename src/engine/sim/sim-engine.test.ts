@@ -49,3 +49,46 @@ describe("engine sim over real files", () => {
     }
   });
 });
+
+describe("what engine sim hands out again", () => {
+  it("is the memory of rings, objects and buffers, once they are closed", async () => {
+    using engine = openSimEngine();
+    const places: unknown[] = [];
+    for (let round = 0; round < 20; round++) {
+      using ring = engine.createRing({ entries: 64, cq_entries: 64, flags: DEFAULT_SETUP_FLAGS, mem: 8192 });
+      using buffer = engine.buffer(100_000);
+      const object = await openObject(findProgram("nops")!.object);
+      object.bind(ring.params);
+      using loaded = await engine.load(object);
+      loaded.values.set("reqs_to_run", 10);
+      using link = loaded.attach(undefined, ring);
+      expect(link.ops).not.toBe("");
+      expect(await ring.run()).toBe(0);
+      buffer.bytes.fill(round);
+      places.push([buffer.address, ring.mem?.byteOffset, ring.sqes.byteOffset, ring.rings.byteOffset]);
+    }
+    expect(new Set(places.map(String)).size).toBe(1);
+  });
+
+  it("is nothing that was given back twice", () => {
+    using engine = openSimEngine();
+    const first = engine.buffer(4096);
+    first[Symbol.dispose]();
+    using second = engine.buffer(4096);
+    expect(second.address).toBe(first.address);
+    first[Symbol.dispose]();
+    using third = engine.buffer(4096);
+    expect(third.address).not.toBe(second.address);
+  });
+
+  it("is what a ring took that could not be made", () => {
+    using engine = openSimEngine();
+    const before = engine.buffer(4096);
+    const { address } = before;
+    before[Symbol.dispose]();
+    const bad = { entries: 8, flags: ["DEFER_TASKRUN"] as const, mem: 4096 };
+    expect(() => engine.createRing(bad)).toThrow(/cannot be made: errno 22/);
+    using after = engine.buffer(4096);
+    expect(after.address).toBe(address);
+  });
+});

@@ -82,13 +82,15 @@ export class SimEngine implements Engine {
   }
 
   createRing(options: RingOptions): Ring {
-    const ring = new SimRing(this.kernel, this.#memory, options);
+    const ring = new SimRing(this.kernel, this.#memory, options, (closed) => this.#rings.delete(closed));
     this.#rings.add(ring);
     return ring;
   }
 
   load(object: BpfObject): Promise<LoadedObject> {
-    const loaded = new VmObject(object, this.#memory, this.#vmRings, this.#verify);
+    const loaded: VmObject<SimRing> = new VmObject(object, this.#memory, this.#vmRings, this.#verify, () =>
+      this.#objects.delete(loaded),
+    );
     this.#objects.add(loaded);
     return Promise.resolve(loaded);
   }
@@ -116,7 +118,17 @@ export class SimEngine implements Engine {
     const start = memory.allocate("I/O buffer", bytes, { align: PAGE, visible: false });
     this.kernel.memory.refresh(memory.memory.buffer);
     const view = memory.u8.subarray(start, start + bytes);
-    return { address: BigInt(SIM_BASE + start), bytes: view, [Symbol.dispose]() {} };
+    // a second dispose finds nothing, or what is another's by now
+    let mine = true;
+    const dispose = (): void => void (mine && memory.release(start));
+    return {
+      address: BigInt(SIM_BASE + start),
+      bytes: view,
+      [Symbol.dispose]() {
+        dispose();
+        mine = false;
+      },
+    };
   }
 
   [Symbol.dispose](): void {

@@ -7,11 +7,9 @@ import {
   ejectSlot,
   loopKfuncs,
   LoopError,
-  placeTask,
   ringGeometry,
   UnsupportedError,
   type OpsSlot,
-  type Region,
   type Regions,
   type Ring,
   type RingGeometry,
@@ -19,15 +17,25 @@ import {
   type RunOptions,
   type RunStats,
 } from "../../loop/index.ts";
-import { decodeParams, encodeParams, IORING_REGISTER, IORING_SETUP, parseSetupFlags } from "../../uring/abi/index.ts";
-import { ringsLayout } from "../../uring/ring/index.ts";
+import {
+  decodeParams,
+  encodeParams,
+  io_uring_params,
+  IORING_REGISTER,
+  IORING_SETUP,
+  type SetupRequest,
+} from "../../uring/abi/index.ts";
 import { SIM_BASE, SimError, type LoopRun, type SimKernel, type Ring as KernelRing } from "../../uring/sim/index.ts";
 import { Occupied } from "../occupied.ts";
+import { IOU_CTX, regionBytes, RingMemory, setupRequest } from "../ring-memory.ts";
 import { loopError, type EndedBy } from "../run-outcome.ts";
 
-const PAGE = 4096;
-/** What stands for struct iou_ctx: a value in the page no program may touch. */
-const IOU_CTX = 0x40;
+const { fields } = io_uring_params;
+const [PARAMS_SQES] = fields["sq_off.user_addr"];
+const [PARAMS_RINGS] = fields["cq_off.user_addr"];
+/** Bytes for the arguments of system calls, and where in them a second structure lies. */
+const ARGUMENTS = 256;
+const SECOND = 128;
 /** How long a run may keep the host's event loop waiting, ms. */
 const SLICE_MS = 8;
 const SLICE_STEPS = 256;
@@ -40,6 +48,9 @@ export type MakeProgram = (kfuncs: Record<string, Callee>) => Executable;
 /** Programs may look at the process they run in; here it is always the same one. */
 const SIM_PID = 1;
 
+/** Hears that a ring is closed. */
+export type RingClosed = (ring: SimRing) => void;
+
 const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 export class SimRing implements Ring {
@@ -49,69 +60,49 @@ export class SimRing implements Ring {
   readonly rings: Uint8Array;
   readonly slot: OpsSlot;
   readonly fd: number;
-  /** Address of the task a program may look at. */
-  readonly task: number;
   stats: RunStats = NO_STATS;
   readonly #kernel: SimKernel;
   readonly #memory: VmMemory;
+  readonly #own: RingMemory;
   readonly #regions: Regions;
-  readonly #ctx: number;
-  readonly #loopParams: number;
-  readonly #allocated: readonly number[];
+  readonly #onClose: RingClosed;
   #submitted = 0;
   #current: LoopRun | undefined;
   readonly #occupied = new Occupied();
   #closed = false;
 
-  constructor(kernel: SimKernel, memory: VmMemory, options: RingOptions) {
-    const { entries, cq_entries, mem } = options;
-    const flags = parseSetupFlags(options.flags);
-    const request = {
-      entries,
-      flags: flags | IORING_SETUP.IORING_SETUP_NO_MMAP,
-      ...(cq_entries === undefined ? {} : { cq_entries }),
-    };
-    checkMemSize(mem);
-    const layout = ringsLayout(request);
-    const rings = memory.allocate("ring", layout.ringsSize, { align: PAGE, visible: false });
-    const sqes = memory.allocate("SQEs", layout.sqesSize, { align: PAGE, visible: false });
-    const region: Region | undefined =
-      mem === undefined ? undefined : { address: memory.allocate("IOU_REGION_MEM", mem, { align: PAGE }), size: mem };
-    this.#ctx = memory.allocate("the context", 16, { writable: false });
-    this.#loopParams = memory.allocate("struct iou_loop_params", 4);
-    this.task = placeTask(memory, SIM_PID, SIM_PID);
-    this.#allocated = [rings, sqes, this.#ctx, this.#loopParams, this.task, ...(region ? [region.address] : [])];
+  constructor(kernel: SimKernel, memory: VmMemory, options: RingOptions, onClose: RingClosed = () => {}) {
+    const own = new RingMemory(memory, options, SIM_PID);
     this.#memory = memory;
     this.#kernel = kernel;
-    const arg = memory.allocate("arguments", 256, { visible: false });
-    kernel.memory.refresh(memory.memory.buffer);
-
-    encodeParams(request, memory.u8.subarray(arg));
-    const { view } = memory;
-    view.setBigUint64(arg + 72, BigInt(SIM_BASE + sqes), true);
-    view.setBigUint64(arg + 112, BigInt(SIM_BASE + rings), true);
-    this.fd = kernel.setup(entries, SIM_BASE + arg);
-    if (this.fd < 0) throw setupError(this.fd, options);
-    const params = { ...decodeParams(memory.u8.subarray(arg)), flags };
-    this.params = ringGeometry(params);
-    const { array } = params.sq_off;
-    if (array !== 0) for (let i = 0; i < params.sq_entries; i++) view.setUint32(rings + array + i * 4, i, true);
-    if (region) this.#registerMem(arg, region);
-
-    memory.addSegment({ name: "IOU_REGION_CQ", start: rings, end: rings + layout.ringsSize, writable: true });
-    memory.addSegment({ name: "IOU_REGION_SQ", start: sqes, end: sqes + layout.sqesSize, writable: true });
-    view.setBigUint64(this.#ctx, BigInt(IOU_CTX), true);
-    view.setBigUint64(this.#ctx + 8, BigInt(this.#loopParams), true);
-    this.#regions = {
-      mem: region,
-      cq: { address: rings, size: layout.ringsSize },
-      sq: { address: sqes, size: layout.sqesSize },
-    };
+    this.#own = own;
+    this.#onClose = onClose;
+    const request = setupRequest(options);
+    const { flags } = request;
+    let fd = -1;
+    try {
+      const arg = own.own("arguments", ARGUMENTS);
+      kernel.memory.refresh(memory.memory.buffer);
+      fd = this.#setup(arg, { ...request, flags: flags | IORING_SETUP.IORING_SETUP_NO_MMAP });
+      if (fd < 0) throw setupError(fd, options);
+      const params = { ...decodeParams(memory.u8.subarray(arg)), flags };
+      this.params = ringGeometry(params);
+      const { array } = params.sq_off;
+      const first = own.rings.address + array;
+      if (array !== 0) for (let i = 0; i < params.sq_entries; i++) memory.view.setUint32(first + i * 4, i, true);
+      this.#registerMem(fd, arg);
+      this.#regions = own.publish();
+    } catch (error) {
+      if (fd >= 0) kernel.close(fd);
+      own.release();
+      throw error;
+    }
+    this.fd = fd;
+    const { mem, cq, sq } = this.#regions;
     this.slot = { flags, ops: undefined };
-    const { u8 } = memory;
-    this.mem = region && u8.subarray(region.address, region.address + region.size);
-    this.sqes = u8.subarray(sqes, sqes + layout.sqesSize);
-    this.rings = u8.subarray(rings, rings + layout.ringsSize);
+    this.mem = mem && regionBytes(memory, mem);
+    this.sqes = regionBytes(memory, sq);
+    this.rings = regionBytes(memory, cq);
   }
 
   get closed(): boolean {
@@ -127,15 +118,31 @@ export class SimRing implements Ring {
     return this.#kernel.ring(this.fd) as KernelRing;
   }
 
-  #registerMem(arg: number, region: Region): void {
+  /** Address of the task a program may look at. */
+  get task(): number {
+    return this.#own.task;
+  }
+
+  #setup(arg: number, request: SetupRequest): number {
+    const { rings, sqes } = this.#own;
     const { view, u8 } = this.#memory;
-    const desc = arg + 128;
-    u8.fill(0, arg, arg + 256);
+    encodeParams(request, u8.subarray(arg));
+    view.setBigUint64(arg + PARAMS_SQES, BigInt(SIM_BASE + sqes.address), true);
+    view.setBigUint64(arg + PARAMS_RINGS, BigInt(SIM_BASE + rings.address), true);
+    return this.#kernel.setup(request.entries, SIM_BASE + arg);
+  }
+
+  #registerMem(fd: number, arg: number): void {
+    const { mem } = this.#own;
+    if (mem === undefined) return;
+    const { view, u8 } = this.#memory;
+    const desc = arg + SECOND;
+    u8.fill(0, arg, arg + ARGUMENTS);
     view.setBigUint64(arg, BigInt(SIM_BASE + desc), true);
-    view.setBigUint64(desc, BigInt(SIM_BASE + region.address), true);
-    view.setBigUint64(desc + 8, BigInt(region.size), true);
+    view.setBigUint64(desc, BigInt(SIM_BASE + mem.address), true);
+    view.setBigUint64(desc + 8, BigInt(mem.size), true);
     view.setUint32(desc + 16, 1, true);
-    this.#kernel.register(this.fd, IORING_REGISTER.IORING_REGISTER_MEM_REGION, SIM_BASE + arg, 1);
+    this.#kernel.register(fd, IORING_REGISTER.IORING_REGISTER_MEM_REGION, SIM_BASE + arg, 1);
   }
 
   /** Installs the program as the ring's loop_step. */
@@ -143,10 +150,11 @@ export class SimRing implements Ring {
     const ring = this.kernelRing;
     const program = make(this.#kfuncs(ring));
     const { words } = this.#memory;
-    const index = this.#loopParams >>> 2;
+    const { ctx, loopParams } = this.#own;
+    const index = loopParams >>> 2;
     this.#kernel.attach(this.fd, (_ring, params) => {
       words[index] = params.cq_wait_idx;
-      const verdict = program.run(this.#ctx);
+      const verdict = program.run(ctx);
       params.cq_wait_idx = words[index] >>> 0;
       return verdict;
     });
@@ -227,7 +235,8 @@ export class SimRing implements Ring {
     ejectSlot(this.slot);
     this.#current?.end();
     this.#kernel.close(this.fd);
-    for (const start of this.#allocated) this.#memory.removeSegment(start);
+    this.#occupied.after(() => this.#own.release());
+    this.#onClose(this);
   }
 
   #begin(): Begun {
@@ -331,14 +340,5 @@ function setupError(errno: number, { flags }: RingOptions): UnsupportedError {
     message: `the ring cannot be made: errno ${-errno}`,
     found: `flags ${flags.join(", ") || "none"}`,
     expected: "what Linux 7.2 accepts",
-  });
-}
-
-function checkMemSize(mem: number | undefined): void {
-  if (mem === undefined || (Number.isInteger(mem) && mem > 0 && mem % PAGE === 0)) return;
-  throw new UnsupportedError("FEATURE_UNSUPPORTED", {
-    message: "the parameter region must be whole pages",
-    found: `${mem} bytes`,
-    expected: `a multiple of ${PAGE}, not 0`,
   });
 }

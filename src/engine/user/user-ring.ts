@@ -7,21 +7,18 @@ import {
   ejectSlot,
   LoopError,
   ringGeometry,
-  placeTask,
   type RingGeometry,
   type OpsSlot,
-  type Region,
   type Regions,
   type RingOptions,
   type RunOptions,
   type RunStats,
-  UnsupportedError,
 } from "../../loop/index.ts";
 import type { RingPlacement } from "../../sys/index.ts";
-import { IORING_SETUP, parseSetupFlags } from "../../uring/abi/index.ts";
-import { ringsLayout } from "../../uring/ring/index.ts";
+import { IORING_SETUP } from "../../uring/abi/index.ts";
 import { ABORT, CONTROL, GRACE_MS, ThreadError, type RingThread } from "../ring-thread.ts";
 import { Occupied } from "../occupied.ts";
+import { IOU_CTX, regionBytes, RingMemory, setupRequest } from "../ring-memory.ts";
 import type { VmRing } from "../vm-object.ts";
 import { reviveSysError } from "../revive.ts";
 import { loopError } from "../run-outcome.ts";
@@ -29,11 +26,6 @@ import { stepsOf } from "./drive.ts";
 import { STEPS_BYTES } from "./protocol.ts";
 import { OWN_BYTES } from "./submit-code.ts";
 import type { AttachRequest, CreateReply, CreateRequest, RunReply } from "./protocol.ts";
-
-const PAGE = 4096;
-
-/** What stands for struct iou_ctx: a value in the page no program may touch, so that it can be passed on but not read. */
-const IOU_CTX = 0x40;
 
 const NO_STATS: RunStats = { steps: 0, submitted: 0, completed: 0, enters: 0, wallNs: 0 };
 
@@ -58,13 +50,10 @@ export class UserRing implements VmRing {
   readonly notes: readonly string[];
   stats: RunStats = NO_STATS;
   readonly #memory: VmMemory;
+  readonly #own: RingMemory;
   readonly #thread: RingThread;
   readonly #regions: Regions;
-  readonly #ctx: number;
-  readonly #loopParams: number;
-  readonly #task: number;
   readonly #steps: number;
-  readonly #allocated: number[] = [];
   readonly #fd: number;
   readonly #onClose: RingClosed;
   readonly #occupied = new Occupied();
@@ -75,60 +64,36 @@ export class UserRing implements VmRing {
 
   /** Makes the ring in `thread`, which is the caller's again if that fails. */
   constructor(memory: VmMemory, thread: RingThread, options: RingOptions, onClose: RingClosed) {
-    const { entries, cq_entries, mem } = options;
-    const flags = parseSetupFlags(options.flags);
-    const request = { entries, flags, ...(cq_entries === undefined ? {} : { cq_entries }) };
-    checkMemSize(mem);
-    const layout = ringsLayout(request);
     this.#memory = memory;
     this.#thread = thread;
     this.#onClose = onClose;
-    const pages = { align: PAGE, visible: false };
-    const keep = (start: number): number => {
-      this.#allocated.push(start);
-      return start;
-    };
+    const request = setupRequest(options);
+    const own = new RingMemory(memory, options, process.pid);
+    this.#own = own;
     try {
+      this.#steps = own.own("the counters", STEPS_BYTES + OWN_BYTES);
       const place: RingPlacement = {
-        rings: keep(memory.allocate("ring", layout.ringsReserve, pages)),
-        ringsSize: layout.ringsReserve,
-        sqes: keep(memory.allocate("SQEs", layout.sqesSize, pages)),
-        sqesSize: layout.sqesSize,
+        rings: own.rings.address,
+        ringsSize: own.rings.size,
+        sqes: own.sqes.address,
+        sqesSize: own.sqes.size,
       };
-      const region: Region | undefined =
-        mem === undefined
-          ? undefined
-          : { address: keep(memory.allocate("IOU_REGION_MEM", mem, { align: PAGE })), size: mem };
-      this.#ctx = keep(memory.allocate("the context", 16, { writable: false }));
-      this.#loopParams = keep(memory.allocate("struct iou_loop_params", 4));
-      this.#task = keep(placeTask(memory, process.pid, process.pid));
-      this.#steps = keep(memory.allocate("the counters", STEPS_BYTES + OWN_BYTES, { visible: false }));
-      const create: CreateRequest = { place, request, mem: region, counters: this.#steps };
+      const create: CreateRequest = { place, request, mem: own.mem, counters: this.#steps };
       const { fd, params, notes } = this.#ask("create", create) as CreateReply;
       this.#fd = fd;
       this.params = ringGeometry(params);
       this.notes = notes;
-      const [rings, sqes] = [place.rings, place.sqes];
-      memory.addSegment({ name: "IOU_REGION_CQ", start: rings, end: rings + layout.ringsSize, writable: true });
-      memory.addSegment({ name: "IOU_REGION_SQ", start: sqes, end: sqes + layout.sqesSize, writable: true });
-      this.#regions = {
-        mem: region,
-        cq: { address: rings, size: layout.ringsSize },
-        sq: { address: sqes, size: layout.sqesSize },
-      };
+      this.#regions = own.publish();
     } catch (error) {
       if (!thread.ended) thread.callSync("close");
-      this.#release();
+      own.release();
       throw error;
     }
-    const { mem: region, cq, sq } = this.#regions;
-    memory.view.setBigUint64(this.#ctx, BigInt(IOU_CTX), true);
-    memory.view.setBigUint64(this.#ctx + 8, BigInt(this.#loopParams), true);
-    this.slot = { flags, ops: undefined };
-    const { u8 } = memory;
-    this.mem = region && u8.subarray(region.address, region.address + region.size);
-    this.sqes = u8.subarray(sq.address, sq.address + sq.size);
-    this.rings = u8.subarray(cq.address, cq.address + cq.size);
+    const { mem, cq, sq } = this.#regions;
+    this.slot = { flags: request.flags, ops: undefined };
+    this.mem = mem && regionBytes(memory, mem);
+    this.sqes = regionBytes(memory, sq);
+    this.rings = regionBytes(memory, cq);
   }
 
   get closed(): boolean {
@@ -140,11 +105,11 @@ export class UserRing implements VmRing {
     const request: AttachRequest = {
       image,
       regions: this.#regions,
-      ctx: this.#ctx,
-      params: this.#loopParams,
+      ctx: this.#own.ctx,
+      params: this.#own.loopParams,
       steps: this.#steps,
       iouCtx: IOU_CTX,
-      task: this.#task,
+      task: this.#own.task,
       ...mode,
     };
     this.#ask("attach", request);
@@ -223,13 +188,9 @@ export class UserRing implements VmRing {
     this.#whenQuiet(() => {
       // a registered index went with its thread, a descriptor is the process's
       if (this.#lost && !(this.slot.flags & IORING_SETUP.IORING_SETUP_REGISTERED_FD_ONLY)) closeSync(this.#fd);
-      this.#release();
+      this.#own.release();
     });
     this.#onClose(this, this.#thread);
-  }
-
-  #release(): void {
-    for (const start of this.#allocated) this.#memory.release(start);
   }
 
   #ask(name: string, args?: unknown): unknown {
@@ -277,13 +238,4 @@ export class UserRing implements VmRing {
     if (reason === ABORT.no) return error;
     return loopError({ result: -EINTR, ended: reason === ABORT.timeout ? "timeout" : "signal", steps });
   }
-}
-
-function checkMemSize(mem: number | undefined): void {
-  if (mem === undefined || (Number.isInteger(mem) && mem > 0 && mem % PAGE === 0)) return;
-  throw new UnsupportedError("FEATURE_UNSUPPORTED", {
-    message: "the parameter region must be whole pages",
-    found: `${mem} bytes`,
-    expected: `a multiple of ${PAGE}, not 0`,
-  });
 }

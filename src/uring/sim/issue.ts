@@ -140,6 +140,7 @@ function applyFault(ring: Ring, req: Request): boolean {
   }
   if (decision.limit > 0) req.limit = decision.limit;
   if (decision.delayNs > 0) {
+    ring.delayed.add(req);
     delay(ring, req, decision.delayNs, fireDelayed);
     return true;
   }
@@ -147,7 +148,7 @@ function applyFault(ring: Ring, req: Request): boolean {
 }
 
 function fireDelayed(req: Request): void {
-  if (req.ring.closed) return;
+  req.ring.delayed.delete(req);
   req.workKind = WORK_SUBMIT;
   addTaskWork(req.ring, req, req.op.pollin || req.op.pollout);
 }
@@ -193,7 +194,6 @@ export function queueWorker(ring: Ring, req: Request): void {
 
 function runWorker(req: Request): void {
   const { ring } = req;
-  if (ring.closed) return;
   // A request that a worker runs is found by a cancellation, its own included.
   ring.running = req;
   ring.workers.delete(req);

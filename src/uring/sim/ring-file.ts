@@ -2,8 +2,9 @@
 
 import { EINVAL } from "../../base/index.ts";
 import { POLL } from "../abi/index.ts";
-import { unhash } from "./issue.ts";
-import { OpenFile, type Machine, type Ring } from "./state.ts";
+import { unqueueFutex } from "./cancel.ts";
+import { putFile } from "./fd-table.ts";
+import { OpenFile, type Machine, type Request, type Ring } from "./state.ts";
 
 /** A ring's file. */
 export class RingFile extends OpenFile {
@@ -43,37 +44,55 @@ export class RingFile extends OpenFile {
     const { ring } = this;
     ring.closed = true;
     ring.loopStep = null;
-    for (let req = ring.armed; req !== null;) {
-      const next = req.hashNext;
-      req.queue?.remove(req);
-      unhash(ring, req);
-      req = next;
-    }
-    for (const req of [...ring.timeouts, ...ring.linkTimeouts, ...ring.workers]) {
-      if (req.timer !== null) machine.clock.stop(req.timer);
-    }
-    for (const req of ring.futexes) {
-      for (const [at, waiters] of machine.futexes) {
-        if (!waiters.includes(req)) continue;
-        const rest = waiters.filter((other) => other !== req);
-        if (rest.length > 0) machine.futexes.set(at, rest);
-        else machine.futexes.delete(at);
-      }
-    }
-    for (const list of [ring.timeouts, ring.linkTimeouts, ring.futexes, ring.localWork, ring.deferred]) {
+    for (const req of unfinished(ring)) drop(machine, req);
+    ring.armed = null;
+    for (const req of ring.futexes.splice(0)) unqueueFutex(req);
+    for (const list of [ring.timeouts, ring.linkTimeouts, ring.localWork, ring.retryWork, ring.deferred]) {
       list.length = 0;
     }
     ring.workers.clear();
+    ring.delayed.clear();
     machine.taskWork = machine.taskWork.slice(machine.taskHead).filter((req) => req.ring !== ring);
     machine.taskHead = 0;
     for (const [slot, file] of ring.files.entries()) {
       ring.files[slot] = null;
-      if (file !== null && --file.refs === 0) file.release(machine);
+      if (file !== null) putFile(machine, file);
     }
-    if (ring.eventfd !== null && --ring.eventfd.refs === 0) ring.eventfd.release(machine);
+    if (ring.eventfd !== null) putFile(machine, ring.eventfd);
     ring.eventfd = null;
     for (const region of [ring.rings, ring.sqes, ring.memRegion]) {
       if (region?.allocated === true) machine.memory.freePages(region.at, region.size);
     }
+    for (const { ringAt, allocated } of ring.bufferLists.values()) {
+      if (allocated > 0) machine.memory.freePages(ringAt, allocated);
+    }
+    ring.bufferLists.clear();
   }
+}
+
+/** Everything the ring has not completed, wherever it waits, with the chains behind it. */
+function unfinished(ring: Ring): Set<Request> {
+  const found = new Set<Request>();
+  const add = (first: Request | null): void => {
+    for (let req = first; req !== null && !req.free; req = req.link) found.add(req);
+  };
+  for (let req = ring.armed; req !== null; req = req.hashNext) add(req);
+  for (const list of [ring.timeouts, ring.linkTimeouts, ring.futexes, ring.workers, ring.delayed, ring.deferred]) {
+    for (const req of list) add(req);
+  }
+  for (const req of [...ring.localWork.slice(ring.localHead), ...ring.retryWork.slice(ring.retryHead)]) add(req);
+  for (const req of ring.machine.taskWork) if (req.ring === ring) add(req);
+  return found;
+}
+
+/** Gives up a request: it stands in no queue any more and holds no file. */
+function drop(machine: Machine, req: Request): void {
+  req.queue?.remove(req);
+  req.hashed = false;
+  req.hashNext = null;
+  req.hashPrev = null;
+  if (req.timer !== null) machine.clock.stop(req.timer);
+  const { file } = req;
+  req.file = null;
+  if (file !== null) putFile(machine, file);
 }

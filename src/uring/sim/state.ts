@@ -389,6 +389,8 @@ export class Ring {
   timeouts: Request[] = [];
   linkTimeouts: Request[] = [];
   readonly workers: Set<Request> = new Set();
+  /** Held back by the fault plan before they were issued. */
+  readonly delayed: Set<Request> = new Set();
   /** What a worker is doing right now. */
   running: Request | null = null;
   cqTimeouts = 0;
