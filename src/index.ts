@@ -47,11 +47,5 @@ export {
   type ReadyProgram,
 } from "./programs/index.ts";
 export { SysError } from "./sys/index.ts";
-export {
-  toChromeTrace,
-  traceLine,
-  type FaultPlan,
-  type FaultRule,
-  type TraceEvent,
-  type TraceSink,
-} from "./uring/sim/index.ts";
+export type { FaultPlan, FaultRule } from "./uring/sim/index.ts";
+export { toChromeTrace, traceLine, type TraceEvent, type TraceSink } from "./uring/trace/index.ts";

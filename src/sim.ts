@@ -30,10 +30,8 @@ export {
   MemoryWorld,
   SimError,
   SimKernel,
-  toChromeTrace,
-  traceLine,
   type FaultPlan,
   type FaultRule,
-  type TraceEvent,
   type World,
 } from "./uring/sim/index.ts";
+export { toChromeTrace, traceLine, type TraceEvent, type TraceSink } from "./uring/trace/index.ts";

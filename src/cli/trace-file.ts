@@ -1,7 +1,7 @@
 // `--trace FILE`: events of a run into a file, as JSON Lines while they happen, or as a Chrome trace when it is over.
 
 import { closeSync, openSync, writeSync } from "node:fs";
-import { toChromeTrace, traceLine, type TraceEvent, type TraceSink } from "../uring/sim/index.ts";
+import { toChromeTrace, traceLine, type TraceEvent, type TraceSink } from "../uring/trace/index.ts";
 import { UsageError } from "./errors.ts";
 import type { TraceFormat } from "./trace-format.ts";
 

@@ -1,4 +1,4 @@
-// The forms a trace may be written in. Apart from the writing itself, which needs the simulator loaded.
+// The forms a trace may be written in. Apart from the writing itself, which is loaded when there is a trace.
 
 import { UsageError } from "./errors.ts";
 

@@ -4,7 +4,8 @@
 
 import type { Btf, BtfValue } from "../bpf/btf/index.ts";
 import type { BpfObject, Globals } from "../bpf/object/index.ts";
-import type { FaultPlan, TraceSink } from "../uring/sim/index.ts";
+import type { FaultPlan } from "../uring/sim/index.ts";
+import type { TraceSink } from "../uring/trace/index.ts";
 import type { RingGeometry } from "./ring-params.ts";
 
 export type EngineName = "kernel" | "user" | "sim";

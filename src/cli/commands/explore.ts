@@ -4,7 +4,8 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { compileCheck, type ExploreReport, type Finding } from "../../engine/sim/index.ts";
-import { traceLine, type FaultPlan } from "../../uring/sim/index.ts";
+import type { FaultPlan } from "../../uring/sim/index.ts";
+import { traceLine } from "../../uring/trace/index.ts";
 import type { Command, ParsedOptions } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit-status.ts";

@@ -1,7 +1,8 @@
 // Running something under many schedules: seed after seed with one fault plan, until a run goes wrong; then the faults that
 // struck are written down one by one, and those that are not needed are left out. Knows nothing of BPF.
 
-import type { FaultPlan, FaultRule, TraceEvent } from "../../uring/sim/index.ts";
+import type { FaultPlan, FaultRule } from "../../uring/sim/index.ts";
+import type { TraceEvent } from "../../uring/trace/index.ts";
 
 /** What can go wrong in a run. */
 export type ProblemKind = "hang" | "steps" | "fault" | "result" | "check" | "leak" | "error";

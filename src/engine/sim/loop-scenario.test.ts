@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { BpfObject } from "../../bpf/object/index.ts";
 import { DEFAULT_SETUP_FLAGS } from "../../loop/index.ts";
 import { findProgram } from "../../programs/index.ts";
-import { traceLine } from "../../uring/sim/index.ts";
+import { traceLine } from "../../uring/trace/index.ts";
 import { compileCheck, explore, loopScenario, type Scenario } from "./index.ts";
 
 const RING = { entries: 8, cq_entries: 8, flags: DEFAULT_SETUP_FLAGS };

@@ -17,7 +17,7 @@ import {
 } from "./state.ts";
 import { addTaskWork, wakeProcess } from "./task-queue.ts";
 import type { TimeoutData } from "./timeout-data.ts";
-import { decimal64 } from "./trace.ts";
+import { decimal64 } from "../trace/index.ts";
 
 const { IORING_SETUP_CQE32, IORING_SETUP_IOPOLL } = IORING_SETUP;
 const { IORING_CQE_F_32, IORING_CQE_F_SKIP } = IORING_CQE_F;

@@ -21,5 +21,4 @@ export {
   type Ring,
   type World,
 } from "./state.ts";
-export { toChromeTrace, traceLine, type TraceEvent, type TraceSink } from "./trace.ts";
 export { MemoryWorld } from "./world-memory.ts";

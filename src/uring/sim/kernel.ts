@@ -20,7 +20,7 @@ import { DEFAULT_NETWORK, makeSocketPair } from "./socket.ts";
 import { EventFile, makePipe } from "./pipe.ts";
 import { submitSqes } from "./submit.ts";
 import { runLocalWorkLocked, runTaskWork } from "./task-work.ts";
-import type { TraceSink } from "./trace.ts";
+import type { TraceSink } from "../trace/index.ts";
 import { MemoryWorld } from "./world-memory.ts";
 import { waitForCqes } from "./wait.ts";
 

@@ -3,7 +3,7 @@
 
 import { EBUSY, EFAULT, EINTR, EINVAL, EOPNOTSUPP } from "../../base/index.ts";
 import { IORING_SETUP, IOU_LOOP, IOU_REGION } from "../abi/index.ts";
-import { CQ_TAIL, flushOverflow, ringWord } from "./completion.ts";
+import { CQ_HEAD, CQ_TAIL, flushOverflow, ringWord, SQ_HEAD, SQ_TAIL } from "./completion.ts";
 import { SimError } from "./errors.ts";
 import { SIM_PAGE } from "./memory.ts";
 import { sleep } from "./sleep.ts";
@@ -77,11 +77,7 @@ export class LoopRun {
     if (ring.loopStep === null) return this.end(-EFAULT);
     machine.clock.advance(machine.costs.step);
     this.steps++;
-    const res = ring.loopStep(ring, params);
-    if (machine.trace !== null) {
-      const wait_idx = params.cq_wait_idx >>> 0;
-      machine.trace({ t: machine.clock.now, ring: ring.number, ev: "step", n: this.steps, res, wait_idx });
-    }
+    const res = machine.trace === null ? ring.loopStep(ring, params) : tracedStep(ring, params, this.steps);
     if (res === IOU_LOOP.IOU_LOOP_STOP) return this.end(0);
     if (res !== IOU_LOOP.IOU_LOOP_CONTINUE) return this.end(-EINVAL);
     const difference = (params.cq_wait_idx - ringWord(ring, CQ_TAIL)) | 0;
@@ -92,6 +88,19 @@ export class LoopRun {
     runLocalWorkLocked(ring, nrWait);
     if (ring.overflowPending) flushOverflow(ring);
   }
+}
+
+function tracedStep(ring: Ring, params: LoopParams, n: number): number {
+  const { machine } = ring;
+  const word = (index: number): number => ringWord(ring, index) >>> 0;
+  const rewinds = (ring.flags & IORING_SETUP.IORING_SETUP_SQ_REWIND) !== 0;
+  const [wait_idx_before, cq_head, cq_tail] = [params.cq_wait_idx >>> 0, word(CQ_HEAD), word(CQ_TAIL)];
+  const [sq_head, sq_tail] = rewinds ? [0, 0] : [word(SQ_HEAD), word(SQ_TAIL)];
+  const res = ring.loopStep!(ring, params);
+  const wait_idx = params.cq_wait_idx >>> 0;
+  const found = { wait_idx_before, cq_head, cq_tail, sq_head, sq_tail };
+  machine.trace!({ t: machine.clock.now, ring: ring.number, ev: "step", n, res, wait_idx, ...found });
+  return res;
 }
 
 function loopWait(ring: Ring, nrWait: number, index: number): void {

@@ -3,10 +3,8 @@
 import { Timer } from "./clock.ts";
 import { SimError } from "./errors.ts";
 import type { SleepFault } from "./faults.ts";
+import type { WakeReason } from "../trace/index.ts";
 import type { Machine, Ring, Sleeper } from "./state.ts";
-
-/** Why a sleep ended. */
-export type WakeReason = "work" | "signal" | "timeout" | "spurious";
 
 interface PendingFault {
   readonly machine: Machine;

@@ -5,7 +5,7 @@
 import type { Clock, Timer } from "./clock.ts";
 import type { FaultInjector } from "./faults.ts";
 import type { SimMemory } from "./memory.ts";
-import type { TraceSink } from "./trace.ts";
+import type { TraceSink } from "../trace/index.ts";
 
 /** Request flags; the low seven are the IOSQE_ bits of the sqe, as in the kernel. */
 export const REQ_F = {

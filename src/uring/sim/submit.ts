@@ -15,7 +15,7 @@ import {
 } from "./completion.ts";
 import { queueFallback, queueRequest } from "./issue.ts";
 import { REQ_F, type Request, type Ring } from "./state.ts";
-import { decimal64 } from "./trace.ts";
+import { sqeFields } from "../trace/index.ts";
 
 const { IORING_SETUP_NO_SQARRAY, IORING_SETUP_SQ_REWIND, IORING_SETUP_SUBMIT_ALL } = IORING_SETUP;
 const { IORING_SETUP_SQE128, IORING_SETUP_SQE_MIXED, IORING_SETUP_IOPOLL } = IORING_SETUP;
@@ -164,10 +164,7 @@ function submitOne(ring: Ring, sqe: number, extraSlot: boolean): number {
       ring: ring.number,
       ev: "submit",
       req: req.serial,
-      op: machine.ops[machine.memory.bytes[sqe]]?.name ?? `opcode ${machine.memory.bytes[sqe]}`,
-      user_data: decimal64(req.userLow, req.userHigh),
-      flags: machine.memory.bytes[sqe + 1],
-      fd: machine.memory.words[(sqe >>> 2) + 1] | 0,
+      ...sqeFields(machine.memory.words, sqe),
     });
   }
   if (ret !== 0) return failInit(ring, req, ret);
