@@ -26,12 +26,5 @@ export {
   type RunOptions,
   type RunStats,
 } from "./loop/index.ts";
-export {
-  MemoryWorld,
-  SimError,
-  SimKernel,
-  type FaultPlan,
-  type FaultRule,
-  type World,
-} from "./uring/sim/index.ts";
+export { MemoryWorld, SimError, SimKernel, type FaultPlan, type FaultRule, type World } from "./uring/sim/index.ts";
 export { toChromeTrace, traceLine, type TraceEvent, type TraceSink } from "./uring/trace/index.ts";

@@ -30,6 +30,7 @@ import {
   type Registration,
   type Ring,
 } from "../loop/index.ts";
+import type { UntimedEvent } from "../uring/trace/index.ts";
 import { loadedMap, type MapAccess } from "./loaded-map.ts";
 
 /** A ring of such an engine. */
@@ -45,9 +46,14 @@ export interface VmRing extends Ring {
 export interface VmRings<R extends VmRing> {
   /** The ring as the engine's own, or undefined when it belongs to another. */
   own(ring: Ring): R | undefined;
-  /** Gives the program to the ring. */
-  attach(ring: R, image: VmImage): void;
+  /** Gives the program of `object` to the ring. */
+  attach(ring: R, image: VmImage, object: VmObject<R>): void;
+  /** Hears what is traced of an object: that it was loaded, attached to a ring, and detached. */
+  readonly note?: ((event: ObjectEvent, ring?: R) => void) | undefined;
 }
+
+/** See VmRings.note. */
+export type ObjectEvent = Extract<UntimedEvent, { ev: "load" | "attach" | "detach" }>;
 
 const FROZEN = "it is constant once the object is loaded";
 
@@ -103,6 +109,13 @@ export class VmObject<R extends VmRing> implements LoadedObject {
         loadedMap(spec, object.btf, this.#access(openMap(this.#mapImages[i], memory))),
       ]),
     );
+    rings.note?.({ ev: "load", object: object.name, programs: resolved.length, maps: object.maps.length });
+  }
+
+  /** Where the value of a data section lies in the memory, by the index of its map. */
+  placeOf(map: number): { readonly address: number; readonly size: number } {
+    const { values, value_size } = this.#mapImages[map];
+    return { address: values, size: value_size };
   }
 
   #sectionView(map: number): DataView {
@@ -132,12 +145,13 @@ export class VmObject<R extends VmRing> implements LoadedObject {
     if (error < 0) throw attachError(error, spec.name, registration);
     const program = spec.programs.find(({ member }) => member === "loop_step")!.program;
     try {
-      this.#rings.attach(own, this.#images.get(program)!);
+      this.#rings.attach(own, this.#images.get(program)!, this);
     } catch (cause) {
       ioUringBpfOps.unreg(registration);
       throw cause;
     }
     this.#users.add(own);
+    this.#rings.note?.({ ev: "attach", ops: spec.name }, own);
     return this.#link(spec.name, own, registration);
   }
 
@@ -156,6 +170,7 @@ export class VmObject<R extends VmRing> implements LoadedObject {
       if (!this.#links.delete(link) || registration.map.slot !== ring.slot) return;
       ioUringBpfOps.unreg(registration);
       ring.detach();
+      this.#rings.note?.({ ev: "detach", ops: name }, ring);
     };
     const link: Link = { ops: name, detach, [Symbol.dispose]: detach };
     this.#links.add(link);

@@ -78,8 +78,7 @@ function formOf(btf: Btf, id: number, size: number, depth: number): Form {
         size,
         members: type.members.map(({ name, type: member, bit_offset, bitfield_size }) => {
           const offset = bit_offset >>> 3;
-          if (bitfield_size === 0)
-            return { name, offset, form: formOf(btf, member, btf.sizeOf(member), depth + 1) };
+          if (bitfield_size === 0) return { name, offset, form: formOf(btf, member, btf.sizeOf(member), depth + 1) };
           const integer = btf.resolved(member);
           const shift = bit_offset & 7;
           const signed = "signed" in integer && integer.signed;

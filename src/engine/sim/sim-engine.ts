@@ -17,7 +17,10 @@ import {
 } from "../../loop/index.ts";
 import { O } from "../../uring/abi/index.ts";
 import { MemoryWorld, SIM_BASE, SimKernel, type Costs, type Network, type World } from "../../uring/sim/index.ts";
+import type { TraceEvent, TraceSink } from "../../uring/trace/index.ts";
+import { GlobalWatch } from "../global-watch.ts";
 import { VmObject, type VmRings } from "../vm-object.ts";
+import { watchedSections } from "../watched-globals.ts";
 import { executableOf, type RunMode } from "./run-mode.ts";
 import { SimRing } from "./sim-ring.ts";
 
@@ -50,6 +53,7 @@ export class SimEngine implements Engine {
   /** How a ring of this engine takes a program. */
   readonly #vmRings: VmRings<SimRing>;
   readonly #rings = new Set<SimRing>();
+  readonly #byFd = new Map<number, SimRing>();
   readonly #objects = new Set<VmObject<SimRing>>();
 
   constructor(options: SimEngineOptions) {
@@ -57,13 +61,14 @@ export class SimEngine implements Engine {
     this.#memory = VmMemory.create({ maximum: maxMemory });
     const { buffer } = this.#memory.memory;
     const { faults, trace, costs, network } = options;
+    const watching = trace && ((event: TraceEvent): void => this.#follow(event, trace));
     this.kernel = new SimKernel({
       memory: buffer,
       kernelFloor: buffer.byteLength,
       world: world ?? new MemoryWorld(),
       seed,
       ...(faults === undefined ? {} : { faults }),
-      ...(trace === undefined ? {} : { trace }),
+      ...(watching === undefined ? {} : { trace: watching }),
       ...(costs === undefined ? {} : { costs }),
       ...(network === undefined ? {} : { network }),
     });
@@ -72,10 +77,12 @@ export class SimEngine implements Engine {
     this.#verify = verify;
     this.#vmRings = {
       own: (ring) => (ring instanceof SimRing ? ring : undefined),
-      attach: (ring, image) =>
-        ring.attach((kfuncs) =>
-          executableOf(image, this.#memory, mode, { kfuncs, helpers: currentTaskHelpers(ring.task) }),
+      attach: (ring, image, loaded) =>
+        ring.attach(
+          (kfuncs) => executableOf(image, this.#memory, mode, { kfuncs, helpers: currentTaskHelpers(ring.task) }),
+          trace && this.#watch(loaded),
         ),
+      note: trace && ((event, ring) => trace({ t: this.kernel.now, ...(ring && { ring: ring.fd }), ...event })),
     };
     const files = world === undefined ? "files in memory" : "files of the given world";
     this.why = [`a simulated io_uring: virtual time, seed ${seed}, ${files}`, ...(options.passedOver ?? [])].join("; ");
@@ -84,7 +91,20 @@ export class SimEngine implements Engine {
   createRing(options: RingOptions): Ring {
     const ring = new SimRing(this.kernel, this.#memory, options, (closed) => this.#rings.delete(closed));
     this.#rings.add(ring);
+    this.#byFd.set(ring.fd, ring);
     return ring;
+  }
+
+  /** The machine knows no globals: those that a step has changed are told after it. */
+  #follow(event: TraceEvent, trace: TraceSink): void {
+    trace(event);
+    if (event.ev === "step") this.#byFd.get(event.ring!)?.tellGlobals(trace);
+  }
+
+  #watch(loaded: VmObject<SimRing>): GlobalWatch {
+    const { globals, btf } = loaded.object;
+    const sections = watchedSections(globals, btf, (map) => loaded.placeOf(map));
+    return new GlobalWatch(this.#memory.memory.buffer, sections);
   }
 
   load(object: BpfObject): Promise<LoadedObject> {

@@ -25,10 +25,20 @@ import {
   IORING_SETUP,
   type SetupRequest,
 } from "../../uring/abi/index.ts";
-import { SIM_BASE, SimError, type LoopRun, type SimKernel, type Ring as KernelRing } from "../../uring/sim/index.ts";
+import {
+  SIM_BASE,
+  SimError,
+  type LoopRun,
+  type LoopStep,
+  type SimKernel,
+  type Ring as KernelRing,
+} from "../../uring/sim/index.ts";
+import type { TraceSink } from "../../uring/trace/index.ts";
+import type { GlobalWatch } from "../global-watch.ts";
 import { Occupied } from "../occupied.ts";
 import { IOU_CTX, regionBytes, RingMemory, setupRequest } from "../ring-memory.ts";
 import { loopError, type EndedBy } from "../run-outcome.ts";
+import { vmFaultEvent } from "../vm-fault-event.ts";
 
 const { fields } = io_uring_params;
 const [PARAMS_SQES] = fields["sq_off.user_addr"];
@@ -68,6 +78,7 @@ export class SimRing implements Ring {
   readonly #onClose: RingClosed;
   #submitted = 0;
   #current: LoopRun | undefined;
+  #watch: GlobalWatch | undefined;
   readonly #occupied = new Occupied();
   #closed = false;
 
@@ -145,19 +156,44 @@ export class SimRing implements Ring {
     this.#kernel.register(fd, IORING_REGISTER.IORING_REGISTER_MEM_REGION, SIM_BASE + arg, 1);
   }
 
-  /** Installs the program as the ring's loop_step. */
-  attach(make: MakeProgram): void {
+  /** Installs the program as the ring's loop_step. `watch`: the globals that a trace tells of. */
+  attach(make: MakeProgram, watch?: GlobalWatch): void {
     const ring = this.kernelRing;
     const program = make(this.#kfuncs(ring));
     const { words } = this.#memory;
     const { ctx, loopParams } = this.#own;
     const index = loopParams >>> 2;
-    this.#kernel.attach(this.fd, (_ring, params) => {
+    const step: LoopStep = (_ring, params) => {
       words[index] = params.cq_wait_idx;
       const verdict = program.run(ctx);
       params.cq_wait_idx = words[index] >>> 0;
       return verdict;
-    });
+    };
+    this.#watch = watch;
+    this.#kernel.attach(this.fd, watch === undefined ? step : this.#tellingFaults(step));
+  }
+
+  /** A step that faults has no event of its own: what it did is told with the fault. */
+  #tellingFaults(step: LoopStep): LoopStep {
+    return (ring, params) => {
+      try {
+        return step(ring, params);
+      } catch (error) {
+        const { trace } = ring.machine;
+        if (trace !== null && error instanceof VmFault) {
+          this.tellGlobals(trace);
+          trace({ t: this.#kernel.now, ring: this.fd, ...vmFaultEvent(error.facts) });
+        }
+        throw error;
+      }
+    };
+  }
+
+  /** Tells the globals that have changed since they were last told. */
+  tellGlobals(trace: TraceSink): void {
+    this.#watch?.tell((name, before, after) =>
+      trace({ t: this.#kernel.now, ring: this.fd, ev: "global", name, before, after }),
+    );
   }
 
   /** Takes the program away; a run that is on ends with -EFAULT at its next iteration, and is not woken. */
@@ -250,6 +286,8 @@ export class SimRing implements Ring {
     this.#occupied.enter();
     this.#submitted = 0;
     this.#kernel.memory.refresh(this.#memory.memory.buffer);
+    // what the host set before is no step's doing
+    this.#watch?.look();
     const started = performance.now();
     const tail = this.kernelRing.cachedCqTail;
     const attached = this.kernelRing.loopStep !== null;

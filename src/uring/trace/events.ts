@@ -64,6 +64,13 @@ export type TraceEvent =
       readonly after: string;
     });
 
+/** An event whose time is yet to be added. */
+export type UntimedEvent = TraceEvent extends infer Event
+  ? Event extends TraceEvent
+    ? Omit<Event, "t">
+    : never
+  : never;
+
 /** Why a sleep ended. */
 export type WakeReason = "work" | "signal" | "timeout" | "spurious";
 

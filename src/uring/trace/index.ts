@@ -2,5 +2,5 @@
 
 export { toChromeTrace } from "./chrome-trace.ts";
 export { decimal64 } from "./decimal64.ts";
-export { traceLine, type TraceEvent, type TraceSink, type WakeReason } from "./events.ts";
+export { traceLine, type TraceEvent, type TraceSink, type UntimedEvent, type WakeReason } from "./events.ts";
 export { sqeFields, type SqeFields } from "./sqe-fields.ts";
