@@ -53,7 +53,6 @@ export class SimEngine implements Engine {
   /** How a ring of this engine takes a program. */
   readonly #vmRings: VmRings<SimRing>;
   readonly #rings = new Set<SimRing>();
-  readonly #byFd = new Map<number, SimRing>();
   readonly #objects = new Set<VmObject<SimRing>>();
 
   constructor(options: SimEngineOptions) {
@@ -91,14 +90,14 @@ export class SimEngine implements Engine {
   createRing(options: RingOptions): Ring {
     const ring = new SimRing(this.kernel, this.#memory, options, (closed) => this.#rings.delete(closed));
     this.#rings.add(ring);
-    this.#byFd.set(ring.fd, ring);
     return ring;
   }
 
   /** The machine knows no globals: those that a step has changed are told after it. */
   #follow(event: TraceEvent, trace: TraceSink): void {
     trace(event);
-    if (event.ev === "step") this.#byFd.get(event.ring!)?.tellGlobals(trace);
+    if (event.ev !== "step") return;
+    for (const ring of this.#rings) if (ring.fd === event.ring) ring.tellGlobals(trace);
   }
 
   #watch(loaded: VmObject<SimRing>): GlobalWatch {
