@@ -79,7 +79,7 @@ export const exploreCommand: Command = {
     const threads = options.integer("jobs", 1, MAX_THREADS) ?? availableParallelism();
     const job = await jobOf(options);
     // Whatever is wrong with the program, the settings or the check shows in any run: here, as an error of its own.
-    await scenarioOf(job)({ seed: seeds.first, faults: job.plan, trace: () => {} });
+    await scenarioOf(job)({ seed: seeds.first, faults: job.plan });
     const started = performance.now();
     const report = await exploreShown(job, seeds, threads, options.flag("json"));
     const wallNs = Math.round((performance.now() - started) * 1e6);

@@ -2,7 +2,7 @@
 // struck are written down one by one, and those that are not needed are left out. Knows nothing of BPF.
 
 import type { FaultPlan, FaultRule } from "../../uring/sim/index.ts";
-import type { TraceEvent } from "../../uring/trace/index.ts";
+import type { TraceEvent, TraceSink } from "../../uring/trace/index.ts";
 
 /** What can go wrong in a run. */
 export type ProblemKind = "hang" | "steps" | "fault" | "result" | "check" | "leak" | "error";
@@ -13,11 +13,11 @@ export interface Problem {
   readonly message: string;
 }
 
-/** One run: its seed, its faults, and where its trace goes. */
+/** One run: its seed, its faults, and where its trace goes, if one is wanted. */
 export interface RunSetup {
   readonly seed: number;
   readonly faults: FaultPlan;
-  readonly trace: (event: TraceEvent) => void;
+  readonly trace?: TraceSink;
 }
 
 /** Runs once in a machine of its own; undefined when all was well. Must depend on nothing but `setup`. */
@@ -68,15 +68,21 @@ export async function explore(scenario: Scenario, options: ExploreOptions): Prom
   const counter = { runs: 0 };
   let seedsDone = 0;
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
-    const run = await runOnce(scenario, seed, plan, counter);
+    // nearly all runs go well, and their traces would be thrown away: the one that does not is run again
+    counter.runs++;
+    const problem = await scenario({ seed, faults: plan });
     seedsDone++;
-    if (run.problem !== undefined) findings.push(await shrink(scenario, seed, plan, run, shrinkTries, counter));
+    if (problem !== undefined) {
+      const run = await runOnce(scenario, seed, plan, counter);
+      findings.push(await shrink(scenario, seed, plan, run, shrinkTries, counter));
+    }
     options.onProgress?.(seedsDone, findings.length);
     if (findings.length >= maxFindings || performance.now() - started > budgetMs) break;
   }
   return { seedsDone, runs: counter.runs, findings };
 }
 
+/** One run with its trace. */
 async function runOnce(scenario: Scenario, seed: number, faults: FaultPlan, counter: { runs: number }): Promise<Run> {
   counter.runs++;
   const trace: TraceEvent[] = [];

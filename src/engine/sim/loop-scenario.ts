@@ -44,7 +44,7 @@ export function loopScenario(options: LoopScenario): Scenario {
       world,
       seed,
       faults,
-      trace,
+      ...(trace === undefined ? {} : { trace }),
       maxMemory: 16 << 20,
       interpret: true,
       verify: !verified,
