@@ -3,10 +3,11 @@
 
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { PACKAGE_ROOT } from "../engine/package-root.ts";
 import { UnsupportedError } from "../loop/index.ts";
 import { UsageError } from "./errors.ts";
 
-const INCLUDE = fileURLToPath(new URL("../../src/programs/include", import.meta.url));
+const INCLUDE = fileURLToPath(new URL("src/programs/include", PACKAGE_ROOT));
 const OPTIONS = ["-target", "bpf", "-O2", "-g", "-mcpu=v3", "-Wall", `-I${INCLUDE}`] as const;
 
 /** clang's names from the newest that Debian or Fedora call so to the oldest whose code Linux 7.2 is known to take. */

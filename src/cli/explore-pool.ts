@@ -4,6 +4,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { LoopstepError } from "../base/index.ts";
+import { workerUrl } from "../engine/worker-url.ts";
 import type { ExploreReport, Finding } from "../engine/sim/index.ts";
 import type { ExploreJob } from "./explore-job.ts";
 import type { ExploreAnswer, SeedRange } from "./explore-worker.ts";
@@ -33,7 +34,7 @@ export async function exploreInThreads(
   };
   const workers: Worker[] = [];
   const work = async (): Promise<void> => {
-    const worker = new Worker(new URL("./explore-worker.js", import.meta.url), { workerData: job });
+    const worker = new Worker(workerUrl("cli/explore-worker"), { workerData: job });
     workers.push(worker);
     for (let range = nextRange(); range !== undefined; range = nextRange()) {
       worker.postMessage(range);

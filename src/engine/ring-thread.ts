@@ -84,7 +84,7 @@ export class RingThread implements Disposable {
     this.#onPrintk = onPrintk;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    this.#worker = new Worker(workerUrl("ring-boot"), {
+    this.#worker = new Worker(workerUrl("engine/ring-boot"), {
       workerData: { ...data, entry: entry.href, control, port: port2 },
       transferList: [port2],
       stdout: false,

@@ -1,8 +1,9 @@
-// Where a worker's module lies: beside this one when built; in dist/ when the sources run as they are (tests), because
-// Node 20 does not take TypeScript.
+// Where a worker's module lies: among what is built, even when the sources run as they are (tests), because Node 20 does not
+// take TypeScript.
 
-/** URL of `engine/NAME.js`. */
+import { PACKAGE_ROOT } from "./package-root.ts";
+
+/** URL of the built module of `src/NAME.ts`, an entry of the build. */
 export function workerUrl(name: string): URL {
-  const built = import.meta.url.endsWith(".ts") ? "../../dist/engine/" : "./";
-  return new URL(`${built}${name}.js`, import.meta.url);
+  return new URL(`dist/${name}.js`, PACKAGE_ROOT);
 }

@@ -1,9 +1,10 @@
 // The ready-made programs by name: where their objects lie, in a checkout and in the published package alike (the objects
-// stay beside their sources, and both src/ and dist/ are two folders below the root), and how each tells of a failure.
+// stay beside their sources), and how each tells of a failure.
 
 import { EAGAIN, EINVAL } from "../base/index.ts";
 import { fileURLToPath } from "node:url";
 import type { BtfValue } from "../bpf/btf/index.ts";
+import { PACKAGE_ROOT } from "../engine/package-root.ts";
 import { ProgramError } from "./errors.ts";
 
 /** The value of a global by its name. */
@@ -50,8 +51,7 @@ function cpFailure(global: ReadGlobal): ProgramError | undefined {
   return new ProgramError("PROGRAM_FAILED", result, message, { where: "cp" });
 }
 
-const objectOf = (name: string): string =>
-  fileURLToPath(new URL(`../../src/programs/${name}/${name}.bpf.o`, import.meta.url));
+const objectOf = (name: string): string => fileURLToPath(new URL(`src/programs/${name}/${name}.bpf.o`, PACKAGE_ROOT));
 
 /** All of them. */
 export const PROGRAMS: readonly ReadyProgram[] = [

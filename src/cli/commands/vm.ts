@@ -5,12 +5,12 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { PACKAGE_ROOT } from "../../engine/package-root.ts";
 import type { Command } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit-status.ts";
 
-// Both src/ and dist/ are two folders below the root, and the rig is published beside them.
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const ROOT = fileURLToPath(PACKAGE_ROOT);
 const RIG = path.join(ROOT, "scripts/vm.mjs");
 const MAIN = path.join(ROOT, "dist/cli/main.js");
 /** Options of the rig that take no value. */

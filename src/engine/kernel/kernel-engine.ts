@@ -143,6 +143,6 @@ class KernelEngine implements Engine {
   }
 
   #startThread(): RingThread {
-    return new RingThread(workerUrl("kernel/ring-worker"), { memory: this.#memory.memory }, this.#onPrintk);
+    return new RingThread(workerUrl("engine/kernel/ring-worker"), { memory: this.#memory.memory }, this.#onPrintk);
   }
 }

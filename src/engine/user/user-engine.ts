@@ -149,6 +149,6 @@ class UserEngine implements Engine {
   }
 
   #startThread(): RingThread {
-    return new RingThread(workerUrl("user/ring-worker"), { memory: this.#memory.memory }, this.#onPrintk);
+    return new RingThread(workerUrl("engine/user/ring-worker"), { memory: this.#memory.memory }, this.#onPrintk);
   }
 }

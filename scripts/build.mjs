@@ -1,0 +1,64 @@
+// npm run build: dist/ from src/. tsc writes the declarations; the code is put together into few files, because Node takes
+// about a millisecond for every module it loads, and a run needs some two hundred of the sources. Each entry below keeps
+// the name of its source; what several of them need lies in dist/chunks, shared, so that nothing is there twice.
+
+import { spawn } from "node:child_process";
+import { rmSync, utimesSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+
+/** What is loaded by name: by users, as a command, or as the module of a thread. */
+const ENTRIES = [
+  "index",
+  "sim",
+  "cli/main",
+  "cli/explore-worker",
+  "engine/ring-boot",
+  "engine/user/ring-worker",
+  "engine/kernel/ring-worker",
+];
+
+/** @returns {Promise<number>} tsc's exit status: a build with type errors in it still runs. */
+function declarations() {
+  return new Promise((ended, failed) => {
+    const tsc = path.join(root, "node_modules/typescript/bin/tsc");
+    const child = spawn(process.execPath, [tsc, "-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+    child.once("error", failed);
+    child.once("exit", (status) => ended(status ?? 1));
+  });
+}
+
+async function code() {
+  const bundle = await rolldown({
+    cwd: root,
+    input: Object.fromEntries(ENTRIES.map((name) => [name, `src/${name}.ts`])),
+    platform: "neutral",
+    external: ["koffi", /^node:/],
+    tsconfig: false,
+    transform: { target: "es2023" },
+    // no module here does anything by being imported, but for the entries
+    treeshake: { moduleSideEffects: false },
+  });
+  await bundle.write({
+    dir: path.join(root, "dist"),
+    format: "esm",
+    sourcemap: true,
+    comments: false,
+    chunkFileNames: "chunks/[name].js",
+  });
+}
+
+/** Builds everything anew; the exit status of `npm run build`, 0 where the types are right. */
+export async function build() {
+  const started = new Date();
+  rmSync(path.join(root, "dist"), { recursive: true, force: true });
+  const [status] = await Promise.all([declarations(), code()]);
+  // the tests build anew when a source is younger than this
+  utimesSync(path.join(root, "dist/index.js"), started, started);
+  return status;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = await build();
