@@ -12,6 +12,7 @@ function expectEnded(ended: Ended, code: string, says: string): void {
   const report = jsonOf(ended);
   expect([report["result"], report["errno"]]).toEqual([-4, "EINTR"]);
   expect(report["error"]).toMatchObject({ code });
+  expect(report["wallNs"]).toBeGreaterThan(0);
   expect(ended.stderr).toMatch(new RegExp(`^loopstep: .*${says}.*$`, "m"));
   expect(ended.stderr).not.toMatch(/^\s+at /m);
 }

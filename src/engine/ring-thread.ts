@@ -61,6 +61,12 @@ export interface Deadline {
   readonly expire: () => void;
 }
 
+/** Something to look at now and then during a blocking call. */
+export interface Watch {
+  readonly everyMs: number;
+  readonly look: () => void;
+}
+
 /** A thread that was told to end its run is given this long before it is ended itself. */
 export const GRACE_MS = 400;
 
@@ -114,7 +120,7 @@ export class RingThread implements Disposable {
    * Asks and blocks this thread until the answer is there. After `deadline.ms` its `expire` is called, once; a thread that
    * does not answer within the grace that follows is ended, and THREAD_STUCK thrown.
    */
-  callSync(name: string, args?: unknown, deadline?: Deadline): unknown {
+  callSync(name: string, args?: unknown, deadline?: Deadline, watch?: Watch): unknown {
     this.#awaitReady();
     const id = this.#post(name, args);
     let until = deadline ? performance.now() + deadline.ms : Number.POSITIVE_INFINITY;
@@ -130,7 +136,8 @@ export class RingThread implements Disposable {
       }
       const left = until - performance.now();
       if (left > 0) {
-        Atomics.wait(this.control, CONTROL.answers, seen, left);
+        Atomics.wait(this.control, CONTROL.answers, seen, Math.min(left, watch?.everyMs ?? left));
+        watch?.look();
       } else if (!expired) {
         expired = true;
         until = performance.now() + GRACE_MS;

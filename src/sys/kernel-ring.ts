@@ -43,12 +43,14 @@ const ANY_INDEX = 0xffff_ffff;
 const NS_PER_S = 1_000_000_000;
 const MEM_REGION_SINCE = "6.13";
 
-/** Options of createRing; all for tests and odd systems. */
+/** Options of createRing. `force` and `kernel` are for tests and odd systems. */
 export interface CreateRingOptions {
   /** Forces a fallback even where the kernel has the real thing. */
   readonly force?: ForcedWay;
   /** The kernel's version; default: the running one's. Decides which fallbacks are tried, and is named in messages. */
   readonly kernel?: KernelVersion;
+  /** Setup flags that the caller adds for its own use: neither `params` nor a refusal names them. */
+  readonly own?: number;
 }
 
 /** What became of a parameter region. `registered` false: the kernel is too old, the region is memory of the process only. */
@@ -78,8 +80,8 @@ export function createRing(
   const base = sys.addressOf(bytes);
   bytes.fill(0, place.rings, place.rings + place.ringsSize);
   bytes.fill(0, place.sqes, place.sqes + place.sqesSize);
-  const version = options.kernel ?? kernelVersion();
-  return new KernelRing(sys, buffer, place, setupRing(sys, base, place, request, version, options.force), version);
+  const { kernel: version = kernelVersion(), force, own } = options;
+  return new KernelRing(sys, buffer, place, setupRing(sys, base, place, request, { version, force, own }), version);
 }
 
 /** A real ring. See createRing. */

@@ -74,14 +74,21 @@ interface Way {
   readonly mirrored: boolean;
 }
 
+/** How a ring is made, beside what is asked for. */
+export interface SetupWay {
+  readonly version: KernelVersion;
+  readonly force?: ForcedWay | undefined;
+  /** Flags the caller needs for itself: the kernel is asked for them, and nobody is told of them. */
+  readonly own?: number | undefined;
+}
+
 /** Creates the ring. Throws SysError. `base`: process address of byte 0 of the buffer. */
 export function setupRing(
   sys: Sys,
   base: number,
   place: RingPlacement,
   request: SetupRequest,
-  version: KernelVersion,
-  force?: ForcedWay,
+  { version, force, own = 0 }: SetupWay,
 ): RingParts {
   const verdict = checkSetup(request, NEWEST);
   if (verdict.errno !== 0) throw refusal(request, verdict.errno, verdict.why);
@@ -90,7 +97,7 @@ export function setupRing(
   let way: Way = { array: "none", mirrored: false };
   for (way of waysFor(request, version, force)) {
     const bytes = new Uint8Array(io_uring_params.size);
-    encodeParams({ ...request, flags: flagsFor(request, way) }, bytes);
+    encodeParams({ ...request, flags: flagsFor(request, way) | own }, bytes);
     if (!way.mirrored) {
       setField(io_uring_params, viewOf(bytes), 0, "cq_off.user_addr", base + place.rings);
       setField(io_uring_params, viewOf(bytes), 0, "sq_off.user_addr", base + place.sqes);

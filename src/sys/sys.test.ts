@@ -135,6 +135,22 @@ test.each([
   expect(error.message).toMatch(message);
 });
 
+test("flags the caller adds for itself reach the kernel, but neither its parameters nor a refusal", () => {
+  const { sys, asked, buffer } = kernelWith([]);
+  const own = parseSetupFlags(["TASKRUN_FLAG"]);
+  const flags = parseSetupFlags(["SINGLE_ISSUER", "DEFER_TASKRUN"]);
+  const ring = createRing(sys, buffer, PLACE, { entries: 8, flags }, { kernel: V7_2, own });
+  expect(asked[0]).toContain("TASKRUN_FLAG");
+  expect(ring.params.flags).toBe(flags);
+  ring.close();
+  for (const given of [["DEFER_TASKRUN"], ["SQPOLL", "SINGLE_ISSUER", "DEFER_TASKRUN"], ["SINGLE_ISSUER"]]) {
+    const request = { entries: 8, flags: parseSetupFlags(given) };
+    const { sys, buffer } = kernelWith([], { io_uring_setup: () => EINVAL });
+    const error = caught(() => createRing(sys, buffer, PLACE, request, { kernel: [5, 15, 0], own }));
+    expect(`${error.message} ${error.remedy}`).not.toContain("TASKRUN_FLAG");
+  }
+});
+
 test("another errno is not retried, and carries its remedy", () => {
   const { sys, buffer } = kernelWith([], { io_uring_setup: () => -1 });
   const error = caught(() =>

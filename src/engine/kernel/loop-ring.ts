@@ -18,6 +18,7 @@ import {
 import type { RingPlacement, Sys } from "../../sys/index.ts";
 import { parseSetupFlags } from "../../uring/abi/index.ts";
 import { ringsLayout } from "../../uring/ring/index.ts";
+import { IndexCount } from "../full-count.ts";
 import { reviveSysError } from "../revive.ts";
 import { ABORT, CONTROL, type RingThread } from "../ring-thread.ts";
 import { loopError, type EndedBy } from "../run-outcome.ts";
@@ -28,6 +29,8 @@ import { wake } from "./wake.ts";
 const PAGE = 4096;
 /** Between two wake-ups of a thread that has not answered the last. */
 const WAKE_EVERY_MS = 2;
+/** The CQ tail has to be looked at before it can have come round: long before, since no kernel completes 2 ** 32 in it. */
+const COUNT_EVERY_MS = 20_000;
 /** A loop seen at work so often, a millisecond apart, is one that spins. */
 const MOST_LOOKS = 25;
 const NO_STATS: RunStats = { steps: undefined, submitted: undefined, completed: 0, enters: 0, wallNs: 0 };
@@ -55,6 +58,8 @@ export class LoopRing implements Ring {
   readonly #tid: number;
   readonly #giveBack: (thread: RingThread) => void;
   readonly #pages: (readonly [start: number, size: number])[] = [];
+  readonly #cqTail: () => number;
+  #completed: IndexCount;
   #running = false;
   #closed = false;
 
@@ -91,6 +96,10 @@ export class LoopRing implements Ring {
       throw error;
     }
     const { bytes } = memory;
+    const words = new Int32Array(memory.memory.buffer);
+    const tail = (place.rings + this.params.cq_off.tail) >>> 2;
+    this.#cqTail = () => Atomics.load(words, tail);
+    this.#completed = new IndexCount(this.#cqTail);
     this.slot = { flags: request.flags, ops: undefined };
     this.mem = region && bytes.subarray(region.address, region.address + region.size);
     this.sqes = bytes.subarray(place.sqes, place.sqes + layout.sqesSize);
@@ -117,6 +126,7 @@ export class LoopRing implements Ring {
     signal?.addEventListener("abort", onAbort, { once: true });
     if (signal?.aborted) onAbort();
     const timer = timeoutMs === undefined ? undefined : setTimeout(() => abort(ABORT.timeout), timeoutMs);
+    const counting = setInterval(() => this.#completed.look(), COUNT_EVERY_MS);
     try {
       return this.#finish((await this.#thread.call("run")) as RunReply);
     } catch (error) {
@@ -124,6 +134,7 @@ export class LoopRing implements Ring {
     } finally {
       clearTimeout(timer);
       clearInterval(waking);
+      clearInterval(counting);
       signal?.removeEventListener("abort", onAbort);
       this.#running = false;
     }
@@ -134,8 +145,9 @@ export class LoopRing implements Ring {
     this.#begin(options);
     const deadline =
       timeoutMs === undefined ? undefined : { ms: timeoutMs, expire: () => this.interrupt(ABORT.timeout) };
+    const watch = { everyMs: COUNT_EVERY_MS, look: () => this.#completed.look() };
     try {
-      return this.#finish(this.#thread.callSync("run", undefined, deadline) as RunReply);
+      return this.#finish(this.#thread.callSync("run", undefined, deadline, watch) as RunReply);
     } catch (error) {
       throw reviveSysError(error);
     } finally {
@@ -220,6 +232,7 @@ export class LoopRing implements Ring {
     }
     const { control } = this.#thread;
     Atomics.store(control, CONTROL.abort, ABORT.no);
+    this.#completed = new IndexCount(this.#cqTail);
     this.#running = true;
   }
 
@@ -231,8 +244,8 @@ export class LoopRing implements Ring {
     if (Atomics.load(this.#thread.control, OWN.inside) === 1) wake(this.#sys, this.#tid);
   }
 
-  #finish({ result, completed, wallNs }: RunReply): 0 {
-    this.stats = { steps: undefined, submitted: undefined, completed, enters: 1, wallNs };
+  #finish({ result, wallNs }: RunReply): 0 {
+    this.stats = { steps: undefined, submitted: undefined, completed: this.#completed.look(), enters: 1, wallNs };
     // without a loop attached it was an ordinary io_uring_enter
     if (result >= 0) return 0;
     const reason = ENDED[Atomics.load(this.#thread.control, CONTROL.abort)];

@@ -27,7 +27,6 @@ export interface CreateReply {
 export interface RunReply {
   /** What it returned. */
   readonly result: number;
-  readonly completed: number;
   readonly wallNs: number;
 }
 

@@ -35,6 +35,7 @@ import {
 } from "../../uring/sim/index.ts";
 import type { TraceSink } from "../../uring/trace/index.ts";
 import type { GlobalWatch } from "../global-watch.ts";
+import { fullCount } from "../full-count.ts";
 import { Occupied } from "../occupied.ts";
 import { IOU_CTX, regionBytes, RingMemory, setupRequest } from "../ring-memory.ts";
 import { loopError, type EndedBy } from "../run-outcome.ts";
@@ -332,7 +333,7 @@ export class SimRing implements Ring {
     this.stats = {
       steps: run?.steps ?? 0,
       submitted: this.#submitted,
-      completed: this.#closed ? 0 : (this.kernelRing.cachedCqTail - tail) >>> 0,
+      completed: this.#closed ? 0 : fullCount(this.kernelRing.cachedCqTail - tail, this.#submitted),
       enters: 1,
       wallNs: Math.round((performance.now() - started) * 1e6),
     };

@@ -7,6 +7,7 @@ import { Interpreter, VmFault, VmMemory, type Executable, type FaultFacts, type 
 import { currentTaskHelpers, loopKfuncs } from "../../loop/calls/index.ts";
 import { createRing, openSys, type KernelRing } from "../../sys/index.ts";
 import { IORING_SETUP } from "../../uring/abi/index.ts";
+import { fullCount } from "../full-count.ts";
 import { serve, type Handlers, type ServerContext } from "../ring-server.ts";
 import { drive, stepsOf, WORK_PENDING, type DriveResult, type StepArgs } from "./drive.ts";
 import { LoopRing } from "./loop-ring.ts";
@@ -42,13 +43,13 @@ class RingWorker {
       IORING_SETUP_R_DISABLED,
     } = IORING_SETUP;
     // the ring must announce its task work, or every iteration would need a system call to find out
-    const flags =
-      request.flags & IORING_SETUP_DEFER_TASKRUN ? request.flags | IORING_SETUP_TASKRUN_FLAG : request.flags;
-    const ring = createRing(openSys(), this.#memory.memory.buffer, place, { ...request, flags });
+    const { flags } = request;
+    const own = flags & IORING_SETUP_DEFER_TASKRUN ? IORING_SETUP_TASKRUN_FLAG : 0;
+    const ring = createRing(openSys(), this.#memory.memory.buffer, place, request, { own });
     this.#ring = ring;
     ring.registerFd();
     this.#disabled = (flags & IORING_SETUP_R_DISABLED) !== 0;
-    const params = { ...ring.params, flags: request.flags };
+    const { params } = ring;
     // as liburing does: entry i of an SQ array stands for slot i until a program says otherwise
     if (params.sq_off.array !== 0) {
       const array = new Uint32Array(this.#memory.memory.buffer, place.rings + params.sq_off.array, params.sq_entries);
@@ -133,7 +134,7 @@ class RingWorker {
       fault,
       steps: outcome.steps,
       submitted: ring.submittedThisRun,
-      completed: (ring.cqTail() - tail) >>> 0,
+      completed: fullCount(ring.cqTail() - tail, ring.submittedThisRun),
       enters: ring.enters,
       wallNs,
     };

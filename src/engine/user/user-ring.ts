@@ -58,6 +58,7 @@ export class UserRing implements VmRing {
   readonly #onClose: RingClosed;
   readonly #occupied = new Occupied();
   #image: VmImage | undefined;
+  #startedAt = 0;
   #closed = false;
   /** Its thread had to be ended. */
   #lost = false;
@@ -213,6 +214,7 @@ export class UserRing implements VmRing {
     Atomics.store(control, CONTROL.ejected, 0);
     this.#memory.u8.fill(0, this.#steps, this.#steps + STEPS_BYTES);
     this.#occupied.enter();
+    this.#startedAt = performance.now();
     return this.#image;
   }
 
@@ -233,7 +235,7 @@ export class UserRing implements VmRing {
     if (!(error instanceof ThreadError) || !this.#thread.ended) return reviveSysError(error);
     const reason = Atomics.load(this.#thread.control, CONTROL.abort);
     const steps = this.stepsSoFar;
-    this.stats = { ...NO_STATS, steps };
+    this.stats = { ...NO_STATS, steps, wallNs: Math.round((performance.now() - this.#startedAt) * 1e6) };
     this[Symbol.dispose]();
     if (reason === ABORT.no) return error;
     return loopError({ result: -EINTR, ended: reason === ABORT.timeout ? "timeout" : "signal", steps });
