@@ -3,11 +3,12 @@
 # stopped. Its root is the host's, read-only; the file `job` beside this one was written for this run.
 here=${0%/*}
 . "$here/job"
-mount -t devtmpfs dev /dev
 mount -a -T "$here/fstab"
+{ ip link set lo up || ifconfig lo up; } 2>/dev/null &
+# Files come from the host in few big pieces: a request costs more than the bytes do.
+for ahead in /sys/class/bdi/*/read_ahead_kb; do echo 4096 > "$ahead"; done
 mount -o remount,bind,ro /
 places
-ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null
 ulimit -l unlimited
 ulimit -c 0
 # The ports appear once the driver has heard from the host.
@@ -16,6 +17,7 @@ until [ -c "$1" ]; do sleep 0.02; set -- /dev/vport*p3; done
 port=${1%3}
 # A port can be open once only, so all three stay open here.
 exec 3> "${port}1" 4> "${port}2" 5> "${port}3"
+wait
 echo ready >&5
 ( exec < /dev/null >&3 2>&4 3>&- 4>&- 5>&-; job )
 status=$?
