@@ -24,6 +24,9 @@ __s32 result;
 
 static __u32 inflight;
 
+/* An iterator costs more than a request does, so as many come before it. */
+#define FIRST 8
+
 static __attribute__((always_inline)) void reap(struct io_uring_cqe *cqe)
 {
 	if (cqe->res < 0 && !result)
@@ -39,48 +42,53 @@ static __attribute__((always_inline)) void prepare(struct io_uring_sqe *sqe, __u
 
 LOOP_STEP(nops)
 {
+	const __u32 sq_mask = sq_entries - 1, cq_mask = cq_entries - 1;
 	__u8 *rings = bpf_io_uring_get_region(ring, IOU_REGION_CQ, cqes_offset + cq_entries * sizeof(struct io_uring_cqe));
 	struct io_uring_sqe *sqes = (void *)bpf_io_uring_get_region(ring, IOU_REGION_SQ, sq_entries * sizeof(struct io_uring_sqe));
-	__u32 *cq_head, *cq_tail, head, ready, room;
+	__u32 *cq_head, head, ready, room, i;
 	struct io_uring_cqe *cqes;
-	int i, submitted;
+	int n, submitted;
+	__u64 left;
 
 	if (!rings || !sqes)
 		return IOU_LOOP_STOP;
 	cq_head = (__u32 *)(rings + cq_head_offset);
-	cq_tail = (__u32 *)(rings + cq_tail_offset);
 	cqes = (struct io_uring_cqe *)(rings + cqes_offset);
 	steps++;
 
 	head = *cq_head;
-	ready = *cq_tail - head;
-	if (ready > cq_entries)
-		ready = cq_entries;
-	/* the first one apart from the loop: an iterator costs more than a request does at depth 1 */
-	if (ready)
-		reap(&cqes[head & (cq_entries - 1)]);
-	if (ready > 1)
-		bpf_for(i, 1, ready)
-			reap(&cqes[(head + i) & (cq_entries - 1)]);
-	*cq_head = head + ready;
+	ready = *(__u32 *)(rings + cq_tail_offset) - head;
+	if (ready > cq_mask + 1)
+		ready = cq_mask + 1;
+#pragma clang loop unroll(disable)
+	for (i = 0; i < FIRST && i < ready; i++)
+		reap(&cqes[(head + i) & cq_mask]);
+	if (ready > FIRST)
+		bpf_for(n, FIRST, ready)
+			reap(&cqes[(head + n) & cq_mask]);
+	head += ready;
+	*cq_head = head;
 	inflight -= ready;
 	reqs_done += ready;
-	reqs_to_run -= ready;
+	left = reqs_to_run - ready;
+	reqs_to_run = left;
 
 	if (!queue_depth)
 		result = -EINVAL;
-	if (result || !reqs_to_run)
+	if (result || !left)
 		return IOU_LOOP_STOP;
 
-	room = queue_depth < sq_entries ? queue_depth : sq_entries;
+	room = queue_depth <= sq_mask ? queue_depth : sq_mask + 1;
 	room = inflight < room ? room - inflight : 0;
-	if (room > reqs_to_run - inflight)
-		room = reqs_to_run - inflight;
+	if (room > left - inflight)
+		room = left - inflight;
 	if (room) {
-		prepare(sqes, 0);
-		if (room > 1)
-			bpf_for(i, 1, room)
-				prepare(&sqes[i & (sq_entries - 1)], i);
+#pragma clang loop unroll(disable)
+		for (i = 0; i < FIRST && i < room; i++)
+			prepare(&sqes[i & sq_mask], i);
+		if (room > FIRST)
+			bpf_for(n, FIRST, room)
+				prepare(&sqes[n & sq_mask], n);
 		submitted = bpf_io_uring_submit_sqes(ring, room);
 		if (submitted <= 0) {
 			result = submitted ? submitted : -EAGAIN;
@@ -88,7 +96,7 @@ LOOP_STEP(nops)
 		}
 		inflight += submitted;
 	}
-	params->cq_wait_idx = *cq_head + inflight;
+	params->cq_wait_idx = head + inflight;
 	return IOU_LOOP_CONTINUE;
 }
 
