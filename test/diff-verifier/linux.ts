@@ -6,6 +6,7 @@ import type { BtfComposite } from "../../src/bpf/btf/index.ts";
 import type { MapSpec, ResolvedProgram } from "../../src/bpf/object/index.ts";
 import * as A from "../../src/engine/kernel/bpf-attr.ts";
 import { BpfCalls } from "../../src/engine/kernel/bpf.ts";
+import { createKernelMap } from "../../src/engine/kernel/kernel-map.ts";
 import { funcInfo, lineInfo, programBtf } from "../../src/engine/kernel/program-btf.ts";
 import { openSys } from "../../src/sys/index.ts";
 
@@ -88,20 +89,7 @@ export class LinuxVerifier {
   }
 
   #createMap(spec: MapSpec, btf_fd: number): number {
-    const withBtf = btf_fd !== 0 && spec.btf_value_type_id !== 0;
-    const fd = this.#bpf.mapCreate({
-      name: spec.name,
-      map_type: spec.type,
-      key_size: spec.key_size,
-      value_size: spec.value_size,
-      max_entries: spec.max_entries,
-      map_flags: spec.map_flags,
-      ...(withBtf && {
-        btf_fd,
-        btf_key_type_id: spec.btf_key_type_id,
-        btf_value_type_id: spec.btf_value_type_id,
-      }),
-    });
+    const fd = createKernelMap(this.#bpf, spec, btf_fd);
     if (spec.initial) this.#bpf.mapUpdate(fd, KEY_0, spec.initial);
     if (spec.frozen) this.#bpf.mapFreeze(fd);
     return fd;

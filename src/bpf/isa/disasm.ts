@@ -88,13 +88,27 @@ const FORMATS: Readonly<Record<Format, (context: Context) => string>> = {
   store_release: ({ insn, row }) => `store_release((${row.symbol} *)${at(insn.dst_reg, insn.off)}, r${insn.src_reg})`,
 };
 
+const SIZES: Readonly<Record<number, number>> = { [C.BPF_B]: 8, [C.BPF_H]: 16, [C.BPF_W]: 32, [C.BPF_DW]: 64 };
+
+/** An atomic operation of a width that does not exist prints like the others, one that does not exist as `BUG_xx`. */
+function unknownAtomic(insn: Insn, callbacks: DisasmCallbacks): string {
+  const code = insn.code.toString(16).padStart(2, "0");
+  const row = rowOf({ ...insn, code: C.BPF_STX | C.BPF_ATOMIC | C.BPF_DW });
+  if (row === undefined) return `BUG_${code}`;
+  const width = SIZES[C.BPF_SIZE(insn.code)] as OpRow["width"];
+  return `(${code}) ${FORMATS[row.format]({ insn, next: undefined, row: { ...row, width }, callbacks })}`;
+}
+
 /** `(bf) r6 = r1`: the instruction at slot `index`, without its number. An unknown one prints as `(xx) BUG`. */
 export function disasmInsn(insns: readonly Insn[], index: number, callbacks: DisasmCallbacks = {}): string {
   const insn = insns[index];
   if (insn === undefined) return "(beyond the end)";
   const code = insn.code.toString(16).padStart(2, "0");
   const row = rowOf(insn);
-  if (row === undefined) return `(${code}) BUG`;
+  if (row === undefined) {
+    const isAtomic = C.BPF_CLASS(insn.code) === C.BPF_STX && C.BPF_MODE(insn.code) === C.BPF_ATOMIC;
+    return isAtomic ? unknownAtomic(insn, callbacks) : `(${code}) BUG`;
+  }
   return `(${code}) ${FORMATS[row.format]({ insn, next: insns[index + 1], row, callbacks })}`;
 }
 

@@ -22,6 +22,7 @@ import { E2BIG, EINVAL, isHelperCall, isKfuncCall, isSubprogCall, type Env } fro
 import { ASYNC_CALLBACK_HELPERS, helperNumber, helperProto, SYNC_CALLBACK_HELPERS } from "./helpers-proto.ts";
 import { kfuncMeta } from "./kfunc-meta.ts";
 import { KF_ITER_NEXT, KF_SLEEPABLE } from "./kfuncs.ts";
+import { BPF_PROG_TYPE_STRUCT_OPS } from "./prog-types.ts";
 import { isIndirectJump, jumpOffset } from "./resolve.ts";
 
 const TAIL_CALL = helperNumber("tail_call");
@@ -174,7 +175,10 @@ function markCall(env: Env, at: number, insn: Insn): void {
   if (callsBackAsync(env, insn)) aux.prunePoint = true;
   if (callsBackSync(env, insn)) aux.callsCallback = aux.forceCheckpoint = aux.prunePoint = aux.jmpPoint = true;
   if (isHelperCall(insn)) {
-    if (env.type.ops.get_func_proto(insn.imm) && helperProto(insn.imm)?.mightSleep) sub.mightSleep = true;
+    // The operations of a struct_ops type are looked up after this pass: Linux knows no prototype here, and so lets a global
+    // function that calls a sleeping helper be called where nothing may sleep.
+    const known = env.type.type !== BPF_PROG_TYPE_STRUCT_OPS && env.type.ops.get_func_proto(insn.imm);
+    if (known && helperProto(insn.imm)?.mightSleep) sub.mightSleep = true;
     if (insn.imm === TAIL_CALL) {
       sub.changesPacket = true;
       mayReturn(env, at);

@@ -356,7 +356,7 @@ export function checkMapField(
   if (off !== field.offset)
     env.reject(EINVAL, `off ${off} doesn't point to 'struct ${kind}' that is at ${field.offset}`);
   meta.map = map;
-  meta.mapUid = 0;
+  meta.mapUid = reg.num;
   return undefined;
 }
 

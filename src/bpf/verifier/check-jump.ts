@@ -6,7 +6,7 @@ import { markPrecise } from "./backtrack.ts";
 import { constRangeS32, type Range, sane, sync } from "./bounds.ts";
 import { branchOutcome, flipOpcode, type BranchOutcome } from "./branch.ts";
 import { readReg } from "./check-alu.ts";
-import { isTrusted } from "./check-mem.ts";
+import { isTrusted, notNull } from "./check-mem.ts";
 import { MAX_VAR_OFF } from "./check-stack.ts";
 import type { Env } from "./env.ts";
 import { previousEntry } from "./prune.ts";
@@ -22,7 +22,6 @@ import {
   isNull,
   mayBeNull,
   MEM_RCU,
-  PTR_MAYBE_NULL,
   PTR_TO_BTF_ID,
   PTR_TO_MAP_KEY,
   PTR_TO_MAP_VALUE,
@@ -35,7 +34,6 @@ import {
   UNKNOWN_SCALAR,
   unlinked,
   withRange,
-  withType,
   ZERO_SCALAR,
   type Reg,
 } from "./reg-state.ts";
@@ -133,7 +131,7 @@ function settleNull(reg: Reg, id: number, isNullHere: boolean): Reg {
   if (!mayBeNull(reg.type) || reg.id !== id || (reg.id === 0 && !(reg.type & MEM_RCU))) return reg;
   const atStart = reg.range.isConst && isZero(reg.range.value);
   if (!atStart && !isAllocObject(reg.type) && !isNonOwning(reg.type)) return reg;
-  return isNullHere ? ZERO_SCALAR : withType(reg, reg.type & ~PTR_MAYBE_NULL);
+  return isNullHere ? ZERO_SCALAR : notNull(reg);
 }
 
 /** A null check settles every copy of the pointer. */
@@ -293,6 +291,6 @@ function settleEqualPointers(env: Env, cur: State, other: State, op: number, dst
   const equal = op === BPF_JEQ ? other : op === BPF_JNE ? cur : undefined;
   if (equal === undefined) return;
   const { regs } = equal.frame;
-  if (cannotBeNull(env, a) && mayBeNull(b.type)) regs[src] = withType(regs[src], regs[src].type & ~PTR_MAYBE_NULL);
-  if (cannotBeNull(env, b) && mayBeNull(a.type)) regs[dst] = withType(regs[dst], regs[dst].type & ~PTR_MAYBE_NULL);
+  if (cannotBeNull(env, a) && mayBeNull(b.type)) regs[src] = notNull(regs[src]);
+  if (cannotBeNull(env, b) && mayBeNull(a.type)) regs[dst] = notNull(regs[dst]);
 }

@@ -7,7 +7,15 @@ import { constRange } from "./bounds.ts";
 import { readConstant } from "./const-fold.ts";
 import { EACCES, EINVAL, ENOTSUPP, type Env } from "./env.ts";
 import { tnumText } from "./log.ts";
-import { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, fieldName, isConstant, MAP_STRUCTS, type SpecialField } from "./maps.ts";
+import {
+  BPF_F_RDONLY_PROG,
+  BPF_F_WRONLY_PROG,
+  fieldName,
+  hasField,
+  isConstant,
+  MAP_STRUCTS,
+  type SpecialField,
+} from "./maps.ts";
 import { inRcuSection, isReferenced } from "./references.ts";
 import {
   baseType,
@@ -37,6 +45,7 @@ import {
   UNKNOWN_SCALAR,
   unlinked,
   withRange,
+  withType,
   type Reg,
 } from "./reg-state.ts";
 import { signExtendRange, truncate } from "./scalar-alu.ts";
@@ -574,10 +583,14 @@ export function checkFixedMemory(env: Env, reg: Reg, name: string, size: number)
   checkCalleeMemory(env, settled, name, size, { write: true, zeroOk: true, poisonOk: true });
 }
 
-/** The pointer after a null check. */
+/** The pointer after a null check. What a map of maps holds turns out to be a map. */
 export function notNull(reg: Reg): Reg {
   if (!mayBeNull(reg.type)) return reg;
-  const out = withRange(reg, reg.range);
-  const copy = pointer(reg.type & ~PTR_MAYBE_NULL);
-  return Object.assign(copy, out, { type: reg.type & ~PTR_MAYBE_NULL });
+  const copy = withType(reg, reg.type & ~PTR_MAYBE_NULL);
+  const inner = baseType(reg.type) === PTR_TO_MAP_VALUE ? reg.map?.inner : undefined;
+  if (inner === undefined) return copy;
+  copy.type = CONST_PTR_TO_MAP;
+  copy.map = inner;
+  copy.num = hasField(inner, "bpf_timer", "bpf_wq", "bpf_task_work") ? reg.id : 0;
+  return copy;
 }

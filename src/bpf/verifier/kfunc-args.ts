@@ -307,14 +307,6 @@ function checkIter(env: Env, call: KfuncCall, arg: Arg): void {
 }
 
 function checkMemory(env: Env, call: KfuncCall, arg: Arg): void {
-  // the context of a subsystem's calls is an empty struct: any memory would do
-  if (arg.ref.kind === "STRUCT" && arg.ref.members.length === 0 && arg.reg.type !== SCALAR_VALUE) {
-    env.reject(
-      EINVAL,
-      `kernel function ${call.meta.name} ${arg.name} expected pointer to STRUCT ${arg.ref.name} but ${arg.name} has a pointer ` +
-        `to ${typeName(arg.reg.type)} memory`,
-    );
-  }
   const size = sizeOf(env.target, arg.refId);
   if (size === undefined) {
     env.reject(
@@ -323,6 +315,14 @@ function checkMemory(env: Env, call: KfuncCall, arg: Arg): void {
     );
   }
   checkFixedMemory(env, arg.reg, arg.name, size);
+  // the context of a subsystem's calls is an empty struct: any memory would do
+  if (arg.ref.kind === "STRUCT" && arg.ref.members.length === 0 && arg.reg.type !== SCALAR_VALUE) {
+    env.reject(
+      EINVAL,
+      `kernel function ${call.meta.name} ${arg.name} expected pointer to STRUCT ${arg.ref.name} but ${arg.name} has a pointer ` +
+        `to ${typeName(arg.reg.type)} memory`,
+    );
+  }
 }
 
 function checkSized(env: Env, call: KfuncCall, arg: Arg): void {

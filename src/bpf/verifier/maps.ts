@@ -76,6 +76,8 @@ export interface MapInfo {
   readonly contents: Uint8Array | undefined;
   readonly hasBtf: boolean;
   readonly fields: readonly SpecialField[];
+  /** Of a map of maps: what every map in it looks like. */
+  readonly inner: MapInfo | undefined;
 }
 
 const STRUCT_FIELDS: ReadonlySet<string> = new Set([
@@ -187,6 +189,7 @@ export function specialFields(btf: Btf, target: Btf, id: number): SpecialField[]
 
 /** The verifier's view of a map. */
 export function mapInfo(spec: MapSpec, btf: Btf, target: Btf): MapInfo {
+  const { inner } = spec;
   return {
     name: spec.name.slice(0, 15),
     map_type: spec.type,
@@ -197,6 +200,8 @@ export function mapInfo(spec: MapSpec, btf: Btf, target: Btf): MapInfo {
     contents: spec.frozen ? spec.initial : undefined,
     hasBtf: spec.btf_value_type_id !== 0,
     fields: specialFields(btf, target, spec.btf_value_type_id),
+    // the template has no name of its own
+    inner: inner === undefined ? undefined : mapInfo({ ...inner, name: "" }, btf, target),
   };
 }
 
@@ -281,8 +286,6 @@ export const SLEEPABLE_MAPS: ReadonlySet<number> = new Set([
 
 /** Types whose lookups yield something that is not modelled: such a program is refused. */
 export const UNMODELLED_MAPS: ReadonlySet<number> = new Set([
-  MAP_ARRAY_OF_MAPS,
-  MAP_HASH_OF_MAPS,
   MAP_ARENA,
   MAP_INSN_ARRAY,
   15,

@@ -160,8 +160,7 @@ function checkAtomicPointer(env: Env, insn: Insn, index: number, what: string): 
 }
 
 function atomic(env: Env, insn: Insn): void {
-  const row = rowOf(insn);
-  if (row === undefined) {
+  if (rowOf({ ...insn, code: BPF_STX | BPF_ATOMIC | BPF_DW }) === undefined) {
     env.reject(EINVAL, `BPF_ATOMIC uses invalid atomic opcode ${(insn.imm >>> 0).toString(16).padStart(2, "0")}`);
   }
   if (insn.imm === BPF_LOAD_ACQ) {

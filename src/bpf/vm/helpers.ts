@@ -64,15 +64,16 @@ function forEach(host: VmHost, handle: number, slot: number, ctx: bigint, flags:
   return count;
 }
 
-function loop(host: VmHost, count: number, slot: number, ctx: bigint, flags: number): number {
+function loop(host: VmHost, count: number, slot: number, ctx: bigint, flags: number): bigint {
   const total = count >>> 0;
-  if (flags !== 0) return -EINVAL;
-  if (total > BPF_MAX_LOOPS) return -E2BIG;
+  if (flags !== 0) return BigInt(-EINVAL);
+  // without flags Linux puts the loop in place of the call, where this errno is a word of 32 bits
+  if (total > BPF_MAX_LOOPS) return BigInt(-E2BIG >>> 0);
   const call = host.callback(slot, ctx, 2);
   for (let index = 0; index < total; index++) {
-    if (call(index) !== 0) return index + 1;
+    if (call(index) !== 0) return BigInt(index + 1);
   }
-  return total;
+  return BigInt(total);
 }
 
 /** A NUL-terminated string in memory the program may read; what cannot be read is an empty one. */
@@ -210,7 +211,7 @@ const ROWS: readonly Row[] = [
   [164, "bpf_for_each_map_elem", ["ptr", "func", "i64", "num"], "i32", forEach],
   [165, "bpf_snprintf", ["ptr", "i32", "ptr", "ptr", "i32"], "i32", snprintf],
   [177, "bpf_trace_vprintk", ["ptr", "i32", "ptr", "i32"], "i32", vprintk],
-  [181, "bpf_loop", ["i32", "func", "i64", "num"], "i32", loop],
+  [181, "bpf_loop", ["i32", "func", "i64", "num"], "i64", loop],
   [182, "bpf_strncmp", ["ptr", "i32", "ptr"], "i32", strncmp],
   [
     195,

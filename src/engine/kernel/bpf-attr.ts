@@ -39,20 +39,24 @@ export const map_create_attr: Layout<
   | "value_size"
   | "max_entries"
   | "map_flags"
+  | "inner_map_fd"
   | "btf_fd"
   | "btf_key_type_id"
   | "btf_value_type_id"
   | "btf_vmlinux_value_type_id"
+  | "map_extra"
 > = layout("bpf_attr(MAP_CREATE)", 80, {
   map_type: [0, "u32"],
   key_size: [4, "u32"],
   value_size: [8, "u32"],
   max_entries: [12, "u32"],
   map_flags: [16, "u32"],
+  inner_map_fd: [20, "u32"],
   btf_fd: [48, "u32"],
   btf_key_type_id: [52, "u32"],
   btf_value_type_id: [56, "u32"],
   btf_vmlinux_value_type_id: [60, "u32"],
+  map_extra: [64, "u64"],
 });
 /** char map_name[16] */
 export const MAP_NAME_AT = 28;

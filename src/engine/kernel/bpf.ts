@@ -18,10 +18,12 @@ export interface MapCreate {
   readonly value_size: number;
   readonly max_entries: number;
   readonly map_flags: number;
+  readonly inner_map_fd?: number;
   readonly btf_fd?: number;
   readonly btf_key_type_id?: number;
   readonly btf_value_type_id?: number;
   readonly btf_vmlinux_value_type_id?: number;
+  readonly map_extra?: bigint;
 }
 
 /** Calls of bpf(2) from one thread. */

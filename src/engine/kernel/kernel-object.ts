@@ -14,6 +14,7 @@ import { check, mmap, sysError } from "../../sys/index.ts";
 import { MMAP } from "../../uring/abi/index.ts";
 import * as A from "./bpf-attr.ts";
 import type { BpfCalls } from "./bpf.ts";
+import { createKernelMap, fillMapSlots } from "./kernel-map.ts";
 import { funcInfo, lineInfo, programBtf, type ProgramBtf } from "./program-btf.ts";
 import type { PageMemory } from "./page-memory.ts";
 import { explainPoison, KernelRejection } from "./verifier-log.ts";
@@ -72,6 +73,8 @@ export class KernelObject implements Disposable {
       const btf = programBtf(object.btf, textsOf([...programs.values()].map(({ program }) => program)));
       const btf_fd = this.#loadBtf(btf);
       this.maps = object.maps.map((spec) => this.#createMap(spec, btf_fd));
+      const fdOf = (name: string): number | undefined => this.maps.find(({ spec }) => spec.name === name)?.fd;
+      for (const { spec, fd } of this.maps) fillMapSlots(bpf, fd, spec, fdOf);
       const fds = new Map(
         [...programs].map(([name, { program, ops, index }]) => [
           name,
@@ -108,21 +111,7 @@ export class KernelObject implements Disposable {
 
   #createMap(spec: MapSpec, btf_fd: number): KernelMap {
     const data = spec.kind !== "map";
-    const fd = this.#keep(
-      this.#bpf.mapCreate({
-        name: spec.name,
-        map_type: spec.type,
-        key_size: spec.key_size,
-        value_size: spec.value_size,
-        max_entries: spec.max_entries,
-        map_flags: spec.map_flags | (data ? A.BPF_F_MMAPABLE : 0),
-        ...(spec.btf_value_type_id !== 0 && {
-          btf_fd,
-          btf_key_type_id: spec.btf_key_type_id,
-          btf_value_type_id: spec.btf_value_type_id,
-        }),
-      }),
-    );
+    const fd = this.#keep(createKernelMap(this.#bpf, spec, btf_fd, data ? A.BPF_F_MMAPABLE : 0));
     if (!data) return { spec, fd, address: undefined };
     if (spec.initial) this.#bpf.mapUpdate(fd, KEY_0, spec.initial, { where: `map ${spec.name}` });
     if (spec.frozen) this.#bpf.mapFreeze(fd);
