@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { E2BIG, LoopstepError } from "../../src/base/index.ts";
+import { E2BIG, type LoopstepError } from "../../src/base/index.ts";
 import { BpfObject, type ResolvedProgram } from "../../src/bpf/object/index.ts";
 import { openEngine } from "../../src/engine/index.ts";
 import { vmlinuxBtf } from "../../src/engine/kernel/vmlinux.ts";
