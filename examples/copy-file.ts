@@ -1,5 +1,5 @@
 // Copies a file with the ready-made loop `cp`: node examples/copy-file.ts FROM TO
-// Node 22.18 and later run it as it is.
+// Node 24 and later run it as it is.
 
 import { copyFile, openEngine, ProgramError } from "loopstep";
 

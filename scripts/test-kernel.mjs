@@ -6,7 +6,12 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const SUITES = ["test/kernel.test.ts", "test/kernel-verdicts.test.ts", "test/engines.test.ts"];
+const SUITES = [
+  "test/kernel.test.ts",
+  "test/kernel-verdicts.test.ts",
+  "test/engines.test.ts",
+  "test/sim-kernel.test.ts",
+];
 /** Emulated, and on a machine that may be busy with other things. */
 const TEST_TIMEOUT_MS = 600_000;
 const RIG_TIMEOUT_S = 3600;

@@ -1,4 +1,4 @@
-// The examples run as they stand. Where Node does not run TypeScript, they are compiled first.
+// The examples run as they stand. Where Node does not run TypeScript, or not `using` (before 24), they are compiled first.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -14,17 +14,28 @@ const compiled = path.join(ROOT, ".cache/examples");
 const names = readdirSync(path.join(ROOT, "examples"))
   .filter((name) => name.endsWith(".ts") && !name.endsWith(".skel.ts"))
   .map((name) => name.slice(0, -3));
-const runsTypeScript = "typescript" in process.features && process.features.typescript !== false;
+
+function understands(statement: string): boolean {
+  try {
+    // oxlint-disable-next-line typescript/no-implied-eval -- only parsed, to see whether it can be
+    return typeof new Function(statement) === "function";
+  } catch {
+    return false;
+  }
+}
+
+const stripsTypes = "typescript" in process.features && process.features.typescript !== false;
+const runsExamples = stripsTypes && understands("{ using nothing = null; }");
 
 beforeAll(() => {
-  if (!runsTypeScript)
+  if (!runsExamples)
     execFileSync(path.join(ROOT, "node_modules/.bin/tsc"), ["-p", "tsconfig.examples.json"], { cwd: ROOT });
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
 const run = (name: string, ...words: string[]): Promise<Ended> =>
   loopstep(words, {
-    script: runsTypeScript ? path.join(ROOT, "examples", `${name}.ts`) : path.join(compiled, `${name}.js`),
+    script: runsExamples ? path.join(ROOT, "examples", `${name}.ts`) : path.join(compiled, `${name}.js`),
     env: { NODE_NO_WARNINGS: "1" },
   });
 

@@ -37,6 +37,7 @@ export {
   ENOSYS,
   ENOTCONN,
   ENOTDIR,
+  ENOPKG,
   ENOTEMPTY,
   ENOTSOCK,
   ENXIO,

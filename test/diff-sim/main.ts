@@ -1,15 +1,19 @@
-// `npm run diff -- sim [seed] [count]`: random scripts on the simulator and on the host's ring. Stops at the first
-// difference, makes it small and prints it as a fixture.
+// `npm run diff -- sim [seed] [count] [--all] [--raw] [--fixture] [--fields | --random]`: wrong arguments of every field of
+// every opcode, then random scripts, on the simulator and on the host's ring. A difference is made small and printed; with
+// --all the comparison goes on after it. At the end: what was covered.
 
 import { opName } from "../../src/uring/abi/index.ts";
+import { badFieldScripts } from "./bad-fields.ts";
 import { minimise } from "./compare.ts";
+import { Coverage } from "./coverage.ts";
 import { generate } from "./generate.ts";
-import { playBoth } from "./play-both.ts";
+import { REPEATS, playBoth, type Both } from "./play-both.ts";
 import type { Script } from "./script.ts";
 
-function describe(script: Script): string {
-  const { sim, real, difference: what } = playBoth(script);
-  const lines = [`seed ${script.seed}, flags 0x${script.flags.toString(16)}: ${what}`];
+const MOST_DIFFERENCES = 400;
+
+function describe(script: Script, { sim, real, difference }: Both): string {
+  const lines = [`seed ${script.seed}, flags 0x${script.flags.toString(16)}: ${difference}`];
   for (const [i, phase] of script.phases.entries()) {
     lines.push(`phase ${i}${phase.ordered ? " (ordered)" : ""}`);
     for (const action of phase.actions) lines.push(`  process: ${JSON.stringify(action)}`);
@@ -28,30 +32,51 @@ function describe(script: Script): string {
   return lines.join("\n");
 }
 
-const first = Number(process.argv[2] ?? 1);
-const count = Number(process.argv[3] ?? 10_000);
-const keepGoing = process.argv.includes("--all");
-let requests = 0;
-let differences = 0;
+const options = new Set(process.argv.slice(2).filter((word) => word.startsWith("--")));
+const [first = 1, count = 10_000] = process.argv
+  .slice(2)
+  .filter((word) => !word.startsWith("--"))
+  .map(Number);
+
+const coverage = new Coverage();
 const started = Date.now();
-for (let seed = first; seed < first + count; seed++) {
-  if (process.env["VERBOSE"] !== undefined) console.error(`seed ${seed}`);
-  const script = generate(seed);
-  requests += script.phases.reduce((sum, { sqes }) => sum + sqes.length, 0);
-  if (playBoth(script).difference === undefined) continue;
-  // once more: a difference that does not come again is the machine's, not the simulator's
-  if (playBoth(script).difference === undefined) continue;
-  const small = process.argv.includes("--raw")
-    ? script
-    : minimise(script, (candidate) => playBoth(candidate).difference);
-  if (playBoth(small).difference === undefined) continue;
+let differences = 0;
+let repeated = 0;
+let varied = 0;
+
+/** False: enough was seen. */
+function compare(script: Script, title: string): boolean {
+  if (process.env["VERBOSE"] !== undefined) console.error(title);
+  const both = playBoth(script, options.has("--raw") ? 2 : REPEATS);
+  coverage.add(script, both.sim);
+  if (both.asked > 1) repeated++;
+  if (both.answers > 1) varied++;
+  if (both.difference === undefined) return true;
   differences++;
-  console.log(describe(small));
-  if (process.argv.includes("--fixture")) console.log(JSON.stringify(small));
-  if (!keepGoing || differences >= 40) break;
+  const differs = (candidate: Script): string | undefined => playBoth(candidate, 3).difference;
+  const small = options.has("--raw") ? script : minimise(script, differs);
+  const again = playBoth(small);
+  console.log(
+    `${title}\n${describe(again.difference === undefined ? script : small, again.difference === undefined ? both : again)}`,
+  );
+  if (options.has("--fixture")) console.log(JSON.stringify(small));
+  return options.has("--all") && differences < MOST_DIFFERENCES;
 }
+
+function run(): void {
+  if (!options.has("--random")) for (const script of badFieldScripts()) if (!compare(script, script.title)) return;
+  const fields = coverage.sequences;
+  if (!options.has("--fields"))
+    for (let seed = first; seed < first + count; seed++) if (!compare(generate(seed), `seed ${seed}`)) return;
+  console.log(`${fields} sequences of wrong fields, ${coverage.sequences - fields} random ones from seed ${first}`);
+}
+
+run();
 const seconds = (Date.now() - started) / 1000;
+console.log("opcode, requests, results (in CQEs):");
+for (const line of coverage.lines()) console.log(line);
+console.log(`${repeated} sequences were played again, Linux gave different answers to ${varied}`);
 console.log(
-  `${count} sequences from seed ${first}, ${requests} requests, ${seconds.toFixed(1)} s: ${differences} differences`,
+  `${coverage.sequences} sequences, ${coverage.requests} requests, ${coverage.completions} completions, ${seconds.toFixed(1)} s: ${differences} differences`,
 );
 process.exitCode = differences === 0 ? 0 : 1;

@@ -22,7 +22,9 @@ export type Action =
   | { readonly do: "write"; readonly h: number; readonly at: number; readonly length: number }
   | { readonly do: "read"; readonly h: number; readonly at: number; readonly length: number }
   | { readonly do: "close"; readonly h: number }
-  | { readonly do: "poke"; readonly poke: Poke };
+  | { readonly do: "poke"; readonly poke: Poke }
+  /** Puts a buffer into the buffer ring. */
+  | { readonly do: "provide"; readonly at: number; readonly length: number; readonly id: number };
 
 /** Actions, one submission, then waiting until nothing more happens. */
 export interface Phase {
@@ -30,6 +32,8 @@ export interface Phase {
   readonly sqes: readonly ScriptSqe[];
   /** All requests complete inside the call, in order: the order of the CQEs counts. */
   readonly ordered: boolean;
+  /** Chains, by user_data: their completions come in this order whatever else happens. */
+  readonly chains?: readonly (readonly number[])[];
 }
 
 export interface Script {
@@ -37,6 +41,10 @@ export interface Script {
   readonly entries: number;
   readonly cqEntries: number;
   readonly flags: number;
+  /** Setup flags of the second ring, beyond NO_MMAP and NO_SQARRAY. */
+  readonly secondFlags?: number;
+  /** Flags of a buffer ring, group BUFFER_RING_GROUP; absent: there is none. */
+  readonly bufferRing?: number;
   readonly pokes: readonly Poke[];
   readonly phases: readonly Phase[];
 }
@@ -46,6 +54,16 @@ export const MEMORY_SIZE = 0x10_0000;
 export const PARAMS_AT = 0;
 export const RINGS_AT = 0x1000;
 export const SQES_AT = 0x20000;
+/** The same of the second ring, which is only ever sent messages. */
+export const PARAMS2_AT = 0x600;
+export const RINGS2_AT = 0x10000;
+export const SQES2_AT = 0x18000;
+export const BUFFER_RING_AT = 0x1c000;
+export const BUFFER_RING_GROUP = 6;
+export const BUFFER_RING_ENTRIES = 8;
+/** struct sockaddr_in of the TCP listener, filled in when it is bound; its length. */
+export const TCP_ADDRESS_AT = 0x5fe00;
+export const TCP_ADDRESS_SIZE = 16;
 /** Structures: timespecs, vectors, paths, addresses. */
 export const STRUCTS_AT = 0x40000;
 /** Buffers that are compared afterwards. */
@@ -78,6 +96,11 @@ export const H: {
       | "event"
       | "ring"
       | "none"
+      | "ring2"
+      | "listener"
+      | "tcpListener"
+      | "tcpA"
+      | "tcpB"
       | "first"
   ]: number;
 } = {
@@ -96,7 +119,12 @@ export const H: {
   event: 12,
   ring: 13,
   none: 14,
-  first: 16,
+  ring2: 15,
+  listener: 16,
+  tcpListener: 17,
+  tcpA: 18,
+  tcpB: 19,
+  first: 32,
 };
 
 /** Handles in the fixed table, by slot; the last ones are empty. */

@@ -2,8 +2,9 @@
 
 import { O, SOCKET } from "../../src/uring/abi/index.ts";
 import { MemoryWorld, SIM_BASE, SimKernel } from "../../src/uring/sim/index.ts";
-import { H, MEMORY_SIZE } from "./script.ts";
-import { F0, F1, type Target } from "./target.ts";
+import { SocketFile, parseAddress } from "../../src/uring/sim/socket.ts";
+import { H, MEMORY_SIZE, STRUCTS_AT, TCP_ADDRESS_AT, TCP_ADDRESS_SIZE } from "./script.ts";
+import { BACKLOG, F0, F1, HEAD_BYTES, UNIX_NAME_SIZE, unixName, type FileContents, type Target } from "./target.ts";
 
 const buffer = new ArrayBuffer(MEMORY_SIZE);
 
@@ -12,6 +13,10 @@ export function simTarget(): Target {
   new Uint8Array(buffer).fill(0);
   const world = new MemoryWorld();
   const kernel = new SimKernel({ memory: buffer, world, kernelFloor: MEMORY_SIZE });
+  const contents = (path: string): FileContents => {
+    const stat = world.stat({ directory: null, path }, 0);
+    return { size: typeof stat === "number" ? stat : stat.size, head: world.readFile(path, HEAD_BYTES)! };
+  };
   return {
     memory: new Uint8Array(buffer),
     base: BigInt(SIM_BASE),
@@ -22,7 +27,26 @@ export function simTarget(): Target {
       const [nbR, nbW] = kernel.pipe2(O.O_NONBLOCK) as [number, number];
       const [sockA, sockB] = kernel.socketpair(SOCKET.SOCK_STREAM);
       const [dgramA, dgramB] = kernel.socketpair(SOCKET.SOCK_DGRAM);
+      const listen = (domain: number, at: number, size: number): SocketFile => {
+        const socket = new SocketFile(kernel.machine, domain, SOCKET.SOCK_STREAM, 0, kernel.machine.network);
+        const error = socket.bind(parseAddress(kernel.memory, at, size, domain)) || socket.listen(BACKLOG);
+        if (error !== 0) throw new Error(`the socket cannot listen: ${error}`);
+        return socket;
+      };
+      const { bytes, view } = kernel.memory;
+      bytes.set(unixName("files"), STRUCTS_AT);
+      const listener = listen(SOCKET.AF_UNIX, STRUCTS_AT, UNIX_NAME_SIZE);
+      view.setUint16(TCP_ADDRESS_AT, SOCKET.AF_INET, true);
+      bytes.set([127, 0, 0, 1], TCP_ADDRESS_AT + 4);
+      const tcpListener = listen(SOCKET.AF_INET, TCP_ADDRESS_AT, TCP_ADDRESS_SIZE);
+      bytes.set(tcpListener.local!.bytes, TCP_ADDRESS_AT);
+      const client = new SocketFile(kernel.machine, SOCKET.AF_INET, SOCKET.SOCK_STREAM, 0, kernel.machine.network);
+      client.connect(tcpListener.local!);
       return new Map<number, number>([
+        [H.listener, kernel.install(listener)],
+        [H.tcpListener, kernel.install(tcpListener)],
+        [H.tcpA, kernel.install(client)],
+        [H.tcpB, kernel.install(tcpListener.accept(0) as SocketFile)],
         [H.f0, kernel.open("/d/f0", O.O_RDWR)],
         [H.f1, kernel.open("/d/f1", O.O_RDONLY)],
         [H.f2, kernel.open("/d/f2", O.O_WRONLY | O.O_APPEND | O.O_CREAT)],
@@ -44,12 +68,12 @@ export function simTarget(): Target {
     read: (fd, at, length) => kernel.read(fd, at, length),
     write: (fd, at, length) => kernel.write(fd, at, length),
     close: (fd) => kernel.close(fd),
-    files: () =>
+    files: (): Record<string, FileContents> =>
       Object.fromEntries(
         world
           .listFiles()
           .filter((name) => name.startsWith("/d/"))
-          .map((name) => [name.slice(3), world.readFile(name)!]),
+          .map((name) => [name.slice("/d/".length), contents(name)]),
       ),
     rounds: 40,
     settle(_ringFd, _expected, _have, round) {

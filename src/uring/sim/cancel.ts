@@ -46,15 +46,20 @@ function matches(req: Request, cancel: CancelData): boolean {
 function cancelWorkers(ring: Ring, cancel: CancelData): number {
   if (ring.running !== null && matches(ring.running, cancel)) return -EALREADY;
   for (const req of ring.workers) if (matches(req, cancel)) return -EALREADY;
+  // what blocks in a worker is interrupted, which is not yet cancelled
+  for (let req = ring.armed; req !== null; req = req.hashNext) {
+    if ((req.flags & REQ_F.WORKER_BLOCKED) === 0 || !matches(req, cancel)) continue;
+    pollCancel(req);
+    return -EALREADY;
+  }
   return -ENOENT;
 }
 
 function cancelPolls(ring: Ring, cancel: CancelData): number {
   for (let req = ring.armed; req !== null; req = req.hashNext) {
-    if (!matches(req, cancel)) continue;
+    if ((req.flags & REQ_F.WORKER_BLOCKED) !== 0 || !matches(req, cancel)) continue;
     pollCancel(req);
-    // what blocks in a worker is interrupted, which is not yet cancelled
-    return (req.flags & REQ_F.WORKER_BLOCKED) === 0 ? 0 : -EALREADY;
+    return 0;
   }
   return -ENOENT;
 }

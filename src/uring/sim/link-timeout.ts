@@ -11,10 +11,13 @@ export function startLinkedTimeout(ring: Ring, guard: Request): void {
   const data = guard.data as TimeoutData;
   if (data.head === null) return;
   const { clock } = ring.machine;
+  const at = data.absolute ? data.ns : clock.now + data.ns;
   guard.timer ??= new Timer(expire, guard);
   guard.timer.fire = expire;
   ring.linkTimeouts.push(guard);
-  clock.start(guard.timer, data.absolute ? data.ns : clock.now + data.ns);
+  // a timer that is due strikes while it is being started
+  if (at <= clock.now) expire(guard);
+  else clock.start(guard.timer, at);
 }
 
 function expire(guard: Request): void {

@@ -131,8 +131,7 @@ export class SocketFile extends OpenFile {
     } else if (readShut && this.#writeShut) mask |= POLLHUP;
     const room = this.peer === null ? this.#network.window : this.peer.#room();
     if (this.#writeShut && !unix) mask |= POLLOUT | POLLWRNORM;
-    else if (room > this.#network.window / 4 && !(this.peer !== null && this.peer.#crowded))
-      mask |= unix ? WRITABLE : POLLOUT | POLLWRNORM;
+    else if (room > this.#network.window / 4) mask |= unix ? WRITABLE : POLLOUT | POLLWRNORM;
     return mask;
   }
 
@@ -222,13 +221,16 @@ export class SocketFile extends OpenFile {
       this.state = "connected";
       return 0;
     }
-    if (this.state === "connected") return -EISCONN;
-    if (this.state === "listening") return this.domain === AF_UNIX ? -EINVAL : -EISCONN;
+    const unix = this.domain === AF_UNIX;
+    // TCP looks at itself first, AF_UNIX at whom it is to connect to
+    if (!unix && this.state !== "new") return -EISCONN;
     const listener = this.#find(address);
     if (listener === undefined) return -ECONNREFUSED;
-    if (listener.type !== this.type) return this.domain === AF_UNIX ? -EPROTOTYPE : -ECONNREFUSED;
+    if (listener.type !== this.type) return unix ? -EPROTOTYPE : -ECONNREFUSED;
     if (listener.state !== "listening") return -ECONNREFUSED;
-    if (listener.#backlog.length > listener.#backlogLimit) return this.domain === AF_UNIX ? -EAGAIN : -ECONNREFUSED;
+    if (listener.#backlog.length > listener.#backlogLimit) return unix ? -EAGAIN : -ECONNREFUSED;
+    if (this.state === "connected") return -EISCONN;
+    if (this.state === "listening") return -EINVAL;
     if (this.local === null && this.domain !== AF_UNIX) this.#bindTo(loopback(this.domain));
     const other = new SocketFile(this.machine, this.domain, this.type, 0, this.#network);
     other.local = listener.local;
@@ -338,7 +340,9 @@ export class SocketFile extends OpenFile {
     const bytes = gather(memory, segments, wanted);
     if (bytes === null) return -EFAULT;
     if (target === undefined || target === null) return this.domain === AF_UNIX ? -ECONNREFUSED : bytes.length;
-    if (target.#crowded || target.#room() < wanted) return this.domain === AF_UNIX ? -EAGAIN : bytes.length;
+    // of two that are connected to each other neither counts what waits
+    const crowded = target.#crowded && target.peer !== this;
+    if (crowded || target.#room() < wanted) return this.domain === AF_UNIX ? -EAGAIN : bytes.length;
     this.#deliver(target, { bytes, start: 0, from: this.local });
     return bytes.length;
   }
@@ -428,10 +432,9 @@ export class SocketFile extends OpenFile {
     const count = Math.min(wanted, first.bytes.length);
     if (scatter(memory, segments, 0, first.bytes.subarray(0, count)) < count) return -EFAULT;
     if ((flags & MSG_PEEK) === 0) {
-      const wasCrowded = this.#crowded;
       this.#received.shift();
       this.#queued -= first.bytes.length;
-      if (wasCrowded && this.peer !== null) wakeQueue(this.peer.waiters, WRITABLE);
+      if (this.peer !== null) wakeQueue(this.peer.waiters, WRITABLE);
     }
     const truncated = first.bytes.length > count;
     if (out !== undefined) {

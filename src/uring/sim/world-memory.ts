@@ -18,6 +18,7 @@ import {
   EXDEV,
 } from "../../base/index.ts";
 import { AT, O, RENAME, RESOLVE } from "../abi/index.ts";
+import { FileData } from "./file-data.ts";
 import type { SimMemory } from "./memory.ts";
 import { OpenFile, WorldFile, type FileKind, type FileStat, type Place, type World } from "./state.ts";
 
@@ -29,16 +30,15 @@ const S_IFMT = 0o170000;
 const NAME_MAX = 255;
 const MAX_LINKS = 40;
 const BLOCK = 4096;
-/** Largest file, bytes: what a JavaScript array can hold. */
-const SIZE_MAX = 0x7fff_f000;
+/** Largest file, bytes: that of ext4 with blocks of 4 KiB. */
+const SIZE_MAX = 0xfff_ffff_f000;
 
 /** A node of the tree. */
 class Inode {
   readonly ino: number;
   readonly mode: number;
   nlink = 1;
-  data: Uint8Array = new Uint8Array(0);
-  size = 0;
+  readonly data: FileData = new FileData();
   readonly entries: Map<string, Inode> = new Map();
   parent: Inode | null = null;
   target = "";
@@ -56,11 +56,8 @@ class Inode {
     return this.mode & S_IFMT;
   }
 
-  reserve(length: number): void {
-    if (length <= this.data.length) return;
-    const grown = new Uint8Array(Math.max(length, Math.min(this.data.length * 2, SIZE_MAX), 64));
-    grown.set(this.data.subarray(0, this.size));
-    this.data = grown;
+  get size(): number {
+    return this.data.size;
   }
 
   stat(): FileStat {
@@ -71,7 +68,7 @@ class Inode {
         this.type === S_IFDIR ? 2 + [...this.entries.values()].filter((e) => e.type === S_IFDIR).length : this.nlink,
       uid: 0,
       gid: 0,
-      size: this.type === S_IFDIR ? this.entries.size * 20 : this.size,
+      size: this.type === S_IFDIR ? this.entries.size * 20 : this.type === S_IFLNK ? this.target.length : this.size,
       blockSize: BLOCK,
       blocks: this.type === S_IFREG ? Math.ceil(this.size / BLOCK) * (BLOCK / 512) : 0,
       atime: this.time,
@@ -110,7 +107,7 @@ class MemoryFile extends WorldFile {
     if (wanted <= 0) return 0;
     const count = memory.reachable(at, wanted);
     if (count === 0) return -EFAULT;
-    memory.bytes.set(inode.data.subarray(offset, offset + count), at);
+    inode.data.read(offset, memory.bytes, at, count);
     return count;
   }
 
@@ -121,10 +118,7 @@ class MemoryFile extends WorldFile {
     if (start >= SIZE_MAX) return -EFBIG;
     const count = memory.reachable(at, Math.min(length, SIZE_MAX - start));
     if (count === 0) return -EFAULT;
-    inode.reserve(start + count);
-    if (start > inode.size) inode.data.fill(0, inode.size, start);
-    inode.data.set(memory.bytes.subarray(at, at + count), start);
-    if (start + count > inode.size) inode.size = start + count;
+    inode.data.write(start, memory.bytes.subarray(at, at + count));
     inode.time = this.world.time;
     return count;
   }
@@ -132,9 +126,7 @@ class MemoryFile extends WorldFile {
   truncate(length: number): number {
     const { inode } = this;
     if (length > SIZE_MAX) return -EFBIG;
-    inode.reserve(length);
-    if (length > inode.size) inode.data.fill(0, inode.size, length);
-    inode.size = length;
+    inode.data.resize(length);
     inode.time = this.world.time;
     return 0;
   }
@@ -144,7 +136,7 @@ class MemoryFile extends WorldFile {
     if (offset + length > SIZE_MAX) return -EFBIG;
     const keepSize = (mode & 1) !== 0;
     if ((mode & 2) !== 0) {
-      inode.data.fill(0, Math.min(offset, inode.size), Math.min(offset + length, inode.size));
+      inode.data.clear(offset, offset + length);
       return 0;
     }
     if (!keepSize && offset + length > inode.size) return this.truncate(offset + length);
@@ -220,11 +212,14 @@ export class MemoryWorld implements World {
     this.time = realtimeNs;
   }
 
-  /** Contents of a regular file, a copy; undefined when there is none. For hosts and checks. */
-  readFile(path: string): Uint8Array<ArrayBuffer> | undefined {
+  /** Contents of a regular file, a copy, at most so many bytes; undefined when there is none. For hosts and checks. */
+  readFile(path: string, most: number = Infinity): Uint8Array<ArrayBuffer> | undefined {
     const found = this.#walk({ directory: null, path }, true, 0);
     if (typeof found === "number" || found.inode?.type !== S_IFREG) return undefined;
-    return found.inode.data.slice(0, found.inode.size);
+    const { data, size } = found.inode;
+    const out = new Uint8Array(Math.min(size, most));
+    data.read(0, out, 0, out.length);
+    return out;
   }
 
   /** Creates or replaces a regular file and the directories it lies in. */
@@ -237,8 +232,8 @@ export class MemoryWorld implements World {
     }
     const name = parts.at(-1)!;
     const inode = directory.entries.get(name) ?? this.#attach(directory, name, this.#node(S_IFREG | 0o644));
-    inode.data = contents.slice();
-    inode.size = contents.length;
+    inode.data.resize(0);
+    inode.data.write(0, contents);
   }
 
   /** Paths of all regular files, sorted. */
@@ -278,7 +273,7 @@ export class MemoryWorld implements World {
     if (inode.type === S_IFDIR && (flags & 3) !== O.O_RDONLY) return -EISDIR;
     if (inode.type === S_IFCHR) return new DeviceFile(inode, found.name === "zero", flags);
     if ((flags & O.O_TRUNC) !== 0 && inode.type === S_IFREG) {
-      inode.size = 0;
+      inode.data.resize(0);
       inode.time = this.time;
     }
     return new MemoryFile(this, inode, flags & ~(O.O_CREAT | O.O_EXCL | O.O_TRUNC | O.O_NOCTTY | O.O_CLOEXEC));
@@ -417,7 +412,6 @@ export class MemoryWorld implements World {
     if (found.directory) return -ENOENT;
     const inode = this.#node(S_IFLNK | 0o777);
     inode.target = target;
-    inode.size = target.length;
     this.#attach(found.parent, found.name, inode);
     return 0;
   }

@@ -11,6 +11,7 @@ import {
   ENAMETOOLONG,
   ENODEV,
   ENOENT,
+  ENOMEM,
   EOPNOTSUPP,
   ESPIPE,
 } from "../../../base/index.ts";
@@ -19,6 +20,7 @@ import { REALTIME_OFFSET_SEC } from "../clock.ts";
 import { setFail } from "../completion.ts";
 import { closeFd, normalFile } from "../fd-table.ts";
 import { installResult, removeFixed } from "../fixed-file.ts";
+import { SIM_PAGE } from "../memory.ts";
 import {
   IOU_COMPLETE,
   REQ_F,
@@ -39,6 +41,7 @@ import {
   SQE_OPFLAGS,
   op,
   sqeAddress,
+  sqeBig64,
   sqeBufIndex,
   sqeHas64,
   sqeSigned64,
@@ -46,6 +49,7 @@ import {
 } from "./op.ts";
 
 const O_ACCMODE = 3;
+const OFFSET_MAX = 0x7fff_ffff_ffff_ffffn;
 const O_TMPFILE_BIT = 0x400000;
 const VALID_OPEN_FLAGS =
   O_ACCMODE |
@@ -421,8 +425,9 @@ function issueFsync(_ring: Ring, req: Request): number {
 
 function prepSyncRange(ring: Ring, req: Request, sqe: number): number {
   if (!zeroFields(ring, sqe, [SQE_ADDR, SQE_ADDR + 1])) return -EINVAL;
-  req.off = sqeSigned64(ring, sqe, SQE_OFF);
-  req.len = sqeWord(ring, sqe, SQE_LEN);
+  const off = sqeBig64(ring, sqe, SQE_OFF);
+  const valid = off >= 0n && off + BigInt(sqeWord(ring, sqe, SQE_LEN)) <= OFFSET_MAX;
+  req.off = valid ? Number(off) : -1;
   req.opFlags = sqeWord(ring, sqe, SQE_OPFLAGS);
   req.flags |= REQ_F.FORCE_ASYNC;
   return 0;
@@ -495,14 +500,43 @@ function issueAdvise(_ring: Ring, req: Request): number {
   return done(req, 0);
 }
 
+/** Kinds of advice that madvise(2) knows of for memory without a file. */
+const MADVICE: ReadonlySet<number> = new Set([
+  0, 1, 2, 3, 4, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25,
+]);
+const MADV_DONTNEED = 4;
+const MADV_DONTNEED_LOCKED = 24;
+
+interface MadviseData {
+  readonly aligned: boolean;
+  readonly length: bigint;
+}
+
 function prepMadvise(ring: Ring, req: Request, sqe: number): number {
   if (sqeBufIndex(ring, sqe) !== 0 || sqeWord(ring, sqe, SQE_FILE_INDEX) !== 0) return -EINVAL;
+  req.at = sqeAddress(ring, sqe, SQE_ADDR);
+  const off = BigInt.asUintN(64, sqeBig64(ring, sqe, SQE_OFF));
+  const data: MadviseData = {
+    aligned: sqeWord(ring, sqe, SQE_ADDR) % SIM_PAGE === 0,
+    length: off === 0n ? BigInt(sqeWord(ring, sqe, SQE_LEN)) : off,
+  };
+  req.data = data;
+  req.opFlags = sqeWord(ring, sqe, SQE_OPFLAGS);
   req.flags |= REQ_F.FORCE_ASYNC;
   return 0;
 }
 
-function issueMadvise(_ring: Ring, req: Request): number {
-  return doneAlways(req, 0);
+function issueMadvise(ring: Ring, req: Request): number {
+  const { aligned, length } = req.data as MadviseData;
+  const { memory } = ring.machine;
+  const pages = BigInt.asUintN(64, (length + BigInt(SIM_PAGE - 1)) & ~BigInt(SIM_PAGE - 1));
+  if (!MADVICE.has(req.opFlags) || !aligned || (length !== 0n && pages === 0n)) return doneAlways(req, -EINVAL);
+  if (pages === 0n) return doneAlways(req, 0);
+  const size = Number(pages);
+  const there = memory.reachable(req.at, size);
+  if (req.opFlags === MADV_DONTNEED || req.opFlags === MADV_DONTNEED_LOCKED)
+    memory.bytes.fill(0, Math.max(0, req.at), Math.max(0, req.at) + there);
+  return doneAlways(req, there < size ? -ENOMEM : 0);
 }
 
 const FILE = { needsFile: true } as const;
@@ -517,7 +551,7 @@ export const FS_OPS: readonly OpRow[] = [
   op("IORING_OP_FALLOCATE", "allocation and FALLOC_FL_PUNCH_HOLE", prepFallocate, issueFallocate, FILE),
   op("IORING_OP_FTRUNCATE", "all", prepTruncate, issueTruncate, FILE),
   op("IORING_OP_FADVISE", "checks only", prepAdvise, issueAdvise, FILE),
-  op("IORING_OP_MADVISE", "accepted, without effect", prepMadvise, issueMadvise),
+  op("IORING_OP_MADVISE", "checks; MADV_DONTNEED", prepMadvise, issueMadvise),
   op("IORING_OP_MKDIRAT", "all", prepMkdir, issueMkdir),
   op("IORING_OP_UNLINKAT", "all", prepUnlink, issueUnlink),
   op("IORING_OP_RENAMEAT", "RENAME_NOREPLACE, RENAME_EXCHANGE", prepRename, issueRename),

@@ -28,6 +28,8 @@ const FUTEX2_VALID_MASK = FUTEX2_SIZE_MASK | 4 | 8 | FUTEX2_PRIVATE;
 interface FutexData {
   readonly value: number;
   readonly mask: number;
+  /** The address is a multiple of the futex's size. */
+  readonly aligned: boolean;
 }
 
 function prepFutex(ring: Ring, req: Request, sqe: number): number {
@@ -41,12 +43,15 @@ function prepFutex(ring: Ring, req: Request, sqe: number): number {
   }
   const flags = sqeWord(ring, sqe, SQE_FD);
   if ((flags & ~FUTEX2_VALID_MASK) !== 0 || (flags & FUTEX2_SIZE_MASK) !== FUTEX2_SIZE_U32) return -EINVAL;
-  if ((flags & 8) !== 0 && (flags & 4) === 0) return -EINVAL;
   if (sqeWord(ring, sqe, SQE_OFF + 1) !== 0 || sqeWord(ring, sqe, SQE_ADDR3 + 1) !== 0) return -EINVAL;
   req.at = sqeAddress(ring, sqe, SQE_ADDR);
   // private futexes and shared ones do not meet
   req.off = req.at * 2 + ((flags & FUTEX2_PRIVATE) === 0 ? 0 : 1);
-  const data: FutexData = { value: sqeWord(ring, sqe, SQE_OFF), mask: sqeWord(ring, sqe, SQE_ADDR3) };
+  const data: FutexData = {
+    value: sqeWord(ring, sqe, SQE_OFF),
+    mask: sqeWord(ring, sqe, SQE_ADDR3),
+    aligned: sqeWord(ring, sqe, SQE_ADDR) % 4 === 0,
+  };
   req.data = data;
   return 0;
 }
@@ -58,16 +63,16 @@ function finish(req: Request, res: number): number {
   return IOU_COMPLETE;
 }
 
-/** 0, or why no futex can be at `at`. */
-function checkAddress(ring: Ring, at: number): number {
-  if (at >= 0 && at % 4 !== 0) return -EINVAL;
+/** 0, or why no futex can be there. */
+function checkAddress(ring: Ring, { at, data }: Request): number {
+  if (!(data as FutexData).aligned) return -EINVAL;
   return ring.machine.memory.covers(at, 4) ? 0 : -EFAULT;
 }
 
 function issueWait(ring: Ring, req: Request): number {
   const { value, mask } = req.data as FutexData;
   if (mask === 0) return finish(req, -EINVAL);
-  const ret = checkAddress(ring, req.at);
+  const ret = checkAddress(ring, req);
   if (ret !== 0) return finish(req, ret);
   const { machine } = ring;
   if (machine.memory.view.getUint32(req.at, true) !== value) return finish(req, -EAGAIN);
@@ -81,7 +86,7 @@ function issueWait(ring: Ring, req: Request): number {
 function issueWake(ring: Ring, req: Request): number {
   const { value, mask } = req.data as FutexData;
   if (mask === 0) return finish(req, -EINVAL);
-  const ret = checkAddress(ring, req.at);
+  const ret = checkAddress(ring, req);
   // a private futex is known by its address alone: nobody looks whether anything is there
   if (ret === -EFAULT && req.at !== NOT_USER && req.off % 2 !== 0) return finish(req, 0);
   if (ret !== 0) return finish(req, ret);

@@ -76,3 +76,8 @@ export function sqeUnsigned64(ring: Ring, sqe: number, index: number): number {
   const at = (sqe >>> 2) + index;
   return words[at + 1] * 0x1_0000_0000 + words[at];
 }
+
+/** The 64-bit field at `index`, exactly. */
+export function sqeBig64(ring: Ring, sqe: number, index: number): bigint {
+  return ring.machine.memory.view.getBigInt64(sqe + index * 4, true);
+}

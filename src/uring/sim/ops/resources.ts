@@ -1,7 +1,7 @@
 // Requests on what a ring has registered, and those that make descriptors: PROVIDE_BUFFERS, REMOVE_BUFFERS, FILES_UPDATE,
 // FIXED_FD_INSTALL, PIPE (io_uring/kbuf.c, rsrc.c, openclose.c at v7.2).
 
-import { E2BIG, EBADF, EFAULT, EINVAL, ENOENT, ENXIO, EOVERFLOW } from "../../../base/index.ts";
+import { E2BIG, EBADF, EFAULT, EINVAL, ENOENT, ENOPKG, ENXIO, EOVERFLOW } from "../../../base/index.ts";
 import { IORING_MISC, IORING_REGISTER_FLAGS, O } from "../../abi/index.ts";
 import { setFail } from "../completion.ts";
 import { installFile, normalFile, setFixedFile } from "../fd-table.ts";
@@ -177,16 +177,18 @@ function issueInstall(ring: Ring, req: Request): number {
 const PIPE_FLAGS = O.O_CLOEXEC | O.O_NONBLOCK | O.O_DIRECT | O.O_EXCL;
 
 function prepPipe(ring: Ring, req: Request, sqe: number): number {
-  if (sqeHas64(ring, sqe, SQE_OFF) || sqeHas64(ring, sqe, SQE_ADDR3)) return -EINVAL;
+  if (req.fd !== 0 || sqeHas64(ring, sqe, SQE_OFF) || sqeHas64(ring, sqe, SQE_ADDR3)) return -EINVAL;
   req.at = sqeAddress(ring, sqe, SQE_ADDR);
   req.opFlags = sqeWord(ring, sqe, SQE_OPFLAGS);
   if ((req.opFlags & ~PIPE_FLAGS) !== 0) return -EINVAL;
   req.fileSlot = sqeWord(ring, sqe, SQE_FILE_INDEX);
-  return 0;
+  return req.fileSlot !== 0 && (req.opFlags & O.O_CLOEXEC) !== 0 ? -EINVAL : 0;
 }
 
 function issuePipe(ring: Ring, req: Request): number {
   const { machine } = ring;
+  // O_NOTIFICATION_PIPE: a kernel without CONFIG_WATCH_QUEUE
+  if ((req.opFlags & O.O_EXCL) !== 0) return finish(req, -ENOPKG);
   const { reader, writer } = makePipe(req.opFlags);
   const slot = req.fileSlot;
   const alloc = slot === IORING_MISC.IORING_FILE_INDEX_ALLOC;
