@@ -122,7 +122,7 @@ async function perform(engine: Engine, play: Play): Promise<Record<string, unkno
     maps: Object.values(loaded.maps).map((map) => [map.name, map.entries()]),
     buffers: buffers.map((bytes) => fnv1a(bytes)),
     // a region that holds addresses differs
-    mem: placed === 0 ? [] : [...ring.mem!.slice(0, placed)],
+    mem: placed === 0 ? [] : Array.from(ring.mem!.subarray(0, placed)),
   };
 }
 

@@ -154,12 +154,14 @@ const POINTERS: readonly Value[] = [
 ];
 const LARGE: readonly Value[] = [{ raw: "0x100000000" }, { raw: "0x7fffffffffffffff" }, { raw: "-1" }, { raw: "-2" }];
 
+const DESCRIPTORS: readonly Value[] = [-1, 9999, 0x7fff_ffff, ...HANDLES];
+
 /** What is put into each field. */
 export const BAD_VALUES: Readonly<Record<string, readonly Value[]>> = {
   // a drain comes last: what follows one waits in line
   flags: [1, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x30, 0x50, 0x14, 0xff, 2],
   ioprio: [1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x100, 0x2000, 0x2007, 0x4000, 0x6000, 0x8000, 0xffff],
-  fd: [-1, 9999, 0x7fff_ffff, ...HANDLES],
+  fd: DESCRIPTORS,
   off: [1, 2, 100, 4096, ...LARGE, ...POINTERS],
   addr: [2, 100, 4096, ...LARGE, ...POINTERS],
   len: [0, 1, 2, 3, 8, 24, 100, 1025, 4097, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff],
@@ -259,7 +261,7 @@ export function badFieldScripts(): (Script & { readonly title: string })[] {
         const seed = 1_000_000 + out.length;
         const phases: Phase[] = [];
         const plain = field === "fd" && PLAIN_FD.test(name);
-        const list = plain ? PLAIN_FDS : field === "len" && LEN_IS_FD.test(name) ? BAD_VALUES["fd"]! : values;
+        const list = plain ? PLAIN_FDS : field === "len" && LEN_IS_FD.test(name) ? DESCRIPTORS : values;
         const tried = list.filter((value) => !leftOut(name, field, value));
         for (const [i, value] of tried.entries()) {
           const rest = Object.entries(good).filter(([key]) => !(ALIASES[field] ?? []).includes(key));

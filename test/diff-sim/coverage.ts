@@ -7,7 +7,7 @@ import { IORING_CQE_F, IORING_SETUP, IOSQE, OPTABLE } from "../../src/uring/abi/
 import { SIM_OPTABLE } from "../../src/uring/sim/ops/optable.ts";
 import type { Outcome, Script } from "./script.ts";
 
-const NAMES = new Map(OPTABLE.map(({ number, name }) => [number as number, name.slice("IORING_OP_".length)]));
+const NAMES = new Map<number, string>(OPTABLE.map(({ number, name }) => [number, name.slice("IORING_OP_".length)]));
 const CQE_FLAGS: readonly (readonly [bit: number, name: string])[] = [
   [IORING_CQE_F.IORING_CQE_F_MORE, "MORE"],
   [IORING_CQE_F.IORING_CQE_F_BUFFER, "BUFFER"],
