@@ -10,6 +10,7 @@ const SUITES = [
   "test/kernel.test.ts",
   "test/kernel-verdicts.test.ts",
   "test/engines.test.ts",
+  "test/traces.test.ts",
   "test/sim-kernel.test.ts",
 ];
 /** Emulated, and on a machine that may be busy with other things. */

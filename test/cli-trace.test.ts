@@ -1,11 +1,15 @@
-// loopstep run --trace and --faults: what the simulator writes down, that it is the same each time, and who refuses.
+// loopstep run --trace and --faults: what is written down and where, that the simulator writes the same each time, and what is
+// refused.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { TRACE_FORMATS } from "../src/cli/trace-format.ts";
 import { openEngine } from "../src/engine/index.ts";
-import { jsonOf, loopstep } from "./command-line.ts";
+import type { EngineName } from "../src/loop/index.ts";
+import { jsonOf, loopPath, loopstep, start } from "./command-line.ts";
+import { chromeViolations, violations, type AnyEvent } from "./trace-schema.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "loopstep-trace-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -16,16 +20,16 @@ const fileOf = (name: string, text: string): string => {
 };
 const NOPS = ["run", "nops", "--set", "reqs_to_run=100", "--json"];
 
-interface Event {
-  readonly ev: string;
+interface Event extends AnyEvent {
   readonly res?: number;
   readonly req?: number;
 }
-const eventsOf = (file: string): Event[] =>
-  readFileSync(file, "utf8")
+const linesOf = (text: string): Event[] =>
+  text
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line) as Event);
+const eventsOf = (file: string): Event[] => linesOf(readFileSync(file, "utf8"));
 
 describe("loopstep run --trace", () => {
   it("writes every request, completion and step, and the same again for the same seed", async () => {
@@ -66,29 +70,68 @@ describe("loopstep run --trace", () => {
     expect(events.findLast(({ ev }) => ev === "leave")?.res).toBe(-4);
   });
 
-  it("is refused by engines that write none, and leaves the file alone", async () => {
-    const trace = fileOf("kept", "what was there");
-    for (const engine of ["user", "kernel"]) {
-      const ended = await loopstep([...NOPS, "--engine", engine, "--trace", trace]);
-      expect([ended.status, ended.stdout]).toEqual([4, ""]);
-      expect(ended.stderr).toMatch(new RegExp(`^loopstep: engine ${engine}: it writes no trace .*engine sim.*\\n$`));
-      await expect(openEngine(engine as "user", { faults: { rules: [] } })).rejects.toMatchObject({
-        code: "FEATURE_UNSUPPORTED",
-      });
+  it("is written by whatever engine there is, in either form, to its very end", async () => {
+    for (const format of TRACE_FORMATS) {
+      const trace = path.join(dir, format);
+      const words = [...NOPS, "--trace", trace, "--trace-format", format];
+      const [ended, untraced] = [await loopstep(words), await loopstep(NOPS)];
+      expect([ended.status, ended.stderr]).toEqual([0, ""]);
+      const report = jsonOf(ended);
+      const { engine } = report;
+      expect([engine, report["steps"]]).toEqual([jsonOf(untraced)["engine"], jsonOf(untraced)["steps"]]);
+      if (format === "perfetto") {
+        expect(chromeViolations(readFileSync(trace, "utf8"))).toEqual([]);
+        continue;
+      }
+      const events = eventsOf(trace);
+      expect(violations(events, engine as EngineName)).toEqual([]);
+      const names = events.map(({ ev }) => ev);
+      expect(names.slice(names.indexOf("leave")).includes("detach")).toBe(true);
     }
-    expect(readFileSync(trace, "utf8")).toBe("what was there");
   });
 
-  it("makes auto take an engine that can", async () => {
-    const trace = path.join(dir, "auto");
-    const report = jsonOf(await loopstep([...NOPS, "--trace", trace]));
-    expect(report["engine"]).toBe("sim");
-    expect(report["why"]).toMatch(/not user: it writes no trace/);
-    expect(existsSync(trace)).toBe(true);
+  it("leaves the file alone when nothing begins", async () => {
+    const trace = fileOf("kept", "what was there");
+    const bad = await loopstep([...NOPS, "--trace", trace, "--engine", "sim", "--set", "nothing=1"]);
+    expect([bad.status, readFileSync(trace, "utf8")]).toEqual([bad.status, "what was there"]);
+    expect(bad.stderr).toMatch(/no such global/);
+    await expect(openEngine("user", { faults: { rules: [] } })).rejects.toMatchObject({ code: "FEATURE_UNSUPPORTED" });
+  });
+
+  it("holds what happened until a program was rejected", async () => {
+    const trace = path.join(dir, "rejected");
+    const ended = await loopstep(["run", loopPath("wild"), "--trace", trace, "--engine", "sim", "--quiet"]);
+    expect([ended.status, eventsOf(trace).map(({ ev }) => ev)]).toEqual([3, ["setup"]]);
+  });
+
+  it.each(TRACE_FORMATS)("goes to stdout for -, the result to stderr (%s)", async (format) => {
+    const words = ["run", "nops", "--set", "reqs_to_run=100", "--trace", "-", "--trace-format", format];
+    const ended = await loopstep([...words, "--engine", "sim"]);
+    expect([ended.status, ended.stderr]).toEqual([0, expect.stringMatching(/result +0/)]);
+    if (format === "perfetto") expect(chromeViolations(ended.stdout)).toEqual([]);
+    else expect(violations(linesOf(ended.stdout), "sim")).toEqual([]);
+  });
+
+  it("stops writing, and no more than that, when nobody reads on", async () => {
+    const words = ["run", "nops", "--set", "reqs_to_run=5000", "--trace", "-", "--engine", "sim", "--quiet"];
+    const { child, ended } = start(words);
+    child.stdout!.once("data", () => child.stdout!.destroy());
+    expect(await ended).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  it.skipIf(!existsSync("/dev/full")).each(TRACE_FORMATS)("tells that the disk is full (%s)", async (format) => {
+    const ended = await loopstep([...NOPS, "--trace", "/dev/full", "--trace-format", format]);
+    expect([ended.status, ended.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^loopstep: --trace \/dev\/full: .*ENOSPC.*\n$/),
+    ]);
+    expect(jsonOf(ended)).toMatchObject({ result: 0, globals: { reqs_done: 100 } });
   });
 
   it.each([
     ["no such folder", ["--engine", "sim", "--trace", "/nowhere/trace"], /--trace \/nowhere\/trace: .*ENOENT/],
+    ["no such folder, whatever the engine", ["--trace", "/nowhere/trace"], /--trace \/nowhere\/trace: .*ENOENT/],
+    ["stdout that is taken", ["--trace", "-"], /--trace -: stdout is where --json prints/],
     ["a format that is none", ["--trace", "x", "--trace-format", "xml"], /no such format .*jsonl, perfetto/],
     ["a format without a file", ["--trace-format", "jsonl"], /no trace to write/],
   ])("tells %s", async (_why, words, says) => {

@@ -33,6 +33,7 @@ const noLoops = (): string | undefined => {
 const VARIANTS: readonly Variant[] = [
   { engine: "user", options: {}, missing: noRing },
   { engine: "user", options: { interpret: true }, missing: noRing },
+  { engine: "user", options: { trace: () => {} }, missing: noRing },
   { engine: "sim", options: {}, missing: () => undefined },
   { engine: "sim", options: { interpret: true }, missing: () => undefined },
   { engine: "kernel", options: {}, missing: noLoops },
@@ -40,7 +41,7 @@ const VARIANTS: readonly Variant[] = [
 
 for (const { engine: name, options, missing } of VARIANTS) {
   const reason = missing();
-  const title = `engine ${name} ${JSON.stringify(options)}`;
+  const title = `engine ${name} ${Object.keys(options).join(" ")}`;
   if (reason !== undefined) {
     describe(`${title} is not available: ${reason}`, () => {
       it("says so itself", async () => {

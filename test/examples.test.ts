@@ -7,6 +7,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findProgram } from "../src/programs/index.ts";
 import { loopstep, ROOT, type Ended } from "./command-line.ts";
+import { chromeViolations } from "./trace-schema.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "loopstep-examples-"));
 /** Inside the package, for its own name to lead to it. */
@@ -58,6 +59,15 @@ const RUNS: Readonly<Record<string, () => Promise<void>>> = {
     const { status, stdout, stderr } = await run("count-nops", "4096");
     expect([status, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(/^nops_ops: 4096 requests in 257 steps \((kernel|user|sim)\)\n$/);
+  },
+  "trace-nops": async () => {
+    const file = path.join(dir, "trace.json");
+    const { status, stdout, stderr } = await run("trace-nops", "512", file);
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(
+      /^((user|sim): 512|kernel: 0) requests, in flight for [\d.]+ us on average; \d+ changes of globals, \d+ events\n$/,
+    );
+    expect(chromeViolations(readFileSync(file, "utf8"))).toEqual([]);
   },
   "typed-nops": async () => {
     const { status, stdout, stderr } = await run("typed-nops", "4096");

@@ -4,11 +4,20 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { EFAULT, EINTR } from "../src/base/index.ts";
 import { openEngine, openObject } from "../src/engine/index.ts";
-import { DEFAULT_SETUP_FLAGS, type Engine, type EngineName, type RingOptions } from "../src/loop/index.ts";
+import { openKernelEngine } from "../src/engine/kernel/index.ts";
+import {
+  DEFAULT_SETUP_FLAGS,
+  UnsupportedError,
+  type Engine,
+  type EngineName,
+  type EngineOptions,
+  type RingOptions,
+} from "../src/loop/index.ts";
 import { copyFile, runNops } from "../src/programs/index.ts";
 import { toChromeTrace, type TraceEvent } from "../src/uring/trace/index.ts";
-import { loopPath } from "./command-line.ts";
+import { loopPath, missingRing } from "./command-line.ts";
 import { chromeViolations, TRACE_SCHEMA, violations } from "./trace-schema.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "loopstep-traces-"));
@@ -23,7 +32,7 @@ const EIGHT: RingOptions = { entries: 8, cq_entries: 8, flags: DEFAULT_SETUP_FLA
 
 /** Runs a program of testdata/loops; what it ends with, for it may be an error. */
 const loop =
-  (name: string, ring: RingOptions, values: Readonly<Record<string, number | number[]>> = {}) =>
+  (name: string, ring: RingOptions, values: Readonly<Record<string, number | number[]>> = {}, timeoutMs = 300) =>
   async (engine: Engine): Promise<unknown> => {
     const object = await openObject(loopPath(name));
     using made = engine.createRing(ring);
@@ -32,7 +41,7 @@ const loop =
     using loaded = await engine.load(object);
     using link = loaded.attach(undefined, made);
     void link;
-    return await made.run({ timeoutMs: 300 }).catch((error: unknown) => error);
+    return await made.run({ timeoutMs }).catch((error: unknown) => error);
   };
 
 /** Programs whose traces are looked at. The CQ is found as the kernel would leave it in each engine. */
@@ -48,15 +57,50 @@ const PROGRAMS: readonly { readonly name: string; readonly run: (engine: Engine)
   { name: "sleep", run: loop("sleep", EIGHT) },
 ];
 
+function noLoops(): string | undefined {
+  try {
+    openKernelEngine()[Symbol.dispose]();
+    return undefined;
+  } catch (error) {
+    if (error instanceof UnsupportedError) return error.message;
+    throw error;
+  }
+}
+
 const ENGINES: readonly { readonly engine: EngineName; readonly missing: string | undefined }[] = [
   { engine: "sim", missing: undefined },
+  { engine: "user", missing: missingRing() },
+  { engine: "kernel", missing: noLoops() },
 ];
-async function traceOf(name: EngineName, run: (engine: Engine) => Promise<unknown>): Promise<TraceEvent[]> {
+const missingOf = (engine: EngineName): string | undefined => ENGINES.find((row) => row.engine === engine)!.missing;
+
+async function traceOf(
+  name: EngineName,
+  run: (engine: Engine) => Promise<unknown>,
+  options: EngineOptions = {},
+): Promise<TraceEvent[]> {
   const events: TraceEvent[] = [];
-  using engine = await openEngine(name, { trace: (event) => events.push(event) });
+  using engine = await openEngine(name, { ...options, trace: (event) => events.push(event) });
   await run(engine);
   return events;
 }
+
+/** The document's list of what differs between engines, for programs that do the same in both. */
+const DIFFERS: readonly string[] = ["t", "ns", "ring", "fd", "addr"];
+function common(events: readonly TraceEvent[]): unknown[] {
+  return events
+    .filter(({ ev }) => !["register", "wait", "wake"].includes(ev))
+    .map((event) =>
+      Object.fromEntries(
+        Object.entries(event).filter(
+          ([name]) => !DIFFERS.includes(name) && !(event.ev === "setup" && name === "flags"),
+        ),
+      ),
+    );
+}
+
+const stepsIn = (events: readonly TraceEvent[]): number[] =>
+  events.flatMap((event) => (event.ev === "step" ? [event.n] : []));
 
 it("the document has a row for each event", () => {
   expect([...TRACE_SCHEMA.keys()].toSorted()).toEqual(
@@ -77,3 +121,75 @@ for (const { engine, missing: why } of ENGINES) {
     });
   });
 }
+
+const noUser = missingOf("user");
+describe.skipIf(noUser)(noUser ? `user and sim (skipped: ${noUser})` : "user and sim", () => {
+  // those whose requests come back in one order on any machine
+  const alike = ["nops", "cp", "one-at-a-time", "submit", "regions"];
+  it.each(PROGRAMS.filter(({ name }) => alike.includes(name)))("tell the same of $name", async ({ run }) => {
+    const user = common(await traceOf("user", run));
+    expect(user.length).toBeGreaterThan(6);
+    expect(user).toEqual(common(await traceOf("sim", run)));
+  });
+
+  it("tell the same of a program that faults", async () => {
+    const run = loop("wild", EIGHT);
+    const [user, sim] = [
+      common(await traceOf("user", run, { verify: false })),
+      common(await traceOf("sim", run, { verify: false })),
+    ];
+    expect(user).toEqual(sim);
+    expect(user).toContainEqual(expect.objectContaining({ ev: "vmfault", kind: "memory" }));
+    expect(user.findLast((event) => (event as TraceEvent).ev === "leave")).toEqual({ ev: "leave", res: -EFAULT });
+  });
+});
+
+describe.skipIf(noUser)(noUser ? `traces of user (skipped: ${noUser})` : "traces of user, whatever happens", () => {
+  it("have every step of a loop that had to be ended, more than fits on the way", async () => {
+    let steps = 0;
+    const events = await traceOf("user", async (engine) => {
+      const object = await openObject(loopPath("spin"));
+      using ring = engine.createRing(EIGHT);
+      using loaded = await engine.load(object);
+      using link = loaded.attach(undefined, ring);
+      void link;
+      await expect(ring.run({ maxSteps: 20_000 })).rejects.toMatchObject({ code: "LOOP_STEPS" });
+      await expect(ring.run({ timeoutMs: 30 })).rejects.toMatchObject({ code: "LOOP_TIMEOUT" });
+      expect(() => ring.runSync({ timeoutMs: 30 })).toThrow(/LOOP_TIMEOUT|within the time allowed/);
+      steps = ring.stats.steps!;
+    });
+    expect(violations(events, "user")).toEqual([]);
+    const counted = stepsIn(events);
+    const ends = counted.flatMap((n, i) => (counted[i + 1] === n + 1 ? [] : [n]));
+    expect(ends).toHaveLength(3);
+    expect([ends[0], ends[2]]).toEqual([20_000, steps]);
+    expect(events.filter(({ ev }) => ev === "leave")).toMatchObject([
+      { res: -EINTR },
+      { res: -EINTR },
+      { res: -EINTR },
+    ]);
+    expect(JSON.stringify(events).length).toBeGreaterThan(2 << 20);
+  });
+
+  it("are kept when the thread has to be ended", async () => {
+    const events = await traceOf("user", loop("stuck", EIGHT, {}, 50), { verify: false });
+    expect(events.map(({ ev }) => ev)).toEqual(expect.arrayContaining(["setup", "enter", "leave"]));
+    expect(events.findLast(({ ev }) => ev === "leave")).toMatchObject({ res: -EINTR });
+  });
+});
+
+describe.each(ENGINES)("a sink that fails, in $engine", ({ engine: name, missing }) => {
+  it.skipIf(missing)(missing ? `(skipped: ${missing})` : "ends what it is told of with its error", async () => {
+    for (const at of ["setup", "load", "attach", "step", "leave"]) {
+      let count = 0;
+      const trace = (event: TraceEvent): void => {
+        if (event.ev === at && count++ === 0) throw new RangeError(`no more after ${at}`);
+      };
+      using engine = await openEngine(name, { trace });
+      const run = runNops(engine, 100n);
+      // the kernel's loop tells no steps
+      if (name === "kernel" && at === "step") await run;
+      else await expect(run, at).rejects.toThrow(`no more after ${at}`);
+    }
+  });
+});

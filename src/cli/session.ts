@@ -64,11 +64,23 @@ export interface Finished {
 }
 
 /** Runs `object` as `plan` says. `watch` is told how to see the progress. Throws what went wrong before the loop began. */
-export async function runObject(
-  object: BpfObject,
-  plan: RunPlan,
-  watch: (engine: Engine, ring: Ring) => Disposable,
-): Promise<Finished> {
+export async function runObject(object: BpfObject, plan: RunPlan, watch: Watch): Promise<Finished> {
+  let finished: Finished;
+  try {
+    finished = await runInEngine(object, plan, watch);
+  } catch (error) {
+    plan.endTrace?.();
+    throw error;
+  }
+  // closing the engine is a part of the trace
+  const untraced = plan.endTrace?.();
+  if (untraced === undefined || finished.error !== undefined) return finished;
+  return { report: { ...finished.report, error: untraced.toJSON() }, error: untraced };
+}
+
+type Watch = (engine: Engine, ring: Ring) => Disposable;
+
+async function runInEngine(object: BpfObject, plan: RunPlan, watch: Watch): Promise<Finished> {
   using engine = await openEngine(plan.engine, plan.engineOptions);
   // a wrong name, and a missing or ambiguous choice of ops, should be told before anything is made
   object.chooseStructOps(plan.ops);
@@ -86,9 +98,7 @@ export async function runObject(
     using link = loaded.attach(plan.ops, ring);
     const ended = await runRing(ring, plan.run, watch(engine, ring));
     link.detach();
-    const untraced = plan.endTrace?.();
-    const error =
-      ended ?? untraced ?? writeMem(ring.mem, plan.memOut) ?? plan.program?.failure((name) => loaded.values.get(name));
+    const error = ended ?? writeMem(ring.mem, plan.memOut) ?? plan.program?.failure((name) => loaded.values.get(name));
     return { report: report(engine, ring, loaded, ended, error), error };
   } finally {
     for (const fd of files) engine.closeFile(fd);

@@ -1,12 +1,15 @@
-// `--trace FILE`: events of a run into a file, as JSON Lines while they happen, or as a Chrome trace when it is over.
+// `--trace FILE`: events of a run into a file while they happen, as JSON Lines or as a Chrome trace. `-` is stdout.
 
 import { closeSync, openSync, writeSync } from "node:fs";
-import { toChromeTrace, traceLine, type TraceEvent, type TraceSink } from "../uring/trace/index.ts";
+import { ChromeTrace, traceLine, type TraceEvent, type TraceSink } from "../uring/trace/index.ts";
 import { UsageError } from "./errors.ts";
-import type { TraceFormat } from "./trace-format.ts";
+import { STDOUT, type TraceFormat } from "./trace-format.ts";
 
 /** Text is handed to the system in pieces of about this length. */
 const PIECE = 1 << 16;
+const STDOUT_FD = 1;
+/** A pipe that is full is tried again after so long, ms. */
+const RETRY_MS = 1;
 
 /** A trace being written. */
 export interface TraceFile {
@@ -22,6 +25,7 @@ export interface TraceFile {
 export function openTraceFile(file: string, format: TraceFormat): TraceFile {
   let fd: number | undefined;
   const create = (): number => {
+    if (file === STDOUT) return STDOUT_FD;
     try {
       return openSync(file, "w");
     } catch (cause) {
@@ -29,35 +33,52 @@ export function openTraceFile(file: string, format: TraceFormat): TraceFile {
     }
   };
   let failure: UsageError | undefined;
+  /** Whoever reads has seen enough (| head). */
+  let unread = false;
+  let ended = false;
   let pending = "";
-  const events: TraceEvent[] = [];
   const flush = (): void => {
     const bytes = Buffer.from(pending);
     pending = "";
     try {
-      for (let at = 0; at < bytes.length;) at += writeSync(fd!, bytes, at);
+      writeAll(fd!, bytes);
     } catch (cause) {
-      failure ??= cannotWrite(file, cause);
+      if ((cause as NodeJS.ErrnoException).code === "EPIPE") unread = true;
+      else failure ??= cannotWrite(file, cause);
     }
   };
+  const chrome = format === "perfetto" ? new ChromeTrace() : undefined;
+  const textOf = chrome === undefined ? traceLine : (event: TraceEvent) => chrome.add(event);
   const sink: TraceSink = (event) => {
+    if (ended) return;
     fd ??= create();
-    if (format === "perfetto") return void events.push(event);
     // A full disk must not end the loop from within; it is told at the end.
-    if (failure !== undefined) return;
-    pending += traceLine(event);
+    if (failure !== undefined || unread) return;
+    pending += textOf(event);
     if (pending.length >= PIECE) flush();
   };
   return {
     sink,
     end() {
+      ended = true;
       if (fd === undefined) return undefined;
-      if (format === "perfetto") pending = toChromeTrace(events);
-      flush();
-      closeSync(fd);
+      if (chrome !== undefined) pending += chrome.end();
+      if (failure === undefined && !unread) flush();
+      if (file !== STDOUT) closeSync(fd);
       return failure;
     },
   };
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== "EAGAIN") throw cause;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
+    }
+  }
 }
 
 /** Writes a whole trace. Throws USAGE_FILE. */

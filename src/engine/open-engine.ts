@@ -4,21 +4,20 @@ import { LoopstepError } from "../base/index.ts";
 import { UnsupportedError, type Engine, type EngineName, type EngineOptions } from "../loop/index.ts";
 import { kernelVersion } from "../sys/index.ts";
 import { formatKernelVersion, isAtLeast } from "../uring/abi/index.ts";
+import type { EngineTracing } from "./tracing.ts";
 
 /** What --engine takes. */
 export const ENGINE_CHOICES: readonly (EngineName | "auto")[] = ["auto", "kernel", "user", "sim"];
 
 /** Options that only some engines can follow, with what the others are to say. */
 const ONLY_IN: readonly {
-  readonly option: "trace" | "faults";
+  readonly option: "faults";
   readonly engines: readonly EngineName[];
   readonly lack: string;
-}[] = [
-  { option: "trace", engines: ["sim"], lack: "writes no trace" },
-  { option: "faults", engines: ["sim"], lack: "has no faults to order" },
-];
+}[] = [{ option: "faults", engines: ["sim"], lack: "has no faults to order" }];
 
-type Opener = (options: EngineOptions) => Engine | Promise<Engine>;
+/** `tracing`: for the engines on a real kernel, when there is a trace. */
+type Opener = (options: EngineOptions, tracing?: EngineTracing) => Engine | Promise<Engine>;
 
 /** In order of preference of `auto`. */
 const OPENERS: Readonly<Partial<Record<EngineName, () => Promise<Opener>>>> = {
@@ -39,6 +38,9 @@ function hopeless(name: EngineName): string | undefined {
 
 /** Opens an engine. Throws UnsupportedError when it cannot be had here; with `auto`, when none can. */
 export async function openEngine(name: EngineName | "auto" = "auto", options: EngineOptions = {}): Promise<Engine> {
+  // the simulator has a clock of its own, and one thread
+  const tracing =
+    options.trace && name !== "sim" ? new (await import("./tracing.ts")).EngineTracing(options.trace) : undefined;
   if (name !== "auto") {
     const opener = OPENERS[name];
     if (!opener) {
@@ -48,7 +50,7 @@ export async function openEngine(name: EngineName | "auto" = "auto", options: En
       });
     }
     refuseLacks(name, options);
-    return (await opener())(options);
+    return (await opener())(options, tracing);
   }
   const passedOver: string[] = [];
   for (const [candidate, opener] of Object.entries(OPENERS) as [EngineName, () => Promise<Opener>][]) {
@@ -60,7 +62,7 @@ export async function openEngine(name: EngineName | "auto" = "auto", options: En
     try {
       refuseLacks(candidate, options);
       const open = await opener();
-      return await open({ ...options, passedOver });
+      return await open({ ...options, passedOver }, tracing);
     } catch (error) {
       if (!(error instanceof LoopstepError)) throw error;
       passedOver.push(`not ${candidate}: ${error.summary}`);

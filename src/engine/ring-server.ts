@@ -9,6 +9,8 @@ import { CONTROL, READY, type Answer, type Request } from "./ring-thread.ts";
 export interface ServerContext {
   readonly control: Int32Array;
   printk(line: string): void;
+  /** Makes the caller read the trace. */
+  traced(): void;
 }
 
 export type Handlers = Readonly<Record<string, (args: never) => unknown>>;
@@ -31,7 +33,10 @@ export function serve(make: (context: ServerContext, data: Record<string, unknow
     Atomics.add(control, CONTROL.answers, 1);
     Atomics.notify(control, CONTROL.answers);
   };
-  const handlers = make({ control, printk: (printk) => answer({ printk }) }, data);
+  const handlers = make(
+    { control, printk: (printk) => answer({ printk }), traced: () => answer({ traced: true }) },
+    data,
+  );
   Atomics.store(control, CONTROL.ready, READY.yes);
   Atomics.notify(control, CONTROL.ready);
   port.on("message", ({ id, name, args }: Request) => {

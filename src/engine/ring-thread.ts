@@ -4,6 +4,7 @@
 
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from "node:worker_threads";
 import { LoopstepError } from "../base/index.ts";
+import type { TracePipe } from "./trace-pipe.ts";
 import { workerUrl } from "./worker-url.ts";
 
 /** Words of the control block both sides share. */
@@ -31,6 +32,8 @@ export type Answer =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: Record<string, unknown> }
   | { readonly printk: string }
+  /** There is something of the trace to read. */
+  | { readonly traced: true }
   | { readonly failed: Record<string, unknown> };
 
 export interface Request {
@@ -80,18 +83,21 @@ export class RingThread implements Disposable {
   readonly #port: MessagePort;
   readonly #pending = new Map<number, Pending>();
   readonly #onPrintk: (line: string) => void;
+  /** Where its trace comes from, if there is one: read before every answer, and when the thread ends. */
+  readonly trace: TracePipe | undefined;
   #lastId = 0;
   #ended = false;
 
   /** Starts `entry` (a module that calls `serve`); `data` reaches it as plain data. */
-  constructor(entry: URL, data: Record<string, unknown>, onPrintk: (line: string) => void) {
+  constructor(entry: URL, data: Record<string, unknown>, onPrintk: (line: string) => void, trace?: TracePipe) {
     const control = new SharedArrayBuffer(CONTROL.words * 4);
     this.control = new Int32Array(control);
     this.#onPrintk = onPrintk;
+    this.trace = trace;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#worker = new Worker(workerUrl("engine/ring-boot"), {
-      workerData: { ...data, entry: entry.href, control, port: port2 },
+      workerData: { ...data, trace: trace?.wire, entry: entry.href, control, port: port2 },
       transferList: [port2],
       stdout: false,
       stderr: false,
@@ -130,7 +136,10 @@ export class RingThread implements Disposable {
       const message = receiveMessageOnPort(this.#port);
       if (message) {
         const answer = message.message;
-        if ("id" in answer && answer.id === id) return valueOf(answer);
+        if ("id" in answer && answer.id === id) {
+          this.trace?.drain();
+          return valueOf(answer);
+        }
         this.#settle(answer);
         continue;
       }
@@ -185,6 +194,8 @@ export class RingThread implements Disposable {
   }
 
   #settle(answer: Answer): void {
+    this.trace?.drain();
+    if ("traced" in answer) return;
     if ("printk" in answer) {
       this.#onPrintk(answer.printk);
       return;
@@ -200,6 +211,7 @@ export class RingThread implements Disposable {
   }
 
   #fail(error: Error): void {
+    this.trace?.drain();
     this.#ended = true;
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();

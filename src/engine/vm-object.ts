@@ -109,14 +109,19 @@ export class VmObject<R extends VmRing> implements LoadedObject {
         loadedMap(spec, object.btf, this.#access(openMap(this.#mapImages[i], memory))),
       ]),
     );
-    rings.note?.({ ev: "load", object: object.name, programs: resolved.length, maps: object.maps.length });
+    try {
+      rings.note?.({ ev: "load", object: object.name, programs: resolved.length, maps: object.maps.length });
+    } catch (cause) {
+      this.#release();
+      throw cause;
+    }
   }
 
   /** Where the value of a data section lies in the memory, by the index of its map. */
-  placeOf(map: number): { readonly address: number; readonly size: number } {
+  readonly placeOf = (map: number): { readonly address: number; readonly size: number } => {
     const { values, value_size } = this.#mapImages[map];
     return { address: values, size: value_size };
-  }
+  };
 
   #sectionView(map: number): DataView {
     this.#refuseClosed();
@@ -151,8 +156,14 @@ export class VmObject<R extends VmRing> implements LoadedObject {
       throw cause;
     }
     this.#users.add(own);
-    this.#rings.note?.({ ev: "attach", ops: spec.name }, own);
-    return this.#link(spec.name, own, registration);
+    const link = this.#link(spec.name, own, registration);
+    try {
+      this.#rings.note?.({ ev: "attach", ops: spec.name }, own);
+    } catch (cause) {
+      link.detach();
+      throw cause;
+    }
+    return link;
   }
 
   #opsMap({ name, programs }: ResolvedStructOps): OpsMap {

@@ -22,7 +22,7 @@ export interface EngineOptions {
   readonly passedOver?: readonly string[];
   /** Seed of everything random (bpf_get_prandom_u32, and the schedule in `sim`). Default 1. */
   readonly seed?: number;
-  /** Takes each event of a run as it happens (docs/trace-format.md). Only `sim` has them; others refuse. */
+  /** Takes each event of a run as it happens (docs/trace-format.md); what it throws ends the run. */
   readonly trace?: TraceSink;
   /** What is to go wrong in a run. Only `sim` can do it; others refuse. */
   readonly faults?: FaultPlan;

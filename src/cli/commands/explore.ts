@@ -18,7 +18,7 @@ import { openProgress } from "../progress.ts";
 import { ringOf } from "../ring-options.ts";
 import { parseSetting } from "../settings.ts";
 import { writeTrace } from "../trace-file.ts";
-import { TRACE_FORMATS, traceFormatOf } from "../trace-format.ts";
+import { resultStream, TRACE_FORMATS, traceFormatOf } from "../trace-format.ts";
 
 const DEFAULT_SEEDS = "1..1000";
 const DEFAULT_STEPS = 100_000;
@@ -60,7 +60,7 @@ export const exploreCommand: Command = {
     "may-leak": { help: "requests in flight after the loop stopped are no finding" },
     findings: { value: "N", help: "stop after so many (default 1)" },
     jobs: { value: "N", help: "threads (default: one a processor)" },
-    trace: { value: "FILE", help: "write the trace of the first finding there" },
+    trace: { value: "FILE", help: "write the trace of the first finding there; - is stdout" },
     "trace-format": { value: "NAME", help: `${TRACE_FORMATS.join(", ")} (default jsonl)` },
     json: { help: "print one JSON object" },
   },
@@ -74,6 +74,7 @@ export const exploreCommand: Command = {
   ],
   async run(options) {
     const seeds = seedsOf(options.text("seeds") ?? DEFAULT_SEEDS);
+    const output = resultStream(options);
     const file = options.text("trace");
     const format = traceFormatOf(options.text("trace-format"), file);
     const threads = options.integer("jobs", 1, MAX_THREADS) ?? availableParallelism();
@@ -85,7 +86,7 @@ export const exploreCommand: Command = {
     const wallNs = Math.round((performance.now() - started) * 1e6);
     const [finding] = report.findings;
     if (file !== undefined && finding !== undefined) writeTrace(file, format, finding.trace);
-    process.stdout.write(
+    output.write(
       options.flag("json")
         ? `${toJson({ schemaVersion: 1, seeds: [seeds.first, seeds.last], ...report, wallNs })}\n`
         : textOf(report, seeds, wallNs),

@@ -15,7 +15,7 @@ import { runObject, type RunPlan } from "../session.ts";
 import { parseNumber, parseSetting } from "../settings.ts";
 import { statusOf } from "../status-of.ts";
 import type { TraceFile } from "../trace-file.ts";
-import { TRACE_FORMATS, traceFormatOf } from "../trace-format.ts";
+import { resultStream, TRACE_FORMATS, traceFormatOf } from "../trace-format.ts";
 
 const MAX_INT = 2 ** 31 - 1;
 const PROGRESS_MS = 200;
@@ -45,7 +45,10 @@ export const runCommand: Command = {
     timeout: { value: "MS", help: "stop after so many milliseconds (an error)" },
     seed: { value: "N", help: "seed of bpf_get_prandom_u32, and of the schedule in sim (default 1)" },
     faults: { value: "PLAN.json", help: "what is to go wrong (sim)" },
-    trace: { value: "FILE", help: "write every request, completion, step, wait and fault there (sim)" },
+    trace: {
+      value: "FILE",
+      help: "write every request, completion, step, wait, fault and changed global there; - is stdout",
+    },
     "trace-format": { value: "NAME", help: `${TRACE_FORMATS.join(", ")} (default jsonl)` },
     "no-verify": { help: "skip the verifier (user and sim; accesses are checked as they happen)" },
     interpret: { help: "interpret instead of compiling to WebAssembly" },
@@ -59,14 +62,15 @@ export const runCommand: Command = {
     "Traces and fault plans are described in docs/trace-format.md; engines that have none refuse them, auto passes them over.",
   ],
   async run(options) {
+    const output = resultStream(options);
     const plan = await planOf(options);
     const object = await openFileOrProgram(options.positionals[0]);
     const quiet = options.flag("quiet");
     const { report, error } = await runObject(object, plan, (engine, ring) =>
       watch(engine, ring, quiet || options.flag("json")),
     );
-    if (options.flag("json")) process.stdout.write(`${toJson(report)}\n`);
-    else if (!quiet) process.stdout.write(formatReport(report));
+    if (options.flag("json")) output.write(`${toJson(report)}\n`);
+    else if (!quiet) output.write(formatReport(report));
     if (!error) return EXIT.ok;
     process.stderr.write(`loopstep: ${error.message}\n`);
     return statusOf(error);
@@ -115,7 +119,7 @@ async function planOf(options: ParsedOptions): Promise<RunPlan> {
   };
 }
 
-/** The simulator, which writes traces, is loaded for them only. */
+/** What writes traces is loaded for them only. */
 async function traceOf(options: ParsedOptions): Promise<TraceFile | undefined> {
   const file = options.text("trace");
   const format = traceFormatOf(options.text("trace-format"), file);

@@ -16,6 +16,7 @@ import {
 import { kernelVersion, openSys, probeIoUring, type Sys } from "../../sys/index.ts";
 import { formatKernelVersion } from "../../uring/abi/index.ts";
 import { RingThread } from "../ring-thread.ts";
+import type { EngineTracing } from "../tracing.ts";
 import { workerUrl } from "../worker-url.ts";
 import { BpfCalls } from "./bpf.ts";
 import { loadPrivilege } from "./privilege.ts";
@@ -28,7 +29,7 @@ const unavailable = (message: string, remedy: string): UnsupportedError =>
   new UnsupportedError("ENGINE_UNAVAILABLE", { where: "engine kernel", message, remedy });
 
 /** Opens the engine; throws UnsupportedError with the reason and the remedy where loops cannot be loaded. */
-export function openKernelEngine(options: EngineOptions = {}): Engine {
+export function openKernelEngine(options: Omit<EngineOptions, "trace"> = {}, tracing?: EngineTracing): Engine {
   const probe = probeIoUring();
   if (!probe.available) throw unavailable(probe.why, probe.remedy);
   const sys = openSys();
@@ -48,6 +49,7 @@ export function openKernelEngine(options: EngineOptions = {}): Engine {
     vmlinuxBtf(),
     `Linux ${version} runs the loop itself, inside io_uring_enter`,
     options,
+    tracing,
   );
 }
 
@@ -60,6 +62,7 @@ class KernelEngine implements Engine {
   readonly #memory = new PageMemory();
   readonly #rings = new Set<LoopRing>();
   readonly #objects = new Set<InKernelObject>();
+  readonly #tracing: EngineTracing | undefined;
   readonly #onPrintk: (line: string) => void;
   /** A thread inside the kernel would hold up the end of the process. */
   readonly #onExit = (): void => this[Symbol.dispose]();
@@ -67,7 +70,15 @@ class KernelEngine implements Engine {
   #spare: RingThread | undefined;
   #closed = false;
 
-  constructor(sys: Sys, bpf: BpfCalls, target: Btf, why: string, { onPrintk = () => {} }: EngineOptions) {
+  constructor(
+    sys: Sys,
+    bpf: BpfCalls,
+    target: Btf,
+    why: string,
+    { onPrintk = () => {} }: EngineOptions,
+    tracing: EngineTracing | undefined,
+  ) {
+    this.#tracing = tracing;
     this.#sys = sys;
     this.#bpf = bpf;
     this.target = target;
@@ -82,7 +93,7 @@ class KernelEngine implements Engine {
     const thread = this.#spare ?? this.#startThread();
     this.#spare = undefined;
     try {
-      const ring = new LoopRing(this.#sys, this.#memory, thread, options, this.#keepThread);
+      const ring = new LoopRing(this.#sys, this.#memory, thread, options, this.#keepThread, this.#tracing);
       this.#rings.add(ring);
       return ring;
     } catch (error) {
@@ -92,7 +103,7 @@ class KernelEngine implements Engine {
   }
 
   async load(object: BpfObject): Promise<LoadedObject> {
-    const loaded = new InKernelObject(this.#bpf, this.#memory, object, this.target);
+    const loaded = new InKernelObject(this.#bpf, this.#memory, object, this.target, this.#tracing);
     this.#objects.add(loaded);
     return loaded;
   }

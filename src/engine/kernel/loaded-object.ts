@@ -16,6 +16,7 @@ import {
   type Ring,
 } from "../../loop/index.ts";
 import { loadedMap, type MapAccess } from "../loaded-map.ts";
+import type { EngineTracing } from "../tracing.ts";
 import type { BpfCalls } from "./bpf.ts";
 import { KernelObject, type KernelMap } from "./kernel-object.ts";
 import { LoopRing } from "./loop-ring.ts";
@@ -38,13 +39,17 @@ export class InKernelObject implements LoadedObject {
   readonly #bpf: BpfCalls;
   readonly #target: Btf;
   readonly #kernel: KernelObject;
+  readonly #memory: PageMemory;
+  readonly #tracing: EngineTracing | undefined;
   readonly #opsMaps = new Map<string, OpsMap>();
   readonly #links = new Set<Link>();
   #closed = false;
 
   /** Throws SysError, ObjectError, KernelRejection, UnsupportedError. */
-  constructor(bpf: BpfCalls, memory: PageMemory, object: BpfObject, target: Btf) {
+  constructor(bpf: BpfCalls, memory: PageMemory, object: BpfObject, target: Btf, tracing?: EngineTracing) {
     this.object = object;
+    this.#tracing = tracing;
+    this.#memory = memory;
     this.#bpf = bpf;
     this.#target = target;
     const kernel = new KernelObject(bpf, memory, object, target);
@@ -62,6 +67,13 @@ export class InKernelObject implements LoadedObject {
     this.maps = Object.fromEntries(
       visible.map((map) => [map.spec.name, loadedMap(map.spec, object.btf, this.#access(map))]),
     );
+    const programs = new Set(object.structOps.flatMap((spec) => Object.values(spec.programs)));
+    try {
+      tracing?.emit({ ev: "load", object: object.name, programs: programs.size, maps: object.maps.length });
+    } catch (cause) {
+      kernel[Symbol.dispose]();
+      throw cause;
+    }
   }
 
   get closed(): boolean {
@@ -97,7 +109,24 @@ export class InKernelObject implements LoadedObject {
       if (expected >= 0) unreg(registration);
       throw attachError(fd, spec.name, registration);
     }
-    return this.#link(spec.name, ring, registration, [fd, ops]);
+    this.#watch(ring);
+    const link = this.#link(spec.name, ring, registration, [fd, ops]);
+    try {
+      this.#tracing?.emit({ ev: "attach", ops: spec.name }, ring.fd);
+    } catch (cause) {
+      link.detach();
+      throw cause;
+    }
+    return link;
+  }
+
+  #watch({ trace }: LoopRing): void {
+    if (trace === undefined) return;
+    const placeOf = (map: number): { readonly address: number; readonly size: number } => {
+      const { address, spec } = this.#kernel.maps[map];
+      return { address: address!, size: spec.value_size };
+    };
+    trace.watch = this.#tracing!.watch(this.#memory.memory.buffer, this.object, placeOf);
   }
 
   #link(name: string, ring: LoopRing, registration: Registration, [fd, ops]: readonly [number, number]): Link {
@@ -109,6 +138,8 @@ export class InKernelObject implements LoadedObject {
       this.#bpf.close(ops);
       unreg(registration);
       ring.onClose = undefined;
+      if (ring.trace) ring.trace.watch = undefined;
+      this.#tracing?.emit({ ev: "detach", ops: name }, ring.fd);
     };
     const link: Link = { ops: name, detach, [Symbol.dispose]: detach };
     this.#links.add(link);

@@ -16,12 +16,14 @@ import {
   type RunStats,
 } from "../../loop/index.ts";
 import type { RingPlacement, Sys } from "../../sys/index.ts";
-import { parseSetupFlags } from "../../uring/abi/index.ts";
+import { IORING_REGISTER, parseSetupFlags } from "../../uring/abi/index.ts";
 import { ringsLayout } from "../../uring/ring/index.ts";
 import { IndexCount } from "../full-count.ts";
 import { reviveSysError } from "../revive.ts";
 import { ABORT, CONTROL, type RingThread } from "../ring-thread.ts";
 import { loopError, type EndedBy } from "../run-outcome.ts";
+import type { EngineTracing } from "../tracing.ts";
+import { EnterTrace } from "./enter-trace.ts";
 import type { PageMemory } from "./page-memory.ts";
 import { EJECT, OWN, type CreateReply, type CreateRequest, type RunReply } from "./protocol.ts";
 import { wake } from "./wake.ts";
@@ -50,6 +52,8 @@ export class LoopRing implements Ring {
   readonly rings: Uint8Array;
   readonly slot: OpsSlot;
   stats: RunStats = NO_STATS;
+  /** Its trace, if one is wanted. */
+  readonly trace: EnterTrace | undefined;
   /** Ends the attachment; set while there is one. */
   onClose: (() => void) | undefined;
   readonly #sys: Sys;
@@ -70,6 +74,7 @@ export class LoopRing implements Ring {
     thread: RingThread,
     { entries, cq_entries, flags, mem }: RingOptions,
     giveBack: (thread: RingThread) => void,
+    tracing?: EngineTracing,
   ) {
     checkMemSize(mem);
     const request = { entries, flags: parseSetupFlags(flags), ...(cq_entries === undefined ? {} : { cq_entries }) };
@@ -91,7 +96,10 @@ export class LoopRing implements Ring {
       this.fd = fd;
       this.params = ringGeometry(params);
       this.#tid = tid;
+      this.trace = tracing && new EnterTrace(tracing, fd, memory.memory.buffer, place, params);
+      if (region) this.trace?.register(IORING_REGISTER.IORING_REGISTER_MEM_REGION, 0);
     } catch (error) {
+      if (!thread.ended) thread.callSync("close");
       this.#free();
       throw error;
     }
@@ -128,6 +136,7 @@ export class LoopRing implements Ring {
     const timer = timeoutMs === undefined ? undefined : setTimeout(() => abort(ABORT.timeout), timeoutMs);
     const counting = setInterval(() => this.#completed.look(), COUNT_EVERY_MS);
     try {
+      this.trace?.enter();
       return this.#finish((await this.#thread.call("run")) as RunReply);
     } catch (error) {
       throw reviveSysError(error);
@@ -147,6 +156,7 @@ export class LoopRing implements Ring {
       timeoutMs === undefined ? undefined : { ms: timeoutMs, expire: () => this.interrupt(ABORT.timeout) };
     const watch = { everyMs: COUNT_EVERY_MS, look: () => this.#completed.look() };
     try {
+      this.trace?.enter();
       return this.#finish(this.#thread.callSync("run", undefined, deadline, watch) as RunReply);
     } catch (error) {
       throw reviveSysError(error);
@@ -157,6 +167,7 @@ export class LoopRing implements Ring {
 
   enable(): void {
     this.#ask("enable");
+    this.trace?.register(IORING_REGISTER.IORING_REGISTER_ENABLE_RINGS, 0);
   }
 
   /**
@@ -245,7 +256,9 @@ export class LoopRing implements Ring {
   }
 
   #finish({ result, wallNs }: RunReply): 0 {
-    this.stats = { steps: undefined, submitted: undefined, completed: this.#completed.look(), enters: 1, wallNs };
+    const completed = this.#completed.look();
+    this.stats = { steps: undefined, submitted: undefined, completed, enters: 1, wallNs };
+    this.trace?.leave(result, completed);
     // without a loop attached it was an ordinary io_uring_enter
     if (result >= 0) return 0;
     const reason = ENDED[Atomics.load(this.#thread.control, CONTROL.abort)];

@@ -102,7 +102,7 @@ export class SimEngine implements Engine {
 
   #watch(loaded: VmObject<SimRing>): GlobalWatch {
     const { globals, btf } = loaded.object;
-    const sections = watchedSections(globals, btf, (map) => loaded.placeOf(map));
+    const sections = watchedSections(globals, btf, loaded.placeOf);
     return new GlobalWatch(this.#memory.memory.buffer, sections);
   }
 

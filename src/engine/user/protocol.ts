@@ -4,6 +4,8 @@ import type { FaultFacts, VmImage } from "../../bpf/vm/index.ts";
 import type { Regions } from "../../loop/index.ts";
 import type { RingPlacement } from "../../sys/index.ts";
 import type { RingParams, SetupRequest } from "../../uring/abi/index.ts";
+import type { TraceWire } from "../trace-pipe.ts";
+import type { WatchedSection } from "../watched-globals.ts";
 
 /** Bytes of the step counter. */
 export const STEPS_BYTES = 8;
@@ -11,6 +13,8 @@ export const STEPS_BYTES = 8;
 /** What the thread is started with. */
 export interface ThreadData {
   readonly memory: WebAssembly.Memory;
+  /** Where a trace goes, if one is wanted. */
+  readonly trace: TraceWire | undefined;
 }
 
 /** "create": makes the ring. */
@@ -46,6 +50,8 @@ export interface AttachRequest {
   /** Check every access: the program was not verified. */
   readonly checked: boolean;
   readonly seed: number;
+  /** The globals a trace tells of. */
+  readonly watched?: readonly WatchedSection[] | undefined;
 }
 
 /** "run": one io_uring_enter. */

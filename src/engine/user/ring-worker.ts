@@ -1,6 +1,7 @@
 // The thread of one ring of the `user` engine: makes the ring, holds the compiled program, drives the loop. Started by
 // RingThread; speaks protocol.ts.
 
+import { workerData } from "node:worker_threads";
 import { EBADFD, EFAULT } from "../../base/index.ts";
 import { compile, instantiate } from "../../bpf/jit/index.ts";
 import { Interpreter, VmFault, VmMemory, type Executable, type FaultFacts, type VmEnv } from "../../bpf/vm/index.ts";
@@ -9,9 +10,10 @@ import { createRing, openSys, type KernelRing } from "../../sys/index.ts";
 import { IORING_SETUP } from "../../uring/abi/index.ts";
 import { fullCount } from "../full-count.ts";
 import { serve, type Handlers, type ServerContext } from "../ring-server.ts";
-import { drive, stepsOf, WORK_PENDING, type DriveResult, type StepArgs } from "./drive.ts";
-import { LoopRing } from "./loop-ring.ts";
+import { drive, stepsOf, WORK_PENDING, type DriveResult, type DrivenRing, type StepArgs } from "./drive.ts";
+import { LoopRing, type RingView } from "./loop-ring.ts";
 import { STEPS_BYTES } from "./protocol.ts";
+import type { RingTracer } from "./ring-tracer.ts";
 import type { AttachRequest, CreateReply, CreateRequest, RunReply, RunRequest, ThreadData } from "./protocol.ts";
 
 /** A program attached to this ring. */
@@ -26,11 +28,15 @@ class RingWorker {
   readonly #memory: VmMemory;
   #ring: KernelRing | undefined;
   #loopRing: LoopRing | undefined;
+  /** What the run loop drives: the ring itself, unless it is traced. */
+  #driven: DrivenRing | undefined;
   #attached: Attached | undefined;
   #disabled = false;
+  readonly #tracer: RingTracer | undefined;
 
-  constructor(context: ServerContext, { memory }: ThreadData) {
+  constructor(context: ServerContext, { memory }: ThreadData, tracer: RingTracer | undefined) {
     this.#context = context;
+    this.#tracer = tracer;
     this.#memory = VmMemory.attach(memory);
   }
 
@@ -45,8 +51,10 @@ class RingWorker {
     // the ring must announce its task work, or every iteration would need a system call to find out
     const { flags } = request;
     const own = flags & IORING_SETUP_DEFER_TASKRUN ? IORING_SETUP_TASKRUN_FLAG : 0;
-    const ring = createRing(openSys(), this.#memory.memory.buffer, place, request, { own });
+    const sys = openSys();
+    const ring = createRing(this.#tracer?.sys(sys) ?? sys, this.#memory.memory.buffer, place, request, { own });
     this.#ring = ring;
+    this.#tracer?.made(ring);
     ring.registerFd();
     this.#disabled = (flags & IORING_SETUP_R_DISABLED) !== 0;
     const { params } = ring;
@@ -60,21 +68,24 @@ class RingWorker {
       const { registered, why } = ring.registerMemRegion(mem.address, mem.size);
       if (!registered) notes.push(why);
     }
-    this.#loopRing = new LoopRing(ring, this.#memory.memory.buffer, {
+    const view: RingView = {
       sqes: place.sqes,
       sqeSize: flags & IORING_SETUP_SQE128 ? 128 : 64,
       sqMask: params.sq_entries - 1,
       rewind: (flags & IORING_SETUP_SQ_REWIND) !== 0,
       array: params.sq_off.array === 0 ? 0 : place.rings + params.sq_off.array,
       own: counters + STEPS_BYTES,
-    });
+    };
+    this.#loopRing = new LoopRing(ring, this.#memory.memory.buffer, view);
+    this.#driven = this.#tracer?.driven(this.#loopRing, view) ?? this.#loopRing;
     return { fd: ring.fd, params, notes };
   }
 
   attach(request: AttachRequest): void {
     const { ctx, params, steps, seed, iouCtx, regions } = request;
     const { memory } = this.#memory;
-    const submit = this.#loopRing!.submitFor(memory, iouCtx);
+    const untraced = this.#loopRing!.submitFor(memory, iouCtx);
+    const submit = this.#tracer?.submit(untraced) ?? untraced;
     const kfuncs = loopKfuncs({ iouCtx, regions, submit: (nr) => submit(iouCtx, nr) });
     const env = {
       // the function itself: called by the program without a detour through JavaScript
@@ -85,7 +96,8 @@ class RingWorker {
     };
     const executable = this.#executable(request, env);
     const words = (address: number, count: number): Uint32Array => new Uint32Array(memory.buffer, address, count);
-    this.#attached = { executable, args: { ctx, cq_wait_idx: words(params, 1), steps: words(steps, 2) } };
+    const args = { ctx, cq_wait_idx: words(params, 1), steps: words(steps, 2) };
+    this.#attached = { executable: this.#tracer?.program(executable, args, request.watched ?? []) ?? executable, args };
   }
 
   #executable(
@@ -120,13 +132,15 @@ class RingWorker {
     const started = performance.now();
     let outcome: DriveResult;
     let fault: FaultFacts | undefined;
+    if (!this.#disabled) this.#tracer?.enter();
     try {
-      outcome = this.#enter(ring, maxSteps);
+      outcome = this.#enter(maxSteps);
     } catch (error) {
       if (!(error instanceof VmFault)) throw error;
       fault = error.facts;
       outcome = { result: -EFAULT, steps: this.#attached ? stepsOf(this.#attached.args.steps) : 0 };
     }
+    if (!this.#disabled) this.#tracer?.leave(outcome.result);
     const wallNs = Math.round((performance.now() - started) * 1e6);
     return {
       result: outcome.result,
@@ -141,7 +155,8 @@ class RingWorker {
   }
 
   /** io_uring_enter(fd, 0, 0, GETEVENTS): the loop where one is attached, the ordinary call where none is. */
-  #enter(ring: LoopRing, maxSteps: number): DriveResult {
+  #enter(maxSteps: number): DriveResult {
+    const ring = this.#driven!;
     if (this.#disabled) return { result: -EBADFD, steps: 0 };
     if (!this.#attached) return { result: Math.min(ring.getEvents(0), 0), steps: 0 };
     return drive(ring, this.#attached.executable, this.#attached.args, this.#context.control, maxSteps);
@@ -154,11 +169,18 @@ class RingWorker {
     this.#ring?.close();
     this.#ring = undefined;
     this.#loopRing = undefined;
+    this.#driven = undefined;
   }
 }
 
+const { trace } = workerData as ThreadData;
+/** Loaded for a trace only. */
+const tracing = trace && { wire: trace, ...(await import("./ring-tracer.ts")) };
+
 serve((context, data): Handlers => {
-  const worker = new RingWorker(context, data as unknown as ThreadData);
+  const threadData = data as unknown as ThreadData;
+  const tracer = tracing && new tracing.RingTracer(tracing.wire, threadData.memory.buffer, () => context.traced());
+  const worker = new RingWorker(context, threadData, tracer);
   return {
     create: (args: CreateRequest) => worker.create(args),
     attach: (args: AttachRequest) => worker.attach(args),

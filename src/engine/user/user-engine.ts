@@ -18,6 +18,7 @@ import {
 } from "../../loop/index.ts";
 import { madvise, openSys, probeIoUring, type Sys } from "../../sys/index.ts";
 import { RingThread } from "../ring-thread.ts";
+import type { EngineTracing } from "../tracing.ts";
 import { workerUrl } from "../worker-url.ts";
 import { VmObject, type VmRings } from "../vm-object.ts";
 import { UserRing, type RunMode } from "./user-ring.ts";
@@ -28,7 +29,7 @@ const MADV_DONTNEED = 4;
 const MAX_MEMORY = 1 << 30;
 
 /** Opens the engine; throws UnsupportedError with the reason and the remedy where io_uring cannot be used. */
-export function openUserEngine(options: EngineOptions = {}): Engine {
+export function openUserEngine(options: Omit<EngineOptions, "trace"> = {}, tracing?: EngineTracing): Engine {
   const probe = probeIoUring();
   if (!probe.available) {
     throw new UnsupportedError("ENGINE_UNAVAILABLE", {
@@ -37,7 +38,7 @@ export function openUserEngine(options: EngineOptions = {}): Engine {
       remedy: probe.remedy,
     });
   }
-  return new UserEngine(openSys(), probe.why, options);
+  return new UserEngine(openSys(), probe.why, options, tracing);
 }
 
 /** A dispose may be called again; memory must not be given back twice. */
@@ -59,6 +60,7 @@ class UserEngine implements Engine {
   /** How a ring of this engine takes a program. */
   readonly #vmRings: VmRings<UserRing>;
   readonly #onPrintk: (line: string) => void;
+  readonly #tracing: EngineTracing | undefined;
   readonly #available: string;
   readonly #notes = new Set<string>();
   readonly #rings = new Set<UserRing>();
@@ -67,15 +69,17 @@ class UserEngine implements Engine {
   #spare: RingThread | undefined;
   #closed = false;
 
-  constructor(sys: Sys, available: string, options: EngineOptions) {
+  constructor(sys: Sys, available: string, options: EngineOptions, tracing: EngineTracing | undefined) {
     const { interpret = false, verify = true, seed = 1, onPrintk = () => {}, passedOver = [] } = options;
     this.#sys = sys;
+    this.#tracing = tracing;
     this.#available = [available, ...passedOver].join("; ");
     const mode: RunMode = { interpret, checked: !verify, seed };
     this.#verify = verify;
     this.#vmRings = {
       own: (ring) => (ring instanceof UserRing ? ring : undefined),
-      attach: (ring, image) => ring.attach(image, mode),
+      attach: (ring, image, { object, placeOf }) => ring.attach(image, mode, tracing?.watched(object, placeOf)),
+      note: tracing && ((event, ring) => tracing.emit(event, ring?.fd)),
     };
     this.#onPrintk = onPrintk;
     this.#spare = this.#startThread();
@@ -149,6 +153,11 @@ class UserEngine implements Engine {
   }
 
   #startThread(): RingThread {
-    return new RingThread(workerUrl("engine/user/ring-worker"), { memory: this.#memory.memory }, this.#onPrintk);
+    return new RingThread(
+      workerUrl("engine/user/ring-worker"),
+      { memory: this.#memory.memory },
+      this.#onPrintk,
+      this.#tracing?.openPipe(),
+    );
   }
 }

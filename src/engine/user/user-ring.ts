@@ -20,6 +20,7 @@ import { ABORT, CONTROL, GRACE_MS, ThreadError, type RingThread } from "../ring-
 import { Occupied } from "../occupied.ts";
 import { IOU_CTX, regionBytes, RingMemory, setupRequest } from "../ring-memory.ts";
 import type { VmRing } from "../vm-object.ts";
+import type { WatchedSection } from "../watched-globals.ts";
 import { reviveSysError } from "../revive.ts";
 import { loopError } from "../run-outcome.ts";
 import { stepsOf } from "./drive.ts";
@@ -54,7 +55,7 @@ export class UserRing implements VmRing {
   readonly #thread: RingThread;
   readonly #regions: Regions;
   readonly #steps: number;
-  readonly #fd: number;
+  readonly fd: number;
   readonly #onClose: RingClosed;
   readonly #occupied = new Occupied();
   #image: VmImage | undefined;
@@ -81,7 +82,7 @@ export class UserRing implements VmRing {
       };
       const create: CreateRequest = { place, request, mem: own.mem, counters: this.#steps };
       const { fd, params, notes } = this.#ask("create", create) as CreateReply;
-      this.#fd = fd;
+      this.fd = fd;
       this.params = ringGeometry(params);
       this.notes = notes;
       this.#regions = own.publish();
@@ -101,8 +102,8 @@ export class UserRing implements VmRing {
     return this.#closed;
   }
 
-  /** Hands the program to the ring's thread. */
-  attach(image: VmImage, mode: RunMode): void {
+  /** Hands the program to the ring's thread. `watched`: the globals that a trace tells of. */
+  attach(image: VmImage, mode: RunMode, watched?: readonly WatchedSection[]): void {
     const request: AttachRequest = {
       image,
       regions: this.#regions,
@@ -111,6 +112,7 @@ export class UserRing implements VmRing {
       steps: this.#steps,
       iouCtx: IOU_CTX,
       task: this.#own.task,
+      watched,
       ...mode,
     };
     this.#ask("attach", request);
@@ -188,18 +190,21 @@ export class UserRing implements VmRing {
     this.#lost = this.#thread.ended;
     this.#whenQuiet(() => {
       // a registered index went with its thread, a descriptor is the process's
-      if (this.#lost && !(this.slot.flags & IORING_SETUP.IORING_SETUP_REGISTERED_FD_ONLY)) closeSync(this.#fd);
+      if (this.#lost && !(this.slot.flags & IORING_SETUP.IORING_SETUP_REGISTERED_FD_ONLY)) closeSync(this.fd);
       this.#own.release();
     });
     this.#onClose(this, this.#thread);
   }
 
   #ask(name: string, args?: unknown): unknown {
+    let value: unknown;
     try {
-      return this.#thread.callSync(name, args);
+      value = this.#thread.callSync(name, args);
     } catch (error) {
       throw reviveSysError(error);
     }
+    this.#thread.trace?.raise();
+    return value;
   }
 
   #begin(): VmImage | undefined {
@@ -209,7 +214,9 @@ export class UserRing implements VmRing {
         message: "a run of this ring is on already",
         remedy: "Await it first.",
       });
-    const { control } = this.#thread;
+    const { control, trace } = this.#thread;
+    // who takes the trace and cannot go on ends the run
+    if (trace) trace.onFailure = () => this.#end(ABORT.signal);
     Atomics.store(control, CONTROL.abort, ABORT.no);
     Atomics.store(control, CONTROL.ejected, 0);
     this.#memory.u8.fill(0, this.#steps, this.#steps + STEPS_BYTES);
@@ -225,6 +232,7 @@ export class UserRing implements VmRing {
   #finish(reply: RunReply, image: VmImage | undefined): 0 {
     const { steps, submitted, completed, enters, wallNs } = reply;
     this.stats = { steps, submitted, completed, enters, wallNs };
+    this.#thread.trace?.raise();
     if (reply.fault && image) throw new VmFault(reply.fault, image);
     if (reply.result < 0) throw loopError(reply);
     return 0;
@@ -236,6 +244,7 @@ export class UserRing implements VmRing {
     const reason = Atomics.load(this.#thread.control, CONTROL.abort);
     const steps = this.stepsSoFar;
     this.stats = { ...NO_STATS, steps, wallNs: Math.round((performance.now() - this.#startedAt) * 1e6) };
+    this.#thread.trace?.tell({ ev: "leave", ring: this.fd, res: -EINTR });
     this[Symbol.dispose]();
     if (reason === ABORT.no) return error;
     return loopError({ result: -EINTR, ended: reason === ABORT.timeout ? "timeout" : "signal", steps });
