@@ -56,7 +56,7 @@ export class ChromeTrace {
   #empty = true;
 
   add(event: TraceEvent): string {
-    const { t, ring: tid = 0, ev, ...args } = event;
+    const { t, ring: tid = 0, ev: _ev, ...args } = event;
     const at: Place = { ts: t / NS_PER_US, pid: PID, tid };
     this.#last = Math.max(this.#last, at.ts);
     const named = this.#open.has(tid) ? "" : this.#nameThread(tid);
