@@ -3,16 +3,26 @@
 // doubles, and a few instructions of machine code fetch them, make the call, and leave the kernel's own result (-errno on
 // failure) in their place. Doubles hold every descriptor, count and user address exactly.
 //
+// A second entry makes io_uring_enter(2) alone, for WebAssembly, which can leave integers in its own memory and nothing
+// elsewhere: four words there say for which ring, and take the result. The code holds the call's number and its other
+// arguments, so that the words can ask for nothing else.
+//
 // Code for arm64 is left out: it goes through syscall(2), as does everything where such a page cannot be had.
 
 import { MMAP } from "../uring/abi/index.ts";
 import { SYSCALLS } from "./syscalls.ts";
-import type { SyscallArch } from "./types.ts";
+import type { EnterGate, SyscallArch } from "./types.ts";
 
 const PAGE = 4096;
 const PROT_EXEC = 4;
-/** The writable page begins with the number, which the result replaces, and a0 .. a5. */
+/** The writable page begins with the number, which the result replaces, and a0 .. a5; then the address of the four words. */
 const BLOCK_WORDS = 7;
+const CELL = BLOCK_WORDS * 8;
+/** The second entry in the page of code. */
+const ENTER = 128;
+
+/** The four words of `EnterGate`, each 32 bits, by their offsets. */
+export const ENTER_WORDS = { fd: 0, to_submit: 4, flags: 8, result: 12, size: 16 } as const;
 
 /** The x86-64 code for arguments at address `block`. */
 export function gateCode(block: number): Uint8Array {
@@ -37,6 +47,33 @@ export function gateCode(block: number): Uint8Array {
   return Uint8Array.from(rows.flat());
 }
 
+/** The x86-64 code of the second entry; the address of the words is at `cell`. */
+export function enterCode(cell: number): Uint8Array {
+  const address = new Uint8Array(8);
+  new DataView(address.buffer).setBigUint64(0, BigInt(cell), true);
+  const number = new Uint8Array(4);
+  new DataView(number.buffer).setUint32(0, SYSCALLS.x64.io_uring_enter, true);
+  const { fd, to_submit, flags, result } = ENTER_WORDS;
+  const rows: readonly (readonly number[])[] = [
+    [0xf3, 0x0f, 0x1e, 0xfa], //       endbr64
+    [0x49, 0xbb, ...address], //       mov r11, cell
+    [0x4d, 0x8b, 0x1b], //             mov r11, [r11]
+    [0x41, 0x8b, 0x7b, fd], //         mov edi, [r11 + fd]
+    [0x41, 0x8b, 0x73, to_submit], //  mov esi, [r11 + to_submit]
+    [0x31, 0xd2], //                   xor edx, edx        min_complete
+    [0x45, 0x8b, 0x53, flags], //      mov r10d, [r11 + flags]
+    [0x45, 0x31, 0xc0], //             xor r8d, r8d        arg
+    [0x45, 0x31, 0xc9], //             xor r9d, r9d        argsz
+    [0xb8, ...number], //              mov eax, io_uring_enter
+    [0x0f, 0x05], //                   syscall
+    [0x48, 0xb9, ...address], //       mov rcx, cell
+    [0x48, 0x8b, 0x09], //             mov rcx, [rcx]
+    [0x89, 0x41, result], //           mov [rcx + result], eax
+    [0xc3], //                         ret
+  ];
+  return Uint8Array.from(rows.flat());
+}
+
 /** What the gate needs of the FFI. */
 export interface GateParts {
   readonly arch: SyscallArch;
@@ -52,6 +89,7 @@ export interface CallGate {
   readonly block: Float64Array;
   /** Makes the call that `block` describes; its result is block[0] then. */
   readonly call: () => void;
+  readonly enter: EnterGate;
 }
 
 /**
@@ -64,14 +102,18 @@ export function openCallGate({ arch, syscall, viewAt, functionAt }: GateParts): 
   const { mmap, mprotect, munmap, getpid } = SYSCALLS[arch];
   const pages = syscall(mmap, 0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages < 0) return undefined;
-  viewAt(pages, PAGE).set(gateCode(pages + PAGE));
+  const code = viewAt(pages, PAGE);
+  code.set(gateCode(pages + PAGE));
+  code.set(enterCode(pages + PAGE + CELL), ENTER);
   if (syscall(mprotect, pages, PAGE, PROT_READ | PROT_EXEC, 0, 0, 0) < 0) {
     syscall(munmap, pages, 2 * PAGE, 0, 0, 0, 0);
     return undefined;
   }
-  const bytes = viewAt(pages + PAGE, BLOCK_WORDS * 8);
+  const bytes = viewAt(pages + PAGE, CELL + 8);
   const block = new Float64Array(bytes.buffer, bytes.byteOffset, BLOCK_WORDS);
-  const gate = { block, call: functionAt(pages) };
+  const cell = new BigUint64Array(bytes.buffer, bytes.byteOffset + CELL, 1);
+  const enter: EnterGate = { use: (words) => (cell[0] = BigInt(words)), call: functionAt(pages + ENTER) };
+  const gate = { block, call: functionAt(pages), enter };
   block[0] = getpid;
   gate.call();
   return block[0] === process.pid ? gate : undefined;

@@ -27,6 +27,7 @@ import {
   type RingParams,
   type SetupRequest,
 } from "../uring/abi/index.ts";
+import { ENTER_WORDS } from "./call-gate.ts";
 import { close, io_uring_enter, io_uring_register, madvise } from "./calls.ts";
 import { check, SysError, sysError } from "./errors.ts";
 import { kernelVersion } from "./kernel.ts";
@@ -51,6 +52,16 @@ export interface CreateRingOptions {
   readonly kernel?: KernelVersion;
   /** Setup flags that the caller adds for its own use: neither `params` nor a refusal names them. */
   readonly own?: number;
+}
+
+/** How WebAssembly beside the ring's memory submits without JavaScript; addresses are offsets into the buffer. */
+export interface DirectSubmit {
+  /** io_uring_enter(2) by the words at the address that was given: `to_submit` in, `result` out. The rest is filled in. */
+  readonly call: () => void;
+  /** Where SQ_REWIND is emulated: what is to be done about it (see the head of the file). */
+  readonly rewind:
+    | { readonly head: number; readonly tail: number; readonly array: number; readonly mask: number }
+    | undefined;
 }
 
 /** What became of a parameter region. `registered` false: the kernel is too old, the region is memory of the process only. */
@@ -120,6 +131,8 @@ export class KernelRing implements Disposable {
   /** Array entries (#pointedFrom + i) & mask hold i, for i below #pointed. */
   #pointedFrom = 0;
   #pointed = 0;
+  /** Where code that submits by itself keeps its words; 0: there is none. */
+  #directWords = 0;
 
   constructor(sys: Sys, buffer: ArrayBufferLike, place: RingPlacement, parts: RingParts, version: KernelVersion) {
     const { sq_off } = parts.real;
@@ -198,6 +211,21 @@ export class KernelRing implements Disposable {
     for (let i = 0; i < count; i++) this.#words[this.#array + ((from + i) & this.#sqMask)] = i;
     this.#pointedFrom = from;
     this.#pointed = count;
+  }
+
+  /**
+   * Leaves submitting to the caller's own code, which keeps its words (ENTER_WORDS) at `words` of the buffer; from then on it
+   * alone may submit. Undefined where only `enter` can do it.
+   */
+  direct(words: number): DirectSubmit | undefined {
+    const gate = this.#sys.enterGate;
+    if (gate === undefined || this.#mirror !== undefined || this.#fd < 0 || this.#trueHead !== 0) return undefined;
+    this.#words[(words + ENTER_WORDS.fd) >>> 2] = this.#enterFd;
+    this.#words[(words + ENTER_WORDS.flags) >>> 2] = this.#enterFlags;
+    this.#directWords = words;
+    gate.use(this.base + words);
+    const [head, tail, array] = [this.#head << 2, this.#tail << 2, this.#array << 2];
+    return { call: gate.call, rewind: this.#rewinds ? { head, tail, array, mask: this.#sqMask } : undefined };
   }
 
   /** Waits until `minComplete` CQEs are there, at most `timeoutNs` (< 0: for ever). 0, -ETIME, -EINTR or another errno. */
@@ -347,6 +375,7 @@ export class KernelRing implements Disposable {
     this.#fd = -1;
     this.#enterFd = -1;
     this.#enterFlags = 0;
+    if (this.#directWords !== 0) this.#words[(this.#directWords + ENTER_WORDS.fd) >>> 2] = -1;
     const { rings, sqes } = this.place;
     const { ringsSize, sqesSize } = this.#parts;
     if (this.#mirror === undefined) {

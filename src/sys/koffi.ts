@@ -84,6 +84,7 @@ function wrap(koffi: Koffi, arch: SyscallArch): Sys {
       return Number(koffi.address(bytes));
     },
     viewAt,
+    enterGate: gate?.enter,
   };
 }
 

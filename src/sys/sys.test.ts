@@ -226,8 +226,8 @@ test.each([
   ["a gate that does not work", { getpid: -38 }, "syscall(2)"],
 ])("with %s %j calls go through the %s", (_, refused, way) => {
   const PAGES = 2 ** 46;
-  const [code, block] = [new ArrayBuffer(PAGE), new ArrayBuffer(7 * 8)];
-  const words = new Float64Array(block);
+  const [code, block] = [new ArrayBuffer(PAGE), new ArrayBuffer(8 * 8)];
+  const words = new Float64Array(block, 0, 7);
   const results = new Map<number, number>();
   for (const [name, result] of Object.entries({ mmap: PAGES, mprotect: 0, munmap: 0, getpid: process.pid, ...refused }))
     results.set(SYSCALLS.x64[name as keyof typeof SYSCALLS.x64], result);

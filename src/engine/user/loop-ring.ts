@@ -4,7 +4,7 @@
 import { IORING_ENTER, IOSQE, OPTABLE } from "../../uring/abi/index.ts";
 import type { KernelRing } from "../../sys/index.ts";
 import type { DrivenRing } from "./drive.ts";
-import { ENTERS, KIND_TABLE, KINDS, makeSubmit, SUBMITTED } from "./submit-code.ts";
+import { ENTER_AT, ENTERS, KIND_TABLE, KINDS, makeSubmit, SUBMITTED } from "./submit-code.ts";
 
 /** Longest sleep in one system call; an abort is noticed within it. */
 const WAIT_SLICE_NS = 50_000_000;
@@ -118,7 +118,8 @@ export class LoopRing implements DrivenRing {
     const { sqes, sqeSize, sqMask, rewind, array, own } = this.#view;
     const head = rewind ? 0 : this.#ring.place.rings + this.#ring.params.sq_off.head;
     const place = { own, sqes, sqeSize, sqMask, head, array, flags: NOT_LAZY, flagKind: EARLY, iouCtx };
-    return makeSubmit(memory, place, (count) => this.#ring.enter(count, 0, 0));
+    const direct = this.#ring.direct(own + ENTER_AT);
+    return makeSubmit(memory, place, direct ?? ((count) => this.#ring.enter(count, 0, 0)));
   }
 
   getEvents(minComplete: number): number {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { KIND_TABLE, KINDS, ENTERS, makeSubmit, SUBMITTED, type SubmitPlace } from "./submit-code.ts";
+import { ENTER_WORDS } from "../../sys/index.ts";
+import { ENTER_AT, KIND_TABLE, KINDS, ENTERS, makeSubmit, SUBMITTED, type SubmitPlace } from "./submit-code.ts";
 
 const CTX = 0x40;
 const OWN = 0x1_0000;
@@ -75,6 +76,58 @@ describe("submitting", () => {
         expect(seen()).toBe(slots.includes(slot) ? kinds : 0);
       }
     }
+  });
+
+  describe("by words", () => {
+    const DIRECT = OWN + ENTER_AT;
+    const [TAIL, TRUE_ARRAY] = [HEAD + 8, OWN + 2048];
+    const MASK = ENTRIES - 1;
+
+    /** A kernel that takes what tail and array show, from its own head on, at most `limit` of them. */
+    function kernel(rewinds: boolean, limit = () => ENTRIES) {
+      const memory = new WebAssembly.Memory({ initial: 4, maximum: 4, shared: true });
+      const view = new DataView(memory.buffer);
+      const taken: number[][] = [];
+      let head = 0;
+      const call = (): void => {
+        const wanted = view.getUint32(DIRECT + ENTER_WORDS.to_submit, true);
+        const shown = rewinds ? (view.getUint32(TAIL, true) - head) >>> 0 : wanted;
+        const count = Math.min(wanted, shown, limit());
+        taken.push(
+          Array.from({ length: count }, (_, i) =>
+            rewinds ? view.getUint32(TRUE_ARRAY + ((head + i) & MASK) * 4, true) : (head + i) & MASK,
+          ),
+        );
+        head = (head + count) >>> 0;
+        if (rewinds) view.setUint32(HEAD, head, true);
+        view.setInt32(DIRECT + ENTER_WORDS.result, count === 0 ? -11 : count, true);
+      };
+      const rewind = rewinds ? { head: HEAD, tail: TAIL, array: TRUE_ARRAY, mask: MASK } : undefined;
+      return { view, taken, submit: makeSubmit(memory, PLACE, { call, rewind }) };
+    }
+
+    test("hands over the count and takes the result", () => {
+      let limit = 8;
+      const { view, taken, submit } = kernel(false, () => limit);
+      expect([submit(CTX, 3), submit(CTX, 0), submit(CTX + 1, 2)]).toEqual([3, 0, -14]);
+      limit = 0;
+      expect(submit(CTX, 2)).toBe(-11);
+      expect(taken).toEqual([[0, 1, 2], []]);
+      expect([view.getUint32(OWN + SUBMITTED, true), view.getUint32(OWN + ENTERS, true)]).toEqual([3, 2]);
+    });
+
+    test("where SQ_REWIND is emulated, always shows slots from 0 on and leaves both indices at 0", () => {
+      const limits = [8, 8, 2, 8, 8, 0, 8, 3, 8];
+      const counts = [8, 3, 5, 5, 8, 4, 9, 8, 1];
+      let round = 0;
+      const { view, taken, submit } = kernel(true, () => limits[round]);
+      for (; round < counts.length; round++) {
+        const expected = Math.min(counts[round], limits[round], ENTRIES);
+        expect(submit(CTX, counts[round])).toBe(expected === 0 ? -11 : expected);
+        expect(taken.at(-1)).toEqual(Array.from({ length: expected }, (_, i) => i));
+        expect([view.getUint32(HEAD, true), view.getUint32(TAIL, true)]).toEqual([0, 0]);
+      }
+    });
   });
 
   test("of more than there are entries looks at each entry once", () => {

@@ -1,13 +1,15 @@
 // bpf_io_uring_submit_sqes for one ring, up to the system call, in WebAssembly: a loop calls it at every step, and in
 // JavaScript looking at each request costs as much as the request's share of the program. It notes which kinds of requests are
-// submitted and counts; the words it keeps lie in the VM's memory, where the run loop reads them.
+// submitted and counts; the words it keeps lie in the VM's memory, where the run loop reads them. Where the system call can be
+// described in words too (DirectSubmit), nothing is left to JavaScript but to make it.
 
 import { EFAULT } from "../../base/index.ts";
+import { ENTER_WORDS, type DirectSubmit } from "../../sys/index.ts";
 import { Expr, I32, ModuleWriter, OP } from "../../wasm/index.ts";
 
 /** Where things lie; addresses in the VM's memory. */
 export interface SubmitPlace {
-  /** SUBMIT_WORDS words of its own, then a table of 256 bytes: the kind of each opcode. */
+  /** OWN_BYTES: words of its own, and a table of 256 bytes: the kind of each opcode. */
   readonly own: number;
   readonly sqes: number;
   readonly sqeSize: number;
@@ -23,141 +25,284 @@ export interface SubmitPlace {
   readonly iouCtx: number;
 }
 
+/** How the system call is made: by a function, or by words that describe it. */
+export type Enter = ((count: number) => number) | DirectSubmit;
+
 /** Own words: SQEs consumed (64 bits), calls made, kinds seen. */
 export const SUBMITTED = 0;
 export const ENTERS = 8;
 export const KINDS = 12;
 export const KIND_TABLE = 16;
-export const OWN_BYTES: number = KIND_TABLE + 256;
+/** The words of a DirectSubmit. */
+export const ENTER_AT: number = KIND_TABLE + 256;
+/** Where SQ_REWIND is emulated, what KernelRing would keep: the kernel's head; from where array entries hold 0, 1 .., how many. */
+const TRUE_HEAD = ENTER_AT + ENTER_WORDS.size;
+const POINTED_FROM = TRUE_HEAD + 4;
+const POINTED = TRUE_HEAD + 8;
+export const OWN_BYTES: number = TRUE_HEAD + 16;
 
-/** The kfunc: (ctx, nr) gives SQEs consumed or a negative errno. `enter` makes the system call for that many. */
+/** The kfunc: (ctx, nr) gives SQEs consumed or a negative errno. A DirectSubmit must be the one for ENTER_AT. */
 export function makeSubmit(
   memory: WebAssembly.Memory,
   place: SubmitPlace,
-  enter: (count: number) => number,
+  enter: Enter,
 ): (ctx: number, nr: number) => number {
-  const { bytes } = writeModule(place).finish();
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory, enter } });
+  const { bytes } = writeModule(place, enter).finish();
+  // a function of its own: a call across the FFI is compiled into JavaScript, not into WebAssembly
+  const call =
+    typeof enter === "function"
+      ? enter
+      : (
+          (make) => () =>
+            make()
+        )(enter.call);
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory, enter: call } });
   return instance.exports["submit"] as (ctx: number, nr: number) => number;
 }
 
-function writeModule(place: SubmitPlace): ModuleWriter {
+function writeModule(place: SubmitPlace, enter: Enter): ModuleWriter {
   const module = new ModuleWriter("submit");
   module.imports.addMemory("env", "memory", { minimum: 1, maximum: 0x10000, shared: true });
-  const enter = module.importFunction("env", "enter", [I32], [I32]);
+  const isFunction = typeof enter === "function";
+  const call = module.importFunction("env", "enter", isFunction ? [I32] : [], isFunction ? [I32] : []);
   const submit = module.declare("submit", [I32, I32], [I32]);
-  module.define(submit, { locals: [I32, I32, I32, I32, I32], code: writeSubmit(place, enter) });
+  const code = new SubmitCode(place);
+  if (isFunction) code.write(() => code.enter(call));
+  else code.write(() => code.enterDirect(call, enter));
+  module.define(submit, { locals: Array.from({ length: LOCALS }, () => I32), code: code.expr.finish() });
   module.exports.add("submit", "function", submit);
   return module;
 }
 
-function writeSubmit(place: SubmitPlace, enter: number): Uint8Array<ArrayBuffer> {
-  const { own, sqMask, head, flags, flagKind, iouCtx } = place;
-  const [ctx, nr, index, end, sqe, kinds, seen] = [0, 1, 2, 3, 4, 5, 6];
-  const result = index;
-  const code = new Expr();
-  const add = (address: number, op: "i32" | "i64", value: () => void): void => {
-    code.i32(0);
-    code.i32(0);
-    code.memory(OP[`${op}.load`], address);
+// Parameters, then locals.
+const [CTX, NR] = [0, 1];
+const [INDEX, COUNT, LEFT, WORD, LAST, KINDS_SEEN, FLAGS_SEEN, HEAD, SLOT, RESULT] = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+const LOCALS = 10;
+
+/** The code of one ring's `submit`. */
+class SubmitCode {
+  readonly expr = new Expr();
+  readonly #place: SubmitPlace;
+
+  constructor(place: SubmitPlace) {
+    this.#place = place;
+  }
+
+  write(enter: () => void): void {
+    const { expr } = this;
+    const { own, iouCtx } = this.#place;
+    expr.get(CTX);
+    expr.i32(iouCtx);
+    expr.op(OP["i32.ne"]);
+    this.#returnIf(-EFAULT);
+    expr.get(NR);
+    expr.op(OP["i32.eqz"]);
+    this.#returnIf(0);
+    this.#look();
+    this.#add(own + ENTERS, "i32", () => expr.i32(1));
+    enter();
+    expr.get(RESULT);
+    expr.i32(0);
+    expr.op(OP["i32.gt_s"]);
+    expr.if();
+    this.#add(own + SUBMITTED, "i64", () => {
+      expr.get(RESULT);
+      expr.op(OP["i64.extend_i32_u"]);
+    });
+    expr.end();
+    expr.get(RESULT);
+  }
+
+  /** Calls a function that takes the count and gives the result. */
+  enter(func: number): void {
+    this.expr.get(NR);
+    this.expr.call(func);
+    this.expr.set(RESULT);
+  }
+
+  /** Calls a function that goes by the words at ENTER_AT. */
+  enterDirect(func: number, { rewind }: DirectSubmit): void {
+    const { expr } = this;
+    const at = this.#place.own + ENTER_AT;
+    if (rewind) this.#unwind(rewind);
+    this.#store(at + ENTER_WORDS.to_submit, () => expr.get(NR));
+    expr.call(func);
+    this.#load(at + ENTER_WORDS.result);
+    expr.set(RESULT);
+    if (!rewind) return;
+    // the kernel counts for itself: it reads the tail only, and has taken what it says
+    expr.get(RESULT);
+    expr.i32(0);
+    expr.op(OP["i32.gt_s"]);
+    expr.if();
+    this.#store(this.#place.own + TRUE_HEAD, () => {
+      expr.get(HEAD);
+      expr.get(RESULT);
+      expr.op(OP["i32.add"]);
+    });
+    expr.end();
+    this.#store(rewind.head, () => expr.i32(0));
+    this.#store(rewind.tail, () => expr.i32(0));
+  }
+
+  #returnIf(value: number): void {
+    const { expr } = this;
+    expr.if();
+    expr.i32(value);
+    expr.op(OP.return);
+    expr.end();
+  }
+
+  #load(address: number): void {
+    this.expr.i32(0);
+    this.expr.memory(OP["i32.load"], address);
+  }
+
+  #store(address: number, value: () => void): void {
+    this.expr.i32(0);
     value();
-    code.op(OP[`${op}.add`]);
-    code.memory(OP[`${op}.store`], address);
-  };
-  code.get(ctx);
-  code.i32(iouCtx);
-  code.op(OP["i32.ne"]);
-  code.if();
-  code.i32(-EFAULT);
-  code.op(OP.return);
-  code.end();
-  code.get(nr);
-  code.op(OP["i32.eqz"]);
-  code.if();
-  code.i32(0);
-  code.op(OP.return);
-  code.end();
-
-  if (head !== 0) {
-    code.i32(0);
-    code.memory(OP["i32.load"], head);
-    code.set(index);
+    this.expr.memory(OP["i32.store"], address);
   }
-  // no more than there are entries
-  code.get(index);
-  code.get(nr);
-  code.i32(sqMask + 1);
-  code.get(nr);
-  code.i32(sqMask + 1);
-  code.op(OP["i32.lt_u"]);
-  code.op(OP.select);
-  code.op(OP["i32.add"]);
-  code.set(end);
-  const again = code.loop();
-  slotAddress(code, index, place);
-  code.tee(sqe);
-  code.memory(OP["i32.load8_u"], 1);
-  code.get(seen);
-  code.op(OP["i32.or"]);
-  code.set(seen);
-  code.get(sqe);
-  code.memory(OP["i32.load8_u"], 0);
-  code.memory(OP["i32.load8_u"], own + KIND_TABLE);
-  code.get(kinds);
-  code.op(OP["i32.or"]);
-  code.set(kinds);
-  code.get(index);
-  code.i32(1);
-  code.op(OP["i32.add"]);
-  code.tee(index);
-  code.get(end);
-  code.op(OP["i32.ne"]);
-  code.brIf(again);
-  code.end();
-  code.i32(0);
-  code.i32(0);
-  code.memory(OP["i32.load"], own + KINDS);
-  code.get(kinds);
-  code.op(OP["i32.or"]);
-  code.i32(flagKind);
-  code.i32(0);
-  code.get(seen);
-  code.i32(flags);
-  code.op(OP["i32.and"]);
-  code.op(OP.select);
-  code.op(OP["i32.or"]);
-  code.memory(OP["i32.store"], own + KINDS);
 
-  add(own + ENTERS, "i32", () => code.i32(1));
-  code.get(nr);
-  code.call(enter);
-  code.tee(result);
-  code.i32(0);
-  code.op(OP["i32.gt_s"]);
-  code.if();
-  add(own + SUBMITTED, "i64", () => {
-    code.get(result);
-    code.op(OP["i64.extend_i32_u"]);
-  });
-  code.end();
-  code.get(result);
-  return code.finish();
-}
-
-/** Pushes the address of the SQE that entry `index` stands for. */
-function slotAddress(code: Expr, index: number, { sqes, sqeSize, sqMask, array }: SubmitPlace): void {
-  code.get(index);
-  code.i32(sqMask);
-  code.op(OP["i32.and"]);
-  if (array !== 0) {
-    code.i32(4);
-    code.op(OP["i32.mul"]);
-    code.memory(OP["i32.load"], array);
-    code.i32(sqMask);
-    code.op(OP["i32.and"]);
+  #add(address: number, type: "i32" | "i64", value: () => void): void {
+    const { expr } = this;
+    expr.i32(0);
+    expr.i32(0);
+    expr.memory(OP[`${type}.load`], address);
+    value();
+    expr.op(OP[`${type}.add`]);
+    expr.memory(OP[`${type}.store`], address);
   }
-  code.i32(sqeSize);
-  code.op(OP["i32.mul"]);
-  code.i32(sqes);
-  code.op(OP["i32.add"]);
+
+  // Sets COUNT, and notes the kinds of that many SQEs. Those in a row often have one opcode and the same flags.
+  #look(): void {
+    const { expr } = this;
+    const { own, sqMask, head, flags, flagKind } = this.#place;
+    // no more than there are entries
+    expr.get(NR);
+    expr.i32(sqMask + 1);
+    expr.get(NR);
+    expr.i32(sqMask + 1);
+    expr.op(OP["i32.lt_u"]);
+    expr.op(OP.select);
+    expr.tee(COUNT);
+    expr.set(LEFT);
+    if (head !== 0) {
+      this.#load(head);
+      expr.set(INDEX);
+    }
+    // what no SQE's first two bytes are
+    expr.i32(-1);
+    expr.set(LAST);
+    const again = expr.loop();
+    this.#slotAddress();
+    expr.memory(OP["i32.load16_u"], 0);
+    expr.tee(WORD);
+    expr.get(LAST);
+    expr.op(OP["i32.ne"]);
+    expr.if();
+    expr.get(WORD);
+    expr.tee(LAST);
+    expr.i32(0xff);
+    expr.op(OP["i32.and"]);
+    expr.memory(OP["i32.load8_u"], own + KIND_TABLE);
+    expr.get(KINDS_SEEN);
+    expr.op(OP["i32.or"]);
+    expr.set(KINDS_SEEN);
+    expr.get(LAST);
+    expr.get(FLAGS_SEEN);
+    expr.op(OP["i32.or"]);
+    expr.set(FLAGS_SEEN);
+    expr.end();
+    expr.get(INDEX);
+    expr.i32(1);
+    expr.op(OP["i32.add"]);
+    expr.set(INDEX);
+    expr.get(LEFT);
+    expr.i32(1);
+    expr.op(OP["i32.sub"]);
+    expr.tee(LEFT);
+    expr.brIf(again);
+    expr.end();
+    this.#store(own + KINDS, () => {
+      this.#load(own + KINDS);
+      expr.get(KINDS_SEEN);
+      expr.op(OP["i32.or"]);
+      expr.i32(flagKind);
+      expr.i32(0);
+      expr.get(FLAGS_SEEN);
+      // the second byte
+      expr.i32(flags << 8);
+      expr.op(OP["i32.and"]);
+      expr.op(OP.select);
+      expr.op(OP["i32.or"]);
+    });
+  }
+
+  /** Pushes the address of the SQE that entry INDEX stands for. */
+  #slotAddress(): void {
+    const { expr } = this;
+    const { sqes, sqeSize, sqMask, array } = this.#place;
+    expr.get(INDEX);
+    expr.i32(sqMask);
+    expr.op(OP["i32.and"]);
+    if (array !== 0) {
+      expr.i32(4);
+      expr.op(OP["i32.mul"]);
+      expr.memory(OP["i32.load"], array);
+      expr.i32(sqMask);
+      expr.op(OP["i32.and"]);
+    }
+    expr.i32(sqeSize);
+    expr.op(OP["i32.mul"]);
+    expr.i32(sqes);
+    expr.op(OP["i32.add"]);
+  }
+
+  // Before a submission where SQ_REWIND is emulated: array entries from the kernel's head on stand for slots 0 .. COUNT-1,
+  // unless they do already, and the tail lies COUNT beyond it.
+  #unwind({ tail, array, mask }: NonNullable<DirectSubmit["rewind"]>): void {
+    const { expr } = this;
+    const { own } = this.#place;
+    this.#load(own + TRUE_HEAD);
+    expr.tee(HEAD);
+    expr.i32(mask);
+    expr.op(OP["i32.and"]);
+    expr.tee(INDEX);
+    this.#load(own + POINTED_FROM);
+    expr.op(OP["i32.ne"]);
+    expr.get(COUNT);
+    this.#load(own + POINTED);
+    expr.op(OP["i32.gt_u"]);
+    expr.op(OP["i32.or"]);
+    expr.if();
+    this.#store(own + POINTED_FROM, () => expr.get(INDEX));
+    this.#store(own + POINTED, () => expr.get(COUNT));
+    expr.i32(0);
+    expr.set(SLOT);
+    const again = expr.loop();
+    expr.get(INDEX);
+    expr.get(SLOT);
+    expr.op(OP["i32.add"]);
+    expr.i32(mask);
+    expr.op(OP["i32.and"]);
+    expr.i32(4);
+    expr.op(OP["i32.mul"]);
+    expr.get(SLOT);
+    expr.memory(OP["i32.store"], array);
+    expr.get(SLOT);
+    expr.i32(1);
+    expr.op(OP["i32.add"]);
+    expr.tee(SLOT);
+    expr.get(COUNT);
+    expr.op(OP["i32.ne"]);
+    expr.brIf(again);
+    expr.end();
+    expr.end();
+    this.#store(tail, () => {
+      expr.get(HEAD);
+      expr.get(COUNT);
+      expr.op(OP["i32.add"]);
+    });
+  }
 }
