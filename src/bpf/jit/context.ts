@@ -10,12 +10,18 @@ export interface Runtime {
   /** (address i64, size i32, slot i32, lowest frame address i32) -> i32: the address when the program may access it, or a fault. */
   readonly checkRead: number;
   readonly checkWrite: number;
+  /** (address i64, size i32, slot i32, write i32, lowest frame address i32): ends the run with a fault. */
+  readonly badAccess: number;
   /** (address i32, size i32, write i32, slot i32) -> i32: the address when it is aligned to the size, or a fault. */
   readonly aligned: number;
   /** (kind i32, slot i32, argument i32): ends the run with a fault; `argument` is the register that is to blame, or 0. */
   readonly fault: number;
-  /** (slot i32, cost i32): the poll of a back-edge or call in checked code, and of each turn of bpf_loop. */
+  /** (slot i32, cost i32): the poll of a call in checked code, and of each turn of bpf_loop. */
   readonly poll: number;
+  /** (slot i32): ends the run for the reason poll would. */
+  readonly stop: number;
+  /** What is left of the budget; i64. */
+  readonly fuel: number;
   /** (address i64, slot i32) -> i32: a pointer argument, below 4 GiB or a fault. */
   readonly pointer: number;
   /** (reference i64, slot i32, register i32) -> i32: the first slot of a callback, or a fault. */

@@ -5,6 +5,7 @@ import { F64, I32, I64, OP, type WasmType } from "../../wasm/index.ts";
 import type { MapImage, ParamKind, ResultKind, TableRow } from "../vm/index.ts";
 import { FAULT_CALL_DEPTH, FAULT_HELPER, type FunctionContext, type Site } from "./context.ts";
 import { emitIterator } from "./emit-iterator.ts";
+import { withFrame } from "./segment-check.ts";
 import { ARG1_I32, DEF_I32, DST_I32 } from "./typing.ts";
 
 /** How a value is handed to a callee. */
@@ -119,7 +120,8 @@ function localCall(context: FunctionContext, site: Site, plan: Extract<CallPlan,
   for (let reg = 1; reg <= 5; reg++) {
     if (plan.args & (1 << reg)) context.get((plan.narrow & (1 << reg)) === 0, reg, argIsI32(site, reg));
   }
-  expr.call(plan.func);
+  if (context.checked) withFrame(expr, context.frameLow, context.temp(I32, "row"), () => expr.call(plan.func));
+  else expr.call(plan.func);
   context.set64(0, (site.bits & DEF_I32) !== 0);
 }
 

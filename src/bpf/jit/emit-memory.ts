@@ -1,9 +1,10 @@
 // Loads, stores and atomics (RFC 9669 section 5). In verified code an access is bare, and WebAssembly's own bounds are what
-// remains; in checked code each goes through the segment table first.
+// remains; in checked code each is checked first (segment-check.ts).
 
-import { ATOMIC, OP } from "../../wasm/index.ts";
+import { ATOMIC, I32, I64, OP } from "../../wasm/index.ts";
 import { MAX_BPF_STACK } from "../isa/index.ts";
 import { MEMORY_WRITE, type FunctionContext, type Site } from "./context.ts";
+import { writeAccessCheck } from "./segment-check.ts";
 import { DEF_I32, DST_I32, R0_I32, SRC_I32 } from "./typing.ts";
 
 const LOAD_32 = { 8: OP["i32.load8_u"], 16: OP["i32.load16_u"], 32: OP["i32.load"], 64: OP["i32.load"] } as const;
@@ -71,11 +72,17 @@ function address(
       expr.i64(off, off >> 31);
       expr.op(OP["i64.add"]);
     }
-    expr.i32(bytes);
-    expr.i32(slot);
-    expr.get(context.frameLow);
-    context.mark(slot);
-    expr.call(write ? context.runtime.checkWrite : context.runtime.checkRead);
+    const place = { wide: context.temp(I64, "address"), at: context.temp(I32, "address") };
+    expr.set(place.wide);
+    const fail = (): void => {
+      expr.get(place.wide);
+      for (const fact of [bytes, slot, write ? MEMORY_WRITE : 0]) expr.i32(fact);
+      expr.get(context.frameLow);
+      context.mark(slot);
+      expr.call(context.runtime.badAccess);
+    };
+    writeAccessCheck(expr, write, place, () => expr.i32(bytes), fail);
+    expr.get(place.at);
     return 0;
   }
   if (inFrame) {

@@ -2,7 +2,7 @@
 // program's own checks (imports that throw), helpers that refuse an argument, and traps of bare code, which are led back to
 // their instruction by the source map.
 
-import { disasmInsn, helperName } from "../isa/index.ts";
+import { disasmInsn, helperName, MAX_BPF_STACK } from "../isa/index.ts";
 import {
   CONTROL_ABORT,
   createServices,
@@ -291,8 +291,12 @@ class JitExecutable implements Executable {
     return this.#host.memoryFault(insn, address, size, write, frameLow);
   }
 
-  // A trap becomes a fault; anything else is the host's own error and passes.
+  // A trap becomes a fault; anything else is the host's own error and passes. Calls that did not end left their frames open.
   #explain(error: unknown): unknown {
+    if (this.#program.checked) {
+      const { start, end } = this.#host.image.stack;
+      this.#host.memory.closeFrames(start, end - MAX_BPF_STACK);
+    }
     if (error instanceof RangeError && /call stack/i.test(error.message)) {
       return new VmFault(
         { kind: "call-depth", insn: this.#slotOf(error) ?? 0, detail: "the call stack of the engine is exhausted" },

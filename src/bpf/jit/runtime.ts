@@ -12,10 +12,11 @@ import {
   FAULT_STEPS,
   MEMORY_ALIGNMENT,
   MEMORY_POINTER,
+  MEMORY_WRITE,
   type Runtime,
 } from "./context.ts";
 
-import { writeFindSegment, writeSegmentCheck, type CacheGlobals, type Stack } from "./segment-check.ts";
+import { withFrame, writeAccessCheck } from "./segment-check.ts";
 
 // Results of helpers: negative errno values of the generic Linux ABI.
 
@@ -48,7 +49,6 @@ export class RuntimeFunctions implements Runtime {
   readonly #local: (start: number) => LocalFunction;
   readonly #callbacks: () => readonly number[];
   readonly stackStart: number;
-  readonly #stack: Stack;
   readonly fault: number;
   readonly #faultMemory: number;
   readonly #checked: boolean;
@@ -56,11 +56,10 @@ export class RuntimeFunctions implements Runtime {
   readonly fuel: number;
   readonly slotGlobal: number;
   readonly frameGlobal: number;
-  #cache: CacheGlobals | undefined;
 
   constructor(
     module: ModuleWriter,
-    stack: Stack,
+    stack: { readonly start: number },
     checked: boolean,
     local: (start: number) => LocalFunction,
     callbacks: () => readonly number[],
@@ -70,7 +69,6 @@ export class RuntimeFunctions implements Runtime {
     this.#callbacks = callbacks;
     this.#checked = checked;
     this.stackStart = stack.start;
-    this.#stack = stack;
     this.fault = module.importFunction("env", "fault", [I32, I32, I32], []);
     this.#faultMemory = module.importFunction("env", "fault_memory", [I32, I32, I32, I32, I32, I32], []);
     this.r0 = module.globals.add(I64);
@@ -101,14 +99,11 @@ export class RuntimeFunctions implements Runtime {
     return func;
   }
 
-  #caches(): CacheGlobals {
-    const { globals } = this.#module;
-    this.#cache ??= {
-      generation: globals.add(I32),
-      read: [globals.add(I64), globals.add(I64)],
-      write: [globals.add(I64), globals.add(I64)],
-    };
-    return this.#cache;
+  get badAccess(): number {
+    return this.#need("bad_access", [I64, I32, I32, I32, I32], [], (code) => {
+      this.#raiseMemory(code, 0, 1, 2, () => code.get(3), 4);
+      return [];
+    });
   }
 
   get checkRead(): number {
@@ -120,12 +115,16 @@ export class RuntimeFunctions implements Runtime {
   }
 
   #check(code: Expr, write: boolean): readonly WasmType[] {
-    const search = this.#need("find_segment", [I64, I32, I32, I32, I32], [I32], (inner) =>
-      writeFindSegment(inner, this.#caches(), this.#stack, () =>
-        this.#raiseMemory(inner, 0, 1, 2, () => inner.get(3), 4),
-      ),
-    );
-    return writeSegmentCheck(code, write, this.#caches(), this.#stack, search);
+    const [wide, size, slot, frameLow, at] = [0, 1, 2, 3, 4];
+    const fail = (): void => {
+      for (const local of [wide, size, slot]) code.get(local);
+      code.i32(write ? MEMORY_WRITE : 0);
+      code.get(frameLow);
+      code.call(this.badAccess);
+    };
+    writeAccessCheck(code, write, { wide, at }, () => code.get(size), fail);
+    code.get(at);
+    return [I32];
   }
 
   #raiseMemory(
@@ -181,6 +180,19 @@ export class RuntimeFunctions implements Runtime {
       code.if();
       this.#raise(code, FAULT_STEPS, slot);
       code.end();
+      return [];
+    });
+  }
+
+  /** (slot): ends the run for the reason that makes poll() end it. */
+  get stop(): number {
+    return this.#need("stop", [I32], [], (code) => {
+      code.i32(0);
+      code.atomic(ATOMIC["i32.atomic.load"], 2, CONTROL_ABORT);
+      code.if();
+      this.#raise(code, FAULT_ABORTED, 0);
+      code.end();
+      this.#raise(code, FAULT_STEPS, 0);
       return [];
     });
   }
@@ -253,7 +265,7 @@ export class RuntimeFunctions implements Runtime {
         code.i32(start);
         code.op(OP["i32.eq"]);
         code.if();
-        this.#callLocal(code, start, 1, [2, 3, 4, 5], 6);
+        this.#callLocal(code, start, { frame: 1, row: 7 }, [2, 3, 4, 5], 6);
         code.op(OP.return);
         code.end();
       }
@@ -263,12 +275,18 @@ export class RuntimeFunctions implements Runtime {
       code.i32(2);
       code.call(this.fault);
       code.op(OP.unreachable);
-      return [];
+      return [I32];
     });
   }
 
-  // Calls the function at `start` with i64 locals as r1, r2 ...; registers beyond them are 0.
-  #callLocal(code: Expr, start: number, frame: number, args: readonly number[], slot: number): void {
+  // Calls the function at `start` with i64 locals as r1, r2 ...; registers beyond them are 0. `row` is a local to use.
+  #callLocal(
+    code: Expr,
+    start: number,
+    { frame, row }: { readonly frame: number; readonly row: number },
+    args: readonly number[],
+    slot: number,
+  ): void {
     const target = this.#local(start);
     code.get(frame);
     code.i32(this.stackStart);
@@ -289,14 +307,15 @@ export class RuntimeFunctions implements Runtime {
       code.get(local);
       if (isI32) code.op(OP["i32.wrap_i64"]);
     }
-    code.call(target.func);
+    if (this.#checked) withFrame(code, frame, row, () => code.call(target.func));
+    else code.call(target.func);
   }
 
   /** bpf_loop: (frame, count, [start,] ctx, flags, slot) -> count of turns or an errno; `start` is known or a parameter. */
   loop(start: number | undefined): number {
     const name = start === undefined ? "bpf_loop" : `bpf_loop@${start}`;
     return this.#need(name, [I32, I32, I32, I64, I64, I32], [I32], (code) => {
-      const [frame, count, callee, ctx, flags, slot, index, turn] = [0, 1, 2, 3, 4, 5, 6, 7];
+      const [frame, count, callee, ctx, flags, slot, index, turn, row] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
       code.get(flags);
       code.op(OP["i64.eqz"]);
       code.op(OP["i32.eqz"]);
@@ -329,7 +348,7 @@ export class RuntimeFunctions implements Runtime {
         code.i64(0, 0);
         code.get(slot);
         code.call(this.callback);
-      } else this.#callLocal(code, start, frame, [turn, ctx], slot);
+      } else this.#callLocal(code, start, { frame, row }, [turn, ctx], slot);
       code.op(OP["i32.wrap_i64"]);
       code.get(index);
       code.i32(1);
@@ -340,7 +359,7 @@ export class RuntimeFunctions implements Runtime {
       code.end();
       code.end();
       code.get(index);
-      return [I32, I64];
+      return [I32, I64, I32];
     });
   }
 

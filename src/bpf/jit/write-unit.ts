@@ -1,6 +1,7 @@
 // One unit to the code of one WebAssembly function: structure says where each node goes, this says what a node is.
 
-import { I32, I64, OP } from "../../wasm/index.ts";
+import { ATOMIC, I32, I64, OP } from "../../wasm/index.ts";
+import { CONTROL_ABORT } from "../vm/index.ts";
 import { emitAlu } from "./emit-alu.ts";
 import { emitCall, type CallPlan } from "./emit-call.ts";
 import { emitCondition, emitGuard } from "./emit-jump.ts";
@@ -43,7 +44,20 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
 
   const siteAt = (slot: number): Site => ({ slot, insn: insns[slot], row: rows[slot]!, bits: typing.bits[slot] });
 
+  // What is left of the budget, in a local where there are loops: it is counted down at every turn.
+  const fuel = context.checked && structure.isHeader.includes(1) ? context.temp(I64, "fuel") : undefined;
+  const spill = (): void => {
+    if (fuel === undefined) return;
+    expr.get(fuel);
+    expr.globalSet(context.runtime.fuel);
+  };
+  const reload = (): void => {
+    if (fuel === undefined) return;
+    expr.globalGet(context.runtime.fuel);
+    expr.set(fuel);
+  };
   const exit = (slot: number): void => {
+    spill();
     context.get64(0, (typing.bits[slot] & R0_I32) !== 0);
     if (boundary.registers) {
       expr.globalSet(boundary.registers[0]);
@@ -52,6 +66,7 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
     expr.op(OP.return);
   };
   const leave = (node: number): void => {
+    spill();
     const narrow = typing.leave.get(node) ?? 0;
     const live = typing.liveAt(node);
     for (let reg = 0; reg < 10; reg++) {
@@ -127,7 +142,9 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
       case "ld":
         return emitConstant(context, site, insns[slot + 1]?.imm ?? 0);
       default:
-        return emitCall(context, site, callPlan(slot));
+        spill();
+        emitCall(context, site, callPlan(slot));
+        return reload();
     }
   };
 
@@ -166,11 +183,26 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
     backEdge(node, target) {
       if (!context.checked) return;
       const slot = Math.max(0, unit.end[node] - 1);
-      expr.i32(slot);
+      const good = expr.block();
+      const bad = expr.block();
+      expr.get(fuel!);
       // The instructions of one turn, by their places: exact for the loops compilers lay out in one piece.
-      expr.i32(Math.max(1, slot + 1 - unit.first[target]));
+      expr.i64(Math.max(1, slot + 1 - unit.first[target]), 0);
+      expr.op(OP["i64.sub"]);
+      expr.tee(fuel!);
+      expr.i64(0, 0);
+      expr.op(OP["i64.lt_s"]);
+      expr.brIf(bad);
+      expr.i32(0);
+      expr.atomic(ATOMIC["i32.atomic.load"], 2, CONTROL_ABORT);
+      expr.op(OP["i32.eqz"]);
+      expr.brIf(good);
+      expr.end();
+      expr.i32(slot);
       context.mark(slot);
-      expr.call(context.runtime.poll);
+      expr.call(context.runtime.stop);
+      expr.op(OP.unreachable);
+      expr.end();
     },
     setState(value) {
       expr.i32(value);
@@ -180,6 +212,7 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
       expr.get(stateLocal());
     },
   };
+  reload();
   writeStructured(structure, expr, writer);
   expr.op(OP.unreachable);
 }

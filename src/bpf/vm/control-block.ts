@@ -14,9 +14,25 @@
 //  1024 .. 33791  segment table, sorted by start: {u32 start, u32 end, u32 flags (1: writable), u32 name}
 //                 name: offset into the name heap << 8 | length in bytes
 // 33792 .. 65535  name heap, UTF-8 without terminators
+//
+// After page 0, handed out as little, lies the shadow (shadow.ts): its table, then the rows that pages share.
 
-/** Bytes of page 0, the lowest address ever handed out. */
+/** Bytes of page 0. */
 export const CONTROL_SIZE = 0x10000;
+
+/** Places of rows by page, u32, less SHADOW_ROWS; of the rows that pages share; and the size of a row. */
+export const SHADOW_TABLE: number = CONTROL_SIZE;
+export const SHADOW_ROWS: number = SHADOW_TABLE + 0x20000;
+export const SHADOW_ROW_SIZE = 0x2000;
+/** Nothing that programs may touch lies at or above this address. */
+export const MEMORY_END = 0x7fff_0000;
+/** Bits of a byte of the shadow: all 8 bytes and 8 more may be read; not to be written; a frame not in use. */
+export const SHADOW_WHOLE = 16;
+export const SHADOW_READ_ONLY = 0x80;
+export const SHADOW_CLOSED = 0x80;
+
+/** The lowest address ever handed out. */
+export const FIRST_ADDRESS: number = SHADOW_ROWS + 3 * SHADOW_ROW_SIZE;
 export const CONTROL_MAGIC = 64;
 export const CONTROL_BREAK = 68;
 export const CONTROL_SEGMENT_COUNT = 72;

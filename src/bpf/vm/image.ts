@@ -91,7 +91,8 @@ export function buildImage(
     index++;
   }
   const size = FRAME_LIMIT * MAX_BPF_STACK;
-  const start = memory.allocate("the stack", size, { align: 16 });
+  const start = memory.allocate("the stack", size, { align: MAX_BPF_STACK });
+  memory.closeFrames(start, start + size - MAX_BPF_STACK);
   return {
     memory: memory.memory,
     name,

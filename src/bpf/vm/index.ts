@@ -15,13 +15,20 @@ export {
   CONTROL_SIZE,
   FRAME_LIMIT,
   KERNEL_TAG,
+  FIRST_ADDRESS,
   MAX_CALL_FRAMES,
+  MEMORY_END,
   SEGMENT_END,
   SEGMENT_FLAGS,
   SEGMENT_SIZE,
   SEGMENT_START,
   SEGMENT_TABLE,
   SEGMENT_WRITABLE,
+  SHADOW_CLOSED,
+  SHADOW_ROW_SIZE,
+  SHADOW_ROWS,
+  SHADOW_TABLE,
+  SHADOW_WHOLE,
 } from "./control-block.ts";
 export { lineAt, VmError, VmFault, type VmErrorCode } from "./fault.ts";
 export { buildImage, type ImageSource } from "./image.ts";

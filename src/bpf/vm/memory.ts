@@ -5,11 +5,14 @@
 import * as L from "./control-block.ts";
 import { VmError } from "./fault.ts";
 import { giveBack, takeFree, takeFresh } from "./heap.ts";
+import { prepareShadow, shade, type ShadowHost } from "./shadow.ts";
 import type { Segment } from "./types.ts";
 
 const PAGE = 0x10000;
 /** Addresses stay below 2^31, so that they are non-negative as int32. */
-const MAX_PAGES = 0x7fff;
+const MAX_PAGES: number = L.MEMORY_END / PAGE;
+/** What the VM keeps for itself beside what it is asked for: a start, and an eighth of the rest at most. */
+const OWN_BYTES: number = L.FIRST_ADDRESS - L.CONTROL_SIZE;
 
 /** Limits of a new memory, in bytes; rounded up to pages of 64 KiB. */
 export interface MemoryLimits {
@@ -65,9 +68,14 @@ export class VmMemory {
         expected: `at most ${MAX_PAGES * PAGE}`,
       });
     }
-    const vm = new VmMemory(new WebAssembly.Memory({ initial, maximum, shared: true }));
+    const own = Math.ceil(OWN_BYTES / PAGE);
+    const most = Math.min(MAX_PAGES, maximum + own + Math.ceil(maximum / 8));
+    const vm = new VmMemory(
+      new WebAssembly.Memory({ initial: Math.min(initial + own, most), maximum: most, shared: true }),
+    );
+    prepareShadow(vm.#u8);
     vm.#words[L.CONTROL_MAGIC >> 2] = L.MAGIC;
-    vm.#words[L.CONTROL_BREAK >> 2] = L.CONTROL_SIZE;
+    vm.#words[L.CONTROL_BREAK >> 2] = L.FIRST_ADDRESS;
     vm.#words[L.CONTROL_BYTES >> 2] = vm.size;
     return vm;
   }
@@ -148,14 +156,7 @@ export class VmMemory {
   allocate(name: string, size: number, options: AllocateOptions = {}): number {
     const { align = 8, writable = true, visible = true } = options;
     return this.#locked(() => {
-      let start = takeFree(this.#words, size, align);
-      if (start !== 0) this.#u8.fill(0, start, start + Math.max(size, 1));
-      else {
-        start = takeFresh(this.#words, size, align, (end) => {
-          this.#growTo(end, name, size);
-          return this.#words;
-        });
-      }
+      const start = this.#take(name, size, align);
       try {
         if (visible) this.#insert({ name, start, end: start + size, writable });
       } catch (error) {
@@ -163,6 +164,18 @@ export class VmMemory {
         throw error;
       }
       return start;
+    });
+  }
+
+  #take(name: string, size: number, align: number): number {
+    const start = takeFree(this.#words, size, align);
+    if (start !== 0) {
+      this.#u8.fill(0, start, start + Math.max(size, 1));
+      return start;
+    }
+    return takeFresh(this.#words, size, align, (end) => {
+      this.#growTo(end, name, size);
+      return this.#words;
     });
   }
 
@@ -210,9 +223,26 @@ export class VmMemory {
     });
   }
 
+  /** Takes [start, end) of a stack away from programs until a call opens it as a frame; only code of the JIT asks. */
+  closeFrames(start: number, end: number): void {
+    this.#locked(() => shade(this.#shadow, start, end, "frames"));
+  }
+
+  readonly #shadow: ShadowHost = ((vm: VmMemory) => ({
+    get words() {
+      return vm.#words;
+    },
+    get u8() {
+      return vm.#u8;
+    },
+    take: () => vm.#take("the shadow", L.SHADOW_ROW_SIZE, 8),
+    giveBack: (row) => void giveBack(vm.#words, row),
+  }))(this);
+
   #remove(start: number): boolean {
     const index = this.#indexOf(start);
     if (index < 0 || this.#row(index, L.SEGMENT_START) !== start) return false;
+    shade(this.#shadow, start, this.#row(index, L.SEGMENT_END), "closed");
     const at = L.SEGMENT_TABLE + index * L.SEGMENT_SIZE;
     const count = this.#words[L.CONTROL_SEGMENT_COUNT >> 2];
     this.#u8.copyWithin(at, at + L.SEGMENT_SIZE, L.SEGMENT_TABLE + count * L.SEGMENT_SIZE);
@@ -235,13 +265,13 @@ export class VmMemory {
   #insert({ name, start, end, writable }: Segment): void {
     const count = this.#words[L.CONTROL_SEGMENT_COUNT >> 2];
     const index = this.#indexOf(start) + 1;
-    const before = index > 0 ? this.#row(index - 1, L.SEGMENT_END) : L.CONTROL_SIZE;
+    const before = index > 0 ? this.#row(index - 1, L.SEGMENT_END) : L.FIRST_ADDRESS;
     const after = index < count ? this.#row(index, L.SEGMENT_START) : this.size;
-    if (start < before || end < start || end > after) {
+    if (start < before || end < start || end > after || start % 8 !== 0) {
       throw new VmError("VM_MEMORY", {
         message: `segment ${name} does not fit`,
         found: `${start}..${end}`,
-        expected: `within ${before}..${after}`,
+        expected: `within ${before}..${after}, from a multiple of 8 on`,
       });
     }
     if (count >= L.SEGMENT_LIMIT)
@@ -249,6 +279,12 @@ export class VmMemory {
         message: `too many segments to add ${name}`,
         expected: `at most ${L.SEGMENT_LIMIT}`,
       });
+    try {
+      shade(this.#shadow, start, end, writable ? "writable" : "read-only");
+    } catch (error) {
+      shade(this.#shadow, start, end, "closed");
+      throw error;
+    }
     const at = L.SEGMENT_TABLE + index * L.SEGMENT_SIZE;
     this.#u8.copyWithin(at + L.SEGMENT_SIZE, at, L.SEGMENT_TABLE + count * L.SEGMENT_SIZE);
     this.#view.setUint32(at + L.SEGMENT_START, start, true);
