@@ -396,8 +396,7 @@ export class FuzzWorld {
   }
 
   /** The words in which two memories differ. */
-  where(expected: string, found: string): string {
-    const [a, b] = [Buffer.from(expected, "base64"), Buffer.from(found, "base64")];
+  where(a: Buffer, b: Buffer): string {
     const differing: string[] = [];
     for (let at = 0; at + 8 <= a.length && differing.length < 8; at += 8) {
       if (a.readBigUInt64LE(at) === b.readBigUInt64LE(at)) continue;
@@ -414,7 +413,7 @@ export class FuzzWorld {
     engine: "interpreter" | "bare" | "checked",
     image: VmImage,
     seed: number,
-  ): { result: string; memory: string; fault: boolean } {
+  ): { result: string; memory: Buffer; fault: boolean } {
     this.#reset(seed);
     let result: string;
     let fault = false;
@@ -434,7 +433,8 @@ export class FuzzWorld {
       fault = true;
       result = JSON.stringify(error.toJSON());
     }
-    return { result, memory: Buffer.from(this.memory.u8.slice(...this.#region)).toString("base64"), fault };
+    // a copy: the memory is shared with the next run
+    return { result, memory: Buffer.from(this.memory.u8.subarray(...this.#region)), fault };
   }
 }
 
@@ -632,7 +632,7 @@ export function difference({ program, wild, seed }: FuzzProgram, world: FuzzWorl
   for (const engine of engines) {
     const found = world.outcome(engine, image, seed);
     if (found.result !== expected.result) return `${engine}: ${found.result}, the interpreter: ${expected.result}`;
-    if (found.memory !== expected.memory)
+    if (!found.memory.equals(expected.memory))
       return `${engine}: memory differs ${world.where(expected.memory, found.memory)}`;
   }
   return undefined;
