@@ -10,6 +10,7 @@ import {
   findViolation,
   isLdImm64,
   OP_TABLE,
+  rowOf,
   subprogStarts,
   type Insn,
   type OpRow,
@@ -50,6 +51,16 @@ export type Step =
       readonly other: number;
       readonly place: number;
       readonly imm: number;
+    }
+  /** Reads a constant of a frozen map, where it lies or a little beside it. */
+  | {
+      readonly kind: "frozen";
+      readonly row: number;
+      readonly base: number;
+      readonly dst: number;
+      readonly place: number;
+      readonly shift: number;
+      readonly moved: boolean;
     }
   /** Jumps over up to seven steps. */
   | {
@@ -108,13 +119,17 @@ const ALU = OP_TABLE.flatMap((row, i) => (CLASSES.has(row.class) && row.refused 
 const MEMORY = OP_TABLE.flatMap((row, i) =>
   ["ldx", "st", "stx"].includes(row.class) && row.refused === undefined ? [i] : [],
 );
+const LOAD = OP_TABLE.flatMap((row, i) => (row.class === "ldx" && row.refused === undefined ? [i] : []));
 const JUMP = OP_TABLE.flatMap((row, i) =>
   row.format === "jump_k" || row.format === "jump_x" || row.format === "may_goto" ? [i] : [],
 );
 
+const GOTO = OP_TABLE.flatMap((row, i) => (row.format === "goto" || row.format === "gotol" ? [i] : []));
+
 const EDGES = [
   0, 1, -1, 2, 7, 8, 15, 16, 31, 32, 33, 63, 64, 255, 0x7fff, 0x8000, 0xffff, 0x7fffffff, -0x80000000, -2, 0x00ff00ff,
 ];
+const CONSTANT_SIZE = 64;
 const imm = fc.oneof(fc.constantFrom(...EDGES), fc.integer({ min: -0x80000000, max: 0x7fffffff }));
 const written = fc.integer({ min: 0, max: 8 });
 const read = fc.integer({ min: 0, max: 10 });
@@ -160,10 +175,25 @@ const step = (functions: number, wild: boolean): fc.Arbitrary<Step> =>
       }),
     },
     {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant("frozen" as const),
+        row: fc.constantFrom(...LOAD),
+        base: written,
+        dst: written,
+        place: fc.integer({ min: wild ? -2 : 0, max: wild ? CONSTANT_SIZE : CONSTANT_SIZE - 8 }),
+        shift: fc.constantFrom(0, 0, 8, -8),
+        moved: fc.boolean(),
+      }),
+    },
+    {
       weight: 4,
       arbitrary: fc.record({
         kind: fc.constant("jump" as const),
-        row: fc.constantFrom(...JUMP),
+        row: fc.oneof(
+          { weight: 9, arbitrary: fc.constantFrom(...JUMP) },
+          { weight: 1, arbitrary: fc.constantFrom(...GOTO) },
+        ),
         dst: read,
         src: read,
         imm,
@@ -338,6 +368,8 @@ export class FuzzWorld {
   readonly memory: VmMemory;
   readonly buffer: number;
   readonly map: { readonly handle: number; readonly values: number };
+  /** Address of the frozen map's value: small numbers, and words with and without their high bits. */
+  readonly constants: number;
   readonly #base: VmImage;
   readonly #region: readonly [start: number, end: number];
   /** Runs on bare code so far, and runs that ended in a fault. */
@@ -360,12 +392,19 @@ export class FuzzWorld {
       frozen: false,
     } as const;
     this.buffer = this.memory.allocate("the buffer", BUFFER_SIZE, { align: 64 });
-    this.memory.allocate("a constant", 64, { align: 64, writable: false });
     const map = createMap(this.memory, spec);
     this.map = map;
+    const initial = Uint8Array.from({ length: CONSTANT_SIZE }, (_, i) => (i % 24 < 8 ? (i % 8 === 0 ? i : 0) : i * 37));
+    initial.fill(0xff, 36, 48);
+    const frozen = { ...spec, name: "constants", value_size: CONSTANT_SIZE, max_entries: 1, frozen: true, initial };
+    const constants = createMap(this.memory, frozen);
+    this.constants = constants.values;
     const insns = decode(Uint8Array.of(EXIT, 0, 0, 0, 0, 0, 0, 0));
     this.#base = {
-      ...buildImage({ name: "fuzz", insns, subprogs: [], lines: [], maps: [spec] }, this.memory, [map]),
+      ...buildImage({ name: "fuzz", insns, subprogs: [], lines: [], maps: [spec, frozen] }, this.memory, [
+        map,
+        constants,
+      ]),
       kfuncs: ITER_KFUNCS,
     };
     this.#region = [this.buffer, this.#base.stack.end];
@@ -492,7 +531,7 @@ export function assemble({ functions, wild, seed }: Draft, world: FuzzWorld): Fu
           out.push(insnOf(JSGT_K, 9, 0, 0, 0));
         } else {
           const row = OP_TABLE[step.row];
-          const bare = row.format === "may_goto";
+          const bare = row.format === "may_goto" || GOTO.includes(step.row);
           jumps.push({ slot: out.length, to: at + 1 + step.over });
           out.push(
             insnOf(
@@ -507,7 +546,11 @@ export function assemble({ functions, wild, seed }: Draft, world: FuzzWorld): Fu
       } else out.push(...expand(step, index, functions.length, out.length, fixups, world));
     }
     places.push(out.length);
-    for (const { slot, to } of jumps) out[slot] = { ...out[slot], off: places[Math.min(to, steps.length)] - slot - 1 };
+    for (const { slot, to } of jumps) {
+      const distance = places[Math.min(to, steps.length)] - slot - 1;
+      const field = rowOf(out[slot])?.format === "gotol" ? "imm" : "off";
+      out[slot] = { ...out[slot], [field]: distance };
+    }
     // All registers to memory, where runs are compared.
     for (let reg = 0; reg < 10; reg++) out.push(insnOf(STX_DW, 10, reg, -8 * (reg + 1), 0));
     out.push(insnOf(EXIT, 0, 0, 0, 0));
@@ -558,6 +601,15 @@ function expand(
       return [
         ...load64(step.base, (address - step.shift) | 0, address - step.shift < 0 ? -1 : 0),
         access(row, step.base, step.other, step.shift, step.imm),
+      ];
+    }
+    case "frozen": {
+      const { code } = OP_TABLE[step.row];
+      const base = step.moved ? (step.base + 1) % 9 : step.base;
+      return [
+        ...load64(step.base, world.constants + step.place - step.shift, 0),
+        ...(step.moved ? [insnOf(MOV64_X, base, step.base, 0, 0)] : []),
+        insnOf(code, step.dst, base, step.shift, 0),
       ];
     }
     case "stack":

@@ -5,6 +5,7 @@ import { I32, I64, ModuleWriter, OP, type Expr, type WasmType } from "../../wasm
 import { BPF_MAX_LOOPS, MAX_CALL_FRAMES, type Callee, type VmImage } from "../vm/index.ts";
 import { isFunctionReference, planCalls, signatureOf, type CallFacts } from "./calls.ts";
 import { cfgOf, CfgScratch } from "./cfg.ts";
+import { foldConstantLoads, hasConstants } from "./constants.ts";
 import { unrollCountedLoops } from "./counted-loops.ts";
 import { FunctionContext } from "./context.ts";
 import { lowParams, typeOfParam, typesOfResult, type CallPlan } from "./emit-call.ts";
@@ -90,7 +91,7 @@ class Compiler {
       (start) => this.#reference(start),
       () => [...this.#callbacks()],
     );
-    this.#effects = effectsOf(image.insns, () => ARG_MASK);
+    this.#effects = effectsOf(hasConstants(image) ? [...image.insns] : image.insns, () => ARG_MASK);
     this.#starts = new Set(image.starts);
     this.#scratch = new CfgScratch(image.insns.length);
     this.#typing = new TypingScratch(image.insns.length);
@@ -130,6 +131,7 @@ class Compiler {
       compact(unit);
       foldSelects(unit, this.#effects);
       compact(unit);
+      if (hasConstants(this.#image)) foldConstantLoads(unit, this.#effects, this.#image);
       const calls = planCalls(unit, this.#effects, this.#image, this.#options);
       this.#functions.set(start, { start, unit, calls });
       for (const call of calls) {
