@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { compileBench } from "./compile.bench.ts";
 import { FULL, record, render, TINY, type Bench } from "./harness.ts";
 import { jitBench } from "./jit.bench.ts";
 import { kernelBench } from "./kernel.bench.ts";
@@ -11,6 +12,7 @@ import { nopBench } from "./nop.bench.ts";
 
 /** The benchmarks by name. */
 const BENCHES: Readonly<Record<string, (root: string, only?: readonly string[]) => Bench>> = {
+  compile: compileBench,
   jit: jitBench,
   kernel: kernelBench,
   nop: nopBench,

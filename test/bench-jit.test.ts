@@ -1,7 +1,8 @@
-// The benchmarks cannot rot: a tiny run of the JIT's, over two of its programs, with whatever peers this machine has.
+// The benchmarks cannot rot: tiny runs of the JIT's, one over two of its programs, with whatever peers this machine has.
 
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { compileBench } from "../bench/compile.bench.ts";
 import { geometricMean, interleave, median, ratiosTo, render, TINY, warmUp } from "../bench/harness.ts";
 import { jitBench } from "../bench/jit.bench.ts";
 
@@ -47,5 +48,17 @@ describe("the harness", () => {
     warmUp({ name: "a", measure: () => 1000 / Math.min(++calls, 50) }, { rounds: 2, forNs: 1 });
     expect(calls).toBeGreaterThan(50);
     expect(calls).toBeLessThan(200);
+  });
+});
+
+describe("the benchmark of compiling", () => {
+  it("times every shape at two sizes", async () => {
+    const { answers, figures } = await compileBench(ROOT).run(TINY, () => {});
+    expect(answers.length).toBeGreaterThan(5);
+    for (const { name, ns } of answers) {
+      expect([name, Object.keys(ns)]).toEqual([name, ["a quarter", "whole", "whole, checked"]]);
+      for (const time of Object.values(ns)) expect(time).toBeGreaterThanOrEqual(0);
+    }
+    expect(Object.keys(figures)).toHaveLength(2 * answers.length);
   });
 });
