@@ -186,8 +186,10 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
       const good = expr.block();
       const bad = expr.block();
       expr.get(fuel!);
-      // The instructions of one turn, by their places: exact for the loops compilers lay out in one piece.
-      expr.i64(Math.max(1, slot + 1 - unit.first[target]), 0);
+      // The instructions of one turn, by their places: exact for the loops compilers lay out in one piece. A dispatcher has no
+      // place, and what goes through it is counted node by node.
+      const from = unit.first[unit.kind[target] === NODE_CODE ? target : node];
+      expr.i64(Math.max(1, slot + 1 - from), 0);
       expr.op(OP["i64.sub"]);
       expr.tee(fuel!);
       expr.i64(0, 0);
