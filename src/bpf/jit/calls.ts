@@ -111,7 +111,7 @@ function helperCall(slot: number, id: number, known: Known, image: VmImage, own:
       callee: start,
       unknownCallback: start === undefined,
       loop: true,
-      signature: { params: LOOP_PARAMS, result: "i32" },
+      signature: { params: LOOP_PARAMS, result: "i64" },
     };
   }
   const { name, params, result } = helper;

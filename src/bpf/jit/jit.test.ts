@@ -287,7 +287,11 @@ describe("loops the kernel counts", () => {
 
   it.each([
     ["flags", "r1 = 10\nr2 = &callback\nr3 = 0\nr4 = 1\ncall 181\nexit\ncallback:\nr0 = 0\nexit", -22n],
-    ["too many turns", "r1 = 8388609\nr2 = &callback\nr3 = 0\nr4 = 0\ncall 181\nexit\ncallback:\nr0 = 0\nexit", -7n],
+    [
+      "too many turns",
+      "r1 = 8388609\nr2 = &callback\nr3 = 0\nr4 = 0\ncall 181\nexit\ncallback:\nr0 = 0\nexit",
+      0xffff_fff9n,
+    ],
   ])("bpf_loop refuses %s", (_name, text, errno) => {
     expect(results(text)).toEqual(MODES.map(() => BigInt.asUintN(64, errno)));
   });

@@ -314,20 +314,21 @@ export class RuntimeFunctions implements Runtime {
   /** bpf_loop: (frame, count, [start,] ctx, flags, slot) -> count of turns or an errno; `start` is known or a parameter. */
   loop(start: number | undefined): number {
     const name = start === undefined ? "bpf_loop" : `bpf_loop@${start}`;
-    return this.#need(name, [I32, I32, I32, I64, I64, I32], [I32], (code) => {
+    return this.#need(name, [I32, I32, I32, I64, I64, I32], [I64], (code) => {
       const [frame, count, callee, ctx, flags, slot, index, turn, row] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
       code.get(flags);
       code.op(OP["i64.eqz"]);
       code.op(OP["i32.eqz"]);
       code.if();
-      code.i32(-EINVAL);
+      code.i64(-EINVAL, -1);
       code.op(OP.return);
       code.end();
       code.get(count);
       code.i32(BPF_MAX_LOOPS);
       code.op(OP["i32.gt_u"]);
       code.if();
-      code.i32(-E2BIG);
+      // a word of 32 bits, as where Linux puts the loop in place of the call
+      code.i64(-E2BIG, 0);
       code.op(OP.return);
       code.end();
       const done = code.block();
@@ -359,6 +360,7 @@ export class RuntimeFunctions implements Runtime {
       code.end();
       code.end();
       code.get(index);
+      code.op(OP["i64.extend_i32_u"]);
       return [I32, I64, I32];
     });
   }
