@@ -1,2 +1,2 @@
-export { ENGINE_CHOICES, openEngine } from "./open-engine.ts";
+export { ENGINE_CHOICES, expectEngine, openEngine } from "./open-engine.ts";
 export { FileError, openObject } from "./open-object.ts";

@@ -3,6 +3,7 @@
 import { LoopstepError } from "../base/index.ts";
 import { UnsupportedError, type Engine, type EngineName, type EngineOptions } from "../loop/index.ts";
 import { kernelVersion } from "../sys/index.ts";
+import { dropEarly, startEarly } from "./early-thread.ts";
 import { formatKernelVersion, isAtLeast } from "../uring/abi/index.ts";
 import type { EngineTracing } from "./tracing.ts";
 
@@ -36,8 +37,26 @@ function hopeless(name: EngineName): string | undefined {
   return `Linux ${formatKernelVersion(version)} has no BPF-controlled io_uring`;
 }
 
+/**
+ * Starts the thread of a ring that `openEngine(name)` will most likely need, which takes it over. For who has more to load
+ * before that.
+ */
+export function expectEngine(name: EngineName | "auto"): void {
+  const likely =
+    name === "auto" ? (hopeless("kernel") === undefined && process.geteuid?.() === 0 ? "kernel" : "user") : name;
+  if (likely !== "sim" && likely in OPENERS) startEarly(likely);
+}
+
 /** Opens an engine. Throws UnsupportedError when it cannot be had here; with `auto`, when none can. */
 export async function openEngine(name: EngineName | "auto" = "auto", options: EngineOptions = {}): Promise<Engine> {
+  try {
+    return await open(name, options);
+  } finally {
+    dropEarly();
+  }
+}
+
+async function open(name: EngineName | "auto", options: EngineOptions): Promise<Engine> {
   // the simulator has a clock of its own, and one thread
   const tracing =
     options.trace && name !== "sim" ? new (await import("./tracing.ts")).EngineTracing(options.trace) : undefined;
@@ -61,8 +80,8 @@ export async function openEngine(name: EngineName | "auto" = "auto", options: En
     }
     try {
       refuseLacks(candidate, options);
-      const open = await opener();
-      return await open({ ...options, passedOver }, tracing);
+      const openCandidate = await opener();
+      return await openCandidate({ ...options, passedOver }, tracing);
     } catch (error) {
       if (!(error instanceof LoopstepError)) throw error;
       passedOver.push(`not ${candidate}: ${error.summary}`);

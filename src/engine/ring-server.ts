@@ -3,7 +3,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { workerData } from "node:worker_threads";
 import { LoopstepError } from "../base/index.ts";
-import { CONTROL, READY, type Answer, type Request } from "./ring-thread.ts";
+import { CONTROL, READY, type Answer, type Begin, type Request } from "./ring-thread.ts";
 
 /** What a handler may use besides its arguments. */
 export interface ServerContext {
@@ -15,32 +15,32 @@ export interface ServerContext {
 
 export type Handlers = Readonly<Record<string, (args: never) => unknown>>;
 
-/** Serves until the port closes. `make` gets the data the thread was started with. */
+/** Serves until the port closes. `make` gets the data the thread was begun with, when its first request is there. */
 export function serve(make: (context: ServerContext, data: Record<string, unknown>) => Handlers): void {
-  const {
-    port,
-    control: shared,
-    entry: _,
-    ...data
-  } = workerData as {
-    port: MessagePort;
-    control: SharedArrayBuffer;
-    entry: string;
-  };
+  const { port, control: shared } = workerData as { port: MessagePort; control: SharedArrayBuffer };
   const control = new Int32Array(shared);
   const answer = (message: Answer): void => {
     port.postMessage(message);
     Atomics.add(control, CONTROL.answers, 1);
     Atomics.notify(control, CONTROL.answers);
   };
-  const handlers = make(
-    { control, printk: (printk) => answer({ printk }), traced: () => answer({ traced: true }) },
-    data,
-  );
+  const context: ServerContext = {
+    control,
+    printk: (printk) => answer({ printk }),
+    traced: () => answer({ traced: true }),
+  };
+  let data: Record<string, unknown> = {};
+  let handlers: Handlers | undefined;
   Atomics.store(control, CONTROL.ready, READY.yes);
   Atomics.notify(control, CONTROL.ready);
-  port.on("message", ({ id, name, args }: Request) => {
+  port.on("message", (message: Begin | Request) => {
+    if ("begin" in message) {
+      data = message.begin;
+      return;
+    }
+    const { id, name, args } = message;
     try {
+      handlers ??= make(context, data);
       answer({ id, value: (handlers[name] as (args: unknown) => unknown)(args) });
     } catch (error) {
       answer({ id, error: factsOf(error) });

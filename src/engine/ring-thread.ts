@@ -36,6 +36,11 @@ export type Answer =
   | { readonly traced: true }
   | { readonly failed: Record<string, unknown> };
 
+/** The first message to a thread: what it needs to know. */
+export interface Begin {
+  readonly begin: Record<string, unknown>;
+}
+
 export interface Request {
   readonly id: number;
   readonly name: string;
@@ -82,22 +87,21 @@ export class RingThread implements Disposable {
   readonly #worker: Worker;
   readonly #port: MessagePort;
   readonly #pending = new Map<number, Pending>();
-  readonly #onPrintk: (line: string) => void;
+  #onPrintk: (line: string) => void = () => {};
   /** Where its trace comes from, if there is one: read before every answer, and when the thread ends. */
   readonly trace: TracePipe | undefined;
   #lastId = 0;
   #ended = false;
 
-  /** Starts `entry` (a module that calls `serve`); `data` reaches it as plain data. */
-  constructor(entry: URL, data: Record<string, unknown>, onPrintk: (line: string) => void, trace?: TracePipe) {
+  /** Starts `entry`, a module that calls `serve`. It takes requests after `begin`. */
+  constructor(entry: URL, trace?: TracePipe) {
     const control = new SharedArrayBuffer(CONTROL.words * 4);
     this.control = new Int32Array(control);
-    this.#onPrintk = onPrintk;
     this.trace = trace;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#worker = new Worker(workerUrl("engine/ring-boot"), {
-      workerData: { ...data, trace: trace?.wire, entry: entry.href, control, port: port2 },
+      workerData: { trace: trace?.wire, entry: entry.href, control, port: port2 },
       transferList: [port2],
       stdout: false,
       stderr: false,
@@ -109,6 +113,14 @@ export class RingThread implements Disposable {
     );
     port1.on("message", (answer: Answer) => this.#settle(answer));
     port1.unref();
+  }
+
+  /** Tells the thread whose it is: `data` reaches `serve`. Once, before any request. */
+  begin(data: Record<string, unknown>, onPrintk: (line: string) => void): this {
+    this.#onPrintk = onPrintk;
+    const begin: Begin = { begin: data };
+    this.#port.postMessage(begin);
+    return this;
   }
 
   /** Asks and waits without blocking the event loop; keeps the process alive until the answer is there. */

@@ -3,7 +3,7 @@
 
 import { EBADF } from "../base/index.ts";
 import type { BtfValue } from "../bpf/btf/index.ts";
-import { Globals, type BpfObject, type ResolvedStructOps } from "../bpf/object/index.ts";
+import { Globals, type BpfObject, type ResolvedProgram, type ResolvedStructOps } from "../bpf/object/index.ts";
 import {
   buildImage,
   createMaps,
@@ -50,6 +50,8 @@ export interface VmRings<R extends VmRing> {
   attach(ring: R, image: VmImage, object: VmObject<R>): void;
   /** Hears what is traced of an object: that it was loaded, attached to a ring, and detached. */
   readonly note?: ((event: ObjectEvent, ring?: R) => void) | undefined;
+  /** A ring may make ready for a program that is still being verified; it must not run it. */
+  prepare?(image: VmImage): void;
 }
 
 /** See VmRings.note. */
@@ -67,7 +69,7 @@ export class VmObject<R extends VmRing> implements LoadedObject {
   readonly maps: Readonly<Record<string, LoadedMap>>;
   readonly #rings: VmRings<R>;
   readonly #memory: VmMemory;
-  readonly #mapImages: readonly MapImage[];
+  #mapImages: readonly MapImage[] = [];
   readonly #images = new Map<string, VmImage>();
   readonly #opsMaps = new Map<string, OpsMap>();
   readonly #links = new Set<Link>();
@@ -88,11 +90,21 @@ export class VmObject<R extends VmRing> implements LoadedObject {
     const target = loopTargetBtf();
     const used = new Set(object.structOps.flatMap(({ programs }) => Object.values(programs)));
     const resolved = [...used].map((name) => object.resolve(name, { target }));
-    if (verify)
+    const verdict = (): void => {
+      if (!verify) return;
       for (const program of resolved) verifyOrThrow(program, { type: LOOP_STEP_TYPE, externs: object.externs });
-    this.#mapImages = createMaps(memory, object.maps);
+    };
     try {
-      for (const program of resolved) this.#images.set(program.name, buildImage(program, memory, this.#mapImages));
+      this.#place(resolved);
+    } catch (error) {
+      this.#release();
+      // what Linux says of a program goes before what an engine lacks
+      verdict();
+      throw error;
+    }
+    try {
+      for (const image of this.#images.values()) rings.prepare?.(image);
+      verdict();
     } catch (error) {
       this.#release();
       throw error;
@@ -122,6 +134,11 @@ export class VmObject<R extends VmRing> implements LoadedObject {
     const { values, value_size } = this.#mapImages[map];
     return { address: values, size: value_size };
   };
+
+  #place(programs: readonly ResolvedProgram[]): void {
+    this.#mapImages = createMaps(this.#memory, this.object.maps);
+    for (const program of programs) this.#images.set(program.name, buildImage(program, this.#memory, this.#mapImages));
+  }
 
   #sectionView(map: number): DataView {
     this.#refuseClosed();

@@ -5,7 +5,7 @@ import { createHash, randomFillSync } from "node:crypto";
 import { mkdtempSync, openSync, closeSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { openObject } from "../../engine/index.ts";
+import { expectEngine, openObject } from "../../engine/index.ts";
 import { DEFAULT_SETUP_FLAGS } from "../../loop/index.ts";
 import { findProgram } from "../../programs/index.ts";
 import type { Command } from "../command.ts";
@@ -31,6 +31,7 @@ export const demoCommand: Command = {
   async run() {
     // an interrupted demo cleans up behind itself
     const signal = interruption();
+    expectEngine("auto");
     const dir = mkdtempSync(path.join(tmpdir(), "loopstep-demo-"));
     try {
       const same = await copy(dir, signal);

@@ -1,17 +1,16 @@
 // loopstep run FILE: opens, sets, loads, attaches, runs, prints.
 
 import { DEFAULT_SETUP_FLAGS, type Engine, type EngineName, type Ring } from "../../loop/index.ts";
-import { ENGINE_CHOICES } from "../../engine/index.ts";
+import { ENGINE_CHOICES, expectEngine } from "../../engine/index.ts";
 import type { Command, ParsedOptions } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit-status.ts";
 import { interruption } from "../interruption.ts";
 import { toJson } from "../json.ts";
-import { openFileOrProgram, programNamed } from "../locate.ts";
 import { ringOf } from "../ring-options.ts";
 import { openProgress } from "../progress.ts";
 import { formatReport } from "../report-text.ts";
-import { runObject, type RunPlan } from "../session.ts";
+import type { RunPlan } from "../session.ts";
 import { parseNumber, parseSetting } from "../settings.ts";
 import { statusOf } from "../status-of.ts";
 import type { TraceFile } from "../trace-file.ts";
@@ -63,10 +62,17 @@ export const runCommand: Command = {
   ],
   async run(options) {
     const output = resultStream(options);
-    const plan = await planOf(options);
-    const object = await openFileOrProgram(options.positionals[0]);
+    const asked = await planOf(options);
+    // a thread that is traced is told so when it starts
+    if (asked.engineOptions.trace === undefined) expectEngine(asked.engine);
+    const [{ openFileOrProgram, programNamed }, { runObject }] = await Promise.all([
+      import("../locate.ts"),
+      import("../session.ts"),
+    ]);
+    const file = options.positionals[0];
+    const object = await openFileOrProgram(file);
     const quiet = options.flag("quiet");
-    const { report, error } = await runObject(object, plan, (engine, ring) =>
+    const { report, error } = await runObject(object, { ...asked, program: programNamed(file) }, (engine, ring) =>
       watch(engine, ring, quiet || options.flag("json")),
     );
     if (options.flag("json")) output.write(`${toJson(report)}\n`);
@@ -77,7 +83,7 @@ export const runCommand: Command = {
   },
 };
 
-async function planOf(options: ParsedOptions): Promise<RunPlan> {
+async function planOf(options: ParsedOptions): Promise<Omit<RunPlan, "program">> {
   const engine = options.text("engine") ?? "auto";
   if (!(ENGINE_CHOICES as readonly string[]).includes(engine)) {
     throw new UsageError("USAGE_VALUE", {
@@ -109,7 +115,6 @@ async function planOf(options: ParsedOptions): Promise<RunPlan> {
     settings: options.list("set").map(parseSetting),
     memIn: file,
     memOut: memOutOf(options.text("mem-out"), bytes),
-    program: programNamed(options.positionals[0]),
     run: {
       signal: interruption(),
       ...(maxSteps === undefined ? {} : { maxSteps }),

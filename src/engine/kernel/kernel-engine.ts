@@ -15,9 +15,9 @@ import {
 } from "../../loop/index.ts";
 import { kernelVersion, openSys, probeIoUring, type Sys } from "../../sys/index.ts";
 import { formatKernelVersion } from "../../uring/abi/index.ts";
-import { RingThread } from "../ring-thread.ts";
+import { takeThread } from "../early-thread.ts";
+import type { RingThread } from "../ring-thread.ts";
 import type { EngineTracing } from "../tracing.ts";
-import { workerUrl } from "../worker-url.ts";
 import { BpfCalls } from "./bpf.ts";
 import { loadPrivilege } from "./privilege.ts";
 import { InKernelObject } from "./loaded-object.ts";
@@ -154,6 +154,6 @@ class KernelEngine implements Engine {
   }
 
   #startThread(): RingThread {
-    return new RingThread(workerUrl("engine/kernel/ring-worker"), { memory: this.#memory.memory }, this.#onPrintk);
+    return takeThread("kernel").begin({ memory: this.#memory.memory }, this.#onPrintk);
   }
 }

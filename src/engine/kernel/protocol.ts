@@ -3,7 +3,7 @@
 import type { RingPlacement } from "../../sys/index.ts";
 import type { RingParams, SetupRequest } from "../../uring/abi/index.ts";
 
-/** What the thread is started with. */
+/** What the thread is begun with. */
 export interface ThreadData {
   readonly memory: WebAssembly.Memory;
 }

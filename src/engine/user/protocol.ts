@@ -11,10 +11,14 @@ import type { WatchedSection } from "../watched-globals.ts";
 export const STEPS_BYTES = 8;
 
 /** What the thread is started with. */
-export interface ThreadData {
-  readonly memory: WebAssembly.Memory;
+export interface StartData {
   /** Where a trace goes, if one is wanted. */
   readonly trace: TraceWire | undefined;
+}
+
+/** What the thread is begun with. */
+export interface ThreadData {
+  readonly memory: WebAssembly.Memory;
 }
 
 /** "create": makes the ring. */
@@ -34,7 +38,7 @@ export interface CreateReply {
   readonly notes: readonly string[];
 }
 
-/** "attach": takes over the loop. */
+/** "attach": takes over the loop. "prepare": makes ready for it. */
 export interface AttachRequest {
   readonly image: VmImage;
   readonly regions: Regions;
@@ -52,6 +56,8 @@ export interface AttachRequest {
   readonly seed: number;
   /** The globals a trace tells of. */
   readonly watched?: readonly WatchedSection[] | undefined;
+  /** The program is the one of the last "prepare". */
+  readonly prepared: boolean;
 }
 
 /** "run": one io_uring_enter. */

@@ -14,7 +14,15 @@ import { drive, stepsOf, WORK_PENDING, type DriveResult, type DrivenRing, type S
 import { LoopRing, type RingView } from "./loop-ring.ts";
 import { STEPS_BYTES } from "./protocol.ts";
 import type { RingTracer } from "./ring-tracer.ts";
-import type { AttachRequest, CreateReply, CreateRequest, RunReply, RunRequest, ThreadData } from "./protocol.ts";
+import type {
+  AttachRequest,
+  CreateReply,
+  CreateRequest,
+  RunReply,
+  RunRequest,
+  StartData,
+  ThreadData,
+} from "./protocol.ts";
 
 /** A program attached to this ring. */
 interface Attached {
@@ -31,6 +39,7 @@ class RingWorker {
   /** What the run loop drives: the ring itself, unless it is traced. */
   #driven: DrivenRing | undefined;
   #attached: Attached | undefined;
+  #prepared: Attached | undefined;
   #disabled = false;
   readonly #tracer: RingTracer | undefined;
 
@@ -81,7 +90,17 @@ class RingWorker {
     return { fd: ring.fd, params, notes };
   }
 
+  prepare(request: AttachRequest): void {
+    this.#prepared = undefined;
+    this.#prepared = this.#make(request);
+  }
+
   attach(request: AttachRequest): void {
+    this.#attached = (request.prepared ? this.#prepared : undefined) ?? this.#make(request);
+    this.#prepared = undefined;
+  }
+
+  #make(request: AttachRequest): Attached {
     const { ctx, params, steps, seed, iouCtx, regions } = request;
     const { memory } = this.#memory;
     const untraced = this.#loopRing!.submitFor(memory, iouCtx);
@@ -97,7 +116,7 @@ class RingWorker {
     const executable = this.#executable(request, env);
     const words = (address: number, count: number): Uint32Array => new Uint32Array(memory.buffer, address, count);
     const args = { ctx, cq_wait_idx: words(params, 1), steps: words(steps, 2) };
-    this.#attached = { executable: this.#tracer?.program(executable, args, request.watched ?? []) ?? executable, args };
+    return { executable: this.#tracer?.program(executable, args, request.watched ?? []) ?? executable, args };
   }
 
   #executable(
@@ -164,6 +183,7 @@ class RingWorker {
 
   close(): void {
     this.#attached = undefined;
+    this.#prepared = undefined;
     // what requests in flight point at will be given back too
     if (this.#loopRing?.inFlight) this.#ring?.cancelAll();
     this.#ring?.close();
@@ -173,7 +193,12 @@ class RingWorker {
   }
 }
 
-const { trace } = workerData as ThreadData;
+try {
+  // loaded while the engine has other things to do; where it cannot be, making a ring says so
+  openSys();
+} catch {}
+
+const { trace } = workerData as StartData;
 /** Loaded for a trace only. */
 const tracing = trace && { wire: trace, ...(await import("./ring-tracer.ts")) };
 
@@ -183,6 +208,7 @@ serve((context, data): Handlers => {
   const worker = new RingWorker(context, threadData, tracer);
   return {
     create: (args: CreateRequest) => worker.create(args),
+    prepare: (args: AttachRequest) => worker.prepare(args),
     attach: (args: AttachRequest) => worker.attach(args),
     detach: () => worker.detach(),
     enable: () => worker.enable(),

@@ -17,9 +17,9 @@ import {
   type RingOptions,
 } from "../../loop/index.ts";
 import { madvise, openSys, probeIoUring, type Sys } from "../../sys/index.ts";
-import { RingThread } from "../ring-thread.ts";
+import { takeThread } from "../early-thread.ts";
+import type { RingThread } from "../ring-thread.ts";
 import type { EngineTracing } from "../tracing.ts";
-import { workerUrl } from "../worker-url.ts";
 import { VmObject, type VmRings } from "../vm-object.ts";
 import { UserRing, type RunMode } from "./user-ring.ts";
 
@@ -79,6 +79,8 @@ class UserEngine implements Engine {
     this.#vmRings = {
       own: (ring) => (ring instanceof UserRing ? ring : undefined),
       attach: (ring, image, { object, placeOf }) => ring.attach(image, mode, tracing?.watched(object, placeOf)),
+      // one ring at most, for what each compiles is its own; and no program that a trace still has to be told of
+      prepare: (image) => (tracing ? undefined : [...this.#rings].find((ring) => ring.idle)?.prepare(image, mode)),
       note: tracing && ((event, ring) => tracing.emit(event, ring?.fd)),
     };
     this.#onPrintk = onPrintk;
@@ -153,11 +155,6 @@ class UserEngine implements Engine {
   }
 
   #startThread(): RingThread {
-    return new RingThread(
-      workerUrl("engine/user/ring-worker"),
-      { memory: this.#memory.memory },
-      this.#onPrintk,
-      this.#tracing?.openPipe(),
-    );
+    return takeThread("user", this.#tracing?.openPipe()).begin({ memory: this.#memory.memory }, this.#onPrintk);
   }
 }

@@ -30,6 +30,9 @@ import type { AttachRequest, CreateReply, CreateRequest, RunReply } from "./prot
 
 const NO_STATS: RunStats = { steps: 0, submitted: 0, completed: 0, enters: 0, wallNs: 0 };
 
+/** Instructions of a program that may be compiled before its verdict: a refusal waits for the thread, which must be soon. */
+const MOST_AHEAD = 4096;
+
 /** How programs run in the ring's thread. */
 export interface RunMode {
   readonly interpret: boolean;
@@ -60,6 +63,8 @@ export class UserRing implements VmRing {
   readonly #occupied = new Occupied();
   #image: VmImage | undefined;
   #startedAt = 0;
+  /** What the thread was last asked to make ready for. */
+  #prepared: VmImage | undefined;
   #closed = false;
   /** Its thread had to be ended. */
   #lost = false;
@@ -102,9 +107,27 @@ export class UserRing implements VmRing {
     return this.#closed;
   }
 
+  /** True while there is nothing to run, so that its thread has nothing to do. */
+  get idle(): boolean {
+    return !this.#closed && this.#image === undefined && !this.#occupied.on && !this.#thread.ended;
+  }
+
+  /** Lets the thread compile, while this one goes on, what is likely to be attached. */
+  prepare(image: VmImage, mode: RunMode): void {
+    if (mode.interpret || image.insns.length > MOST_AHEAD) return;
+    this.#prepared = image;
+    // what goes wrong goes wrong again when it is attached
+    this.#thread.call("prepare", this.#attachRequest(image, mode)).catch(() => {});
+  }
+
   /** Hands the program to the ring's thread. `watched`: the globals that a trace tells of. */
   attach(image: VmImage, mode: RunMode, watched?: readonly WatchedSection[]): void {
-    const request: AttachRequest = {
+    this.#ask("attach", this.#attachRequest(image, mode, watched));
+    this.#image = image;
+  }
+
+  #attachRequest(image: VmImage, mode: RunMode, watched?: readonly WatchedSection[]): AttachRequest {
+    return {
       image,
       regions: this.#regions,
       ctx: this.#own.ctx,
@@ -113,10 +136,9 @@ export class UserRing implements VmRing {
       iouCtx: IOU_CTX,
       task: this.#own.task,
       watched,
+      prepared: image === this.#prepared,
       ...mode,
     };
-    this.#ask("attach", request);
-    this.#image = image;
   }
 
   /** Takes the program away; a run that is on ends with -EFAULT at its next iteration, and is not woken. */
