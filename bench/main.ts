@@ -9,6 +9,7 @@ import { FULL, record, render, TINY, type Bench } from "./harness.ts";
 import { jitBench } from "./jit.bench.ts";
 import { kernelBench } from "./kernel.bench.ts";
 import { nopBench } from "./nop.bench.ts";
+import { startupBench } from "./startup.bench.ts";
 
 /** The benchmarks by name. */
 const BENCHES: Readonly<Record<string, (root: string, only?: readonly string[]) => Bench>> = {
@@ -16,6 +17,7 @@ const BENCHES: Readonly<Record<string, (root: string, only?: readonly string[]) 
   jit: jitBench,
   kernel: kernelBench,
   nop: nopBench,
+  startup: startupBench,
 };
 
 /** The folder of package.json above this file, which lies deeper when compiled. */

@@ -1,14 +1,12 @@
 // What does a request cost? NOPs kept in flight at several queue depths: the loop of src/programs/nops through the public API
 // of the built package (dist/), verified and not; a C program that drives the same kind of ring with plain system calls; and
-// the same in plain JavaScript. Also how long it takes until a loop runs, in a warm process and as a command line.
+// the same in plain JavaScript.
 
-import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as Loopstep from "../src/index.ts";
 import {
   interleave,
-  median,
   ratiosTo,
   type Answer,
   type Bench,
@@ -26,8 +24,6 @@ const OURS = "loopstep";
 /** A slice of the machine's time is shorter than the scheduler's: most rounds run undisturbed. */
 const SLICES = { rounds: 61, forNs: 4e6 };
 const WARM_UP = 40;
-const STARTS = 31;
-const COMMANDS = 7;
 
 type Package = typeof Loopstep;
 
@@ -111,49 +107,6 @@ async function ask(
   }
 }
 
-/** Milliseconds from the file's name to a loop that ended: median of `times`, after one that warms up. */
-async function startUp({ openEngine, BpfObject }: Package, file: string, times: number): Promise<number> {
-  using engine = await openEngine("user");
-  const took: number[] = [];
-  for (let i = 0; i <= times; i++) {
-    const start = performance.now();
-    const object = await BpfObject.open(file);
-    using ring = engine.createRing({
-      entries: 8,
-      cq_entries: 8,
-      flags: ["SINGLE_ISSUER", "DEFER_TASKRUN", "NO_SQARRAY", "CQSIZE", "SQ_REWIND"],
-    });
-    object.bind(ring.params);
-    object.bss["reqs_to_run"] = 1n;
-    using loaded = await engine.load(object);
-    loaded.attach(undefined, ring);
-    await ring.run();
-    took.push(performance.now() - start);
-  }
-  return median(took.slice(1));
-}
-
-/** Milliseconds of `loopstep run` as a whole. */
-function commandLine(root: string, file: string, times: number): number {
-  const args = [
-    path.join(root, "dist/cli/main.js"),
-    "run",
-    file,
-    "--engine",
-    "user",
-    "--set",
-    "reqs_to_run=1000",
-    "--quiet",
-  ];
-  const took = Array.from({ length: times }, () => {
-    const start = performance.now();
-    const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
-    if (status !== 0) throw new Error(`loopstep run failed: ${stderr}`);
-    return performance.now() - start;
-  });
-  return median(took);
-}
-
 /** The bench; `only` names some of the depths. Needs a build (dist/) and io_uring. */
 export function nopBench(root: string, only?: readonly string[]): Bench {
   return {
@@ -175,12 +128,8 @@ export function nopBench(root: string, only?: readonly string[]): Bench {
             .join(", ")}`,
         );
       }
-      const figures = {
-        "open to end of a run in a warm process, ms": await startUp(pkg, file, tiny ? 1 : STARTS),
-        "loopstep run, ms": commandLine(root, file, tiny ? 1 : COMMANDS),
-      };
       const baseline = compiler ? C : OURS;
-      return { bench: "nop", answers, baseline, ratios: ratiosTo(baseline, answers), skipped, figures };
+      return { bench: "nop", answers, baseline, ratios: ratiosTo(baseline, answers), skipped, figures: {} };
     },
   };
 }
