@@ -3,12 +3,13 @@
 // the name of its source; what several of them need lies in dist/chunks, shared, so that nothing is there twice.
 
 import { spawn } from "node:child_process";
-import { rmSync, utimesSync } from "node:fs";
+import { readdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const dist = path.join(root, "dist");
 
 /** What is loaded by name: by users, as a command, or as the module of a thread. */
 const ENTRIES = [
@@ -43,7 +44,7 @@ async function code() {
     treeshake: { moduleSideEffects: false },
   });
   await bundle.write({
-    dir: path.join(root, "dist"),
+    dir: dist,
     format: "esm",
     sourcemap: true,
     comments: false,
@@ -51,13 +52,22 @@ async function code() {
   });
 }
 
+/** Removes what an earlier build left: those who use dist/ meanwhile keep finding the rest. @param {Date} started */
+function removeOlder(started) {
+  for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
+    const file = path.join(dist, name);
+    const stat = statSync(file);
+    if (stat.isFile() && stat.mtime < started) rmSync(file);
+  }
+}
+
 /** Builds everything anew; the exit status of `npm run build`, 0 where the types are right. */
 export async function build() {
   const started = new Date();
-  rmSync(path.join(root, "dist"), { recursive: true, force: true });
   const [status] = await Promise.all([declarations(), code()]);
+  removeOlder(started);
   // the tests build anew when a source is younger than this
-  utimesSync(path.join(root, "dist/index.js"), started, started);
+  utimesSync(path.join(dist, "index.js"), started, started);
   return status;
 }
 

@@ -29,7 +29,6 @@ export interface ParsedOptions {
 export interface Command {
   readonly name: string;
   readonly usage: string;
-  readonly summary: string;
   readonly options: OptionTable;
   /** How many positional words are allowed. */
   readonly words: readonly [min: number, max: number];
@@ -112,8 +111,8 @@ function checkWords({ name, usage, words: [min, max] }: Command, positionals: re
   });
 }
 
-/** The help text of one command. */
-export function helpText({ usage, summary, options, notes = [] }: Command): string {
+/** The help text of one command; `summary` says what it is good for. */
+export function helpText(summary: string, { usage, options, notes = [] }: Command): string {
   const rows = Object.entries(options).map(
     ([name, { value, help }]) => [`  --${name}${value ? ` ${value}` : ""}`, help] as const,
   );

@@ -3,13 +3,13 @@
 
 import { didYouMean, LoopstepError } from "../base/index.ts";
 import { helpText, parseCommand } from "./command.ts";
-import { allCommands, COMMANDS, findCommand } from "./commands/index.ts";
+import { COMMANDS, findCommand } from "./commands/index.ts";
 import { UsageError } from "./errors.ts";
 import { EXIT } from "./exit-status.ts";
 import { statusOf } from "./status-of.ts";
 
-async function overview(): Promise<string> {
-  const rows = (await allCommands()).map(({ name, summary }) => `  ${name.padEnd(10)}${summary}\n`);
+function overview(): string {
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}\n`);
   return `loopstep: BPF-controlled io_uring for TypeScript.
 
 Usage: loopstep COMMAND [OPTION...]
@@ -23,11 +23,11 @@ loopstep COMMAND --help tells more.
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined) {
-    process.stderr.write(await overview());
+    process.stderr.write(overview());
     return EXIT.usage;
   }
   if (name === "--help" || name === "-h" || name === "help") {
-    process.stdout.write(await overview());
+    process.stdout.write(overview());
     return EXIT.ok;
   }
   const command = await findCommand(name);
@@ -40,7 +40,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (command.runWords && rest[0] !== "--help") return command.runWords(rest);
   const options = parseCommand(command, rest);
   if (options.flag("help")) {
-    process.stdout.write(helpText(command));
+    process.stdout.write(helpText(COMMANDS[name].summary, command));
     return EXIT.ok;
   }
   return command.run(options);

@@ -31,7 +31,6 @@ const ACTIONS: Readonly<Record<string, (options: ParsedOptions) => Promise<void>
 export const btfCommand: Command = {
   name: "btf",
   usage: "loopstep btf dump FILE|-|vmlinux|linux-7.2 [OPTION...] | loopstep btf min -o OUT --target BTF FILE...",
-  summary: "Shows type information (raw, C, TypeScript, JSON), or keeps what objects need of it",
   words: [2, 10_000],
   options: {
     format: { value: "FORMAT", help: `dump: ${Object.keys(FORMATS).join(", ")} (default raw)` },

@@ -11,7 +11,6 @@ import { openFileOrProgram } from "../locate.ts";
 export const coreCommand: Command = {
   name: "core",
   usage: "loopstep core FILE [--target BTF] [--json]",
-  summary: "Shows what an object's CO-RE relocations come to on a target",
   words: [1, 1],
   options: {
     target: { value: "BTF", help: `${BUILT_IN_TARGET} (default), vmlinux, or a file with BTF` },

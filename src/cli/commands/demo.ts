@@ -25,7 +25,6 @@ const NR_BUFFERS = 8;
 export const demoCommand: Command = {
   name: "demo",
   usage: "loopstep demo",
-  summary: "Copies a file of 64 MiB and runs a million requests, to see that it works here",
   words: [0, 0],
   options: {},
   async run() {

@@ -14,7 +14,6 @@ import { openFileOrProgram } from "../locate.ts";
 export const disasmCommand: Command = {
   name: "disasm",
   usage: "loopstep disasm FILE|PROGRAM [OPTION...]",
-  summary: "Shows a program's instructions as the kernel prints them, and the WebAssembly made of them",
   words: [1, 1],
   options: {
     prog: { value: "NAME", help: "only this program" },

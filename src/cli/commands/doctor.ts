@@ -10,7 +10,6 @@ const MARK: Readonly<Record<FindingState, string>> = { ok: "ok     ", limited: "
 export const doctorCommand: Command = {
   name: "doctor",
   usage: "loopstep doctor [--json]",
-  summary: "Says what this machine can do for loops, which engine auto takes, and the remedy for each thing missing",
   words: [0, 0],
   options: { json: { help: "print one JSON object on stdout" } },
   notes: ["Exit status: 0 when an engine works on real rings, 4 when only the simulator does."],

@@ -43,7 +43,6 @@ interface Seeds {
 export const exploreCommand: Command = {
   name: "explore",
   usage: "loopstep explore FILE|PROGRAM [OPTION...]",
-  summary: "Runs a loop under many schedules and faults in the simulator, and shows the shortest way it goes wrong",
   words: [1, 1],
   options: {
     seeds: { value: "A..B", help: `the seeds to try (default ${DEFAULT_SEEDS})` },

@@ -11,7 +11,6 @@ import { formatValue } from "../report-text.ts";
 export const inspectCommand: Command = {
   name: "inspect",
   usage: "loopstep inspect FILE|PROGRAM [--json]",
-  summary: "Shows the programs, maps, globals, struct_ops, externs and relocations of an object",
   words: [1, 1],
   options: { json: { help: "print one JSON object on stdout" } },
   async run(options) {

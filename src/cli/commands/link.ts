@@ -9,7 +9,6 @@ import { readInput, writeOutput } from "../files.ts";
 export const linkCommand: Command = {
   name: "link",
   usage: "loopstep link -o OUT IN...",
-  summary: "Links BPF objects into one: sections, symbols, maps and type information",
   words: [1, 10_000],
   options: { output: { value: "FILE", short: "o", help: "the object to write" } },
   run(options) {

@@ -24,7 +24,6 @@ const MAX_MEM = 1n << 30n;
 export const runCommand: Command = {
   name: "run",
   usage: "loopstep run FILE|PROGRAM [OPTION...]",
-  summary: "Runs a loop: a BPF object, a source in C (clang needed), or a ready-made program by name",
   words: [1, 1],
   options: {
     engine: { value: "NAME", help: `${ENGINE_CHOICES.join(", ")} (default auto)` },

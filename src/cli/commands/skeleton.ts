@@ -10,7 +10,6 @@ import { openObject } from "../../engine/index.ts";
 export const skeletonCommand: Command = {
   name: "skeleton",
   usage: "loopstep skeleton FILE [-o X.ts] [--embed] [--browser]",
-  summary: "Writes a TypeScript module with the types of an object's globals, maps and programs",
   words: [1, 1],
   options: {
     output: { value: "FILE", short: "o", help: "write here instead of stdout" },

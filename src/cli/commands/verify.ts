@@ -29,7 +29,6 @@ interface Row extends Omit<Verdict, "diagnostic" | "insn"> {
 export const verifyCommand: Command = {
   name: "verify",
   usage: "loopstep verify FILE|PROGRAM... [OPTION...]",
-  summary: "Tells what Linux 7.2's verifier would say of a program, and why",
   words: [1, 10_000],
   options: {
     prog: { value: "NAME", many: true, help: "only this program (may be given several times)" },

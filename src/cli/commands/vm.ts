@@ -19,7 +19,6 @@ const SWITCHES: ReadonlySet<string> = new Set(["--icount", "--update", "--verbos
 export const vmCommand: Command = {
   name: "vm",
   usage: "loopstep vm [RIG OPTION...] COMMAND [OPTION...]",
-  summary: "Runs a loopstep command inside a real Linux 7.1 or later, under emulation",
   words: [1, Number.POSITIVE_INFINITY],
   options: {
     kernel: {
