@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const SUITES = [
   "test/kernel.test.ts",
+  "test/kernel-ring.test.ts",
+  "test/kernel-cli.test.ts",
   "test/kernel-verdicts.test.ts",
   "test/engines.test.ts",
   "test/traces.test.ts",

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { findKernel } from "./vm/kernel.mjs";
+import { findKernel, unpackedPackage } from "./vm/kernel.mjs";
 import { runJob } from "./vm/machine.mjs";
 import { RigProblem } from "./vm/problem.mjs";
 
@@ -25,6 +25,7 @@ and is root. Its output and exit status come back.
   --writable DIR         let the command write to DIR (may be repeated)
   --env NAME=VALUE       environment variable of the command (may be repeated)
   --fetch                only make sure that a kernel is there
+  --package NAME         only unpack the newest Debian package of that name beside the kernel, and print where
   --verbose              what the kernel says, to stderr
 `;
 
@@ -71,6 +72,7 @@ const OPTIONS = /** @type {const} */ ({
   writable: { type: "string", multiple: true },
   env: { type: "string", multiple: true },
   fetch: { type: "boolean", default: false },
+  package: { type: "string" },
   verbose: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 });
@@ -100,11 +102,16 @@ async function main(args) {
     process.stdout.write(USAGE);
     return 0;
   }
+  const note = (/** @type {string} */ line) => process.stderr.write(`vm: ${line}\n`);
+  if (wishes.package !== undefined) {
+    process.stdout.write(`${unpackedPackage(wishes.package, { mirror: wishes.mirror, note })}\n`);
+    return 0;
+  }
   if (wishes.command.length === 0 && !wishes.fetch) {
     process.stderr.write(`vm: no command\n${USAGE}`);
     return STATUS.usage;
   }
-  const kernel = findKernel({ ...wishes, note: (line) => process.stderr.write(`vm: ${line}\n`) });
+  const kernel = findKernel({ ...wishes, note });
   if (wishes.fetch) {
     process.stdout.write(`${kernel.version}\n`);
     return 0;
@@ -113,11 +120,15 @@ async function main(args) {
   const files = wishes.command
     .map((word) => resolve(cwd, word))
     .filter((file, i) => existsSync(file) && (i > 0 || isAbsolute(wishes.command[0] ?? "")));
+  // what the project's own variables name, the command will look for
+  const named = Object.entries(process.env).flatMap(([name, value]) =>
+    name.startsWith("LOOPSTEP_") && value !== undefined && isAbsolute(value) && existsSync(value) ? [value] : [],
+  );
   const outcome = await runJob({
     ...wishes,
     image: kernel.image,
     cwd,
-    needed: [PROJECT, ...files],
+    needed: [PROJECT, ...files, ...named],
     writable: wishes.writable ?? [],
   });
   if ("status" in outcome) return outcome.status;

@@ -33,17 +33,17 @@ const EINVAL = -22;
 const ETIME = -62;
 const EBADFD = -77;
 
-const objectPath = (name: string): string =>
+export const objectPath = (name: string): string =>
   findProgram(name)?.object ?? path.join(import.meta.dirname, `../testdata/loops/${name}.bpf.o`);
 
 /** An object on a ring, attached. */
-interface Setup extends Disposable {
+export interface Setup extends Disposable {
   readonly ring: Ring;
   readonly loaded: LoadedObject;
   readonly link: Link;
 }
 
-async function setUp(
+export async function setUp(
   engine: Engine,
   name: string,
   values: Record<string, number | bigint | readonly number[]> = {},
@@ -87,7 +87,7 @@ async function aborted({ ring, loaded }: Setup, enough: (steps: number) => boole
   return run;
 }
 
-const codeOf = (attempt: () => unknown): unknown => {
+export const codeOf = (attempt: () => unknown): unknown => {
   try {
     attempt();
     return "no error";

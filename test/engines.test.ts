@@ -3,10 +3,13 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openEngine } from "../src/engine/index.ts";
-import { openKernelEngine } from "../src/engine/kernel/index.ts";
 import { UnsupportedError, type Engine, type EngineName, type EngineOptions } from "../src/loop/index.ts";
 import { probeIoUring } from "../src/sys/index.ts";
 import { ENGINE_CASES } from "./engine-cases.ts";
+import { missingLoops } from "./missing-loops.ts";
+import { RING_CASES } from "./ring-cases.ts";
+
+const CASES = [...ENGINE_CASES, ...RING_CASES];
 
 interface Variant {
   readonly engine: EngineName;
@@ -20,23 +23,13 @@ const noRing = (): string | undefined => {
   return probe.available ? undefined : probe.why;
 };
 
-const noLoops = (): string | undefined => {
-  try {
-    openKernelEngine()[Symbol.dispose]();
-    return undefined;
-  } catch (error) {
-    if (error instanceof UnsupportedError) return error.message;
-    throw error;
-  }
-};
-
 const VARIANTS: readonly Variant[] = [
   { engine: "user", options: {}, missing: noRing },
   { engine: "user", options: { interpret: true }, missing: noRing },
   { engine: "user", options: { trace: () => {} }, missing: noRing },
   { engine: "sim", options: {}, missing: () => undefined },
   { engine: "sim", options: { interpret: true }, missing: () => undefined },
-  { engine: "kernel", options: {}, missing: noLoops },
+  { engine: "kernel", options: {}, missing: missingLoops },
 ];
 
 for (const { engine: name, options, missing } of VARIANTS) {
@@ -47,7 +40,7 @@ for (const { engine: name, options, missing } of VARIANTS) {
       it("says so itself", async () => {
         await expect(openEngine(name, options)).rejects.toBeInstanceOf(UnsupportedError);
       });
-      for (const { name: title } of ENGINE_CASES) it.skip(title, () => {});
+      for (const { name: title } of CASES) it.skip(title, () => {});
     });
     continue;
   }
@@ -57,7 +50,7 @@ for (const { engine: name, options, missing } of VARIANTS) {
       engine = await openEngine(name, options);
     });
     afterAll(() => engine[Symbol.dispose]());
-    for (const { name: title, not, run } of ENGINE_CASES) {
+    for (const { name: title, not, run } of CASES) {
       const why = not?.[name];
       if (why === undefined) it(title, () => run(engine));
       else it.skip(`${title} (${why})`, () => {});

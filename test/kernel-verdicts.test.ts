@@ -5,8 +5,8 @@ import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { LoopstepError } from "../src/base/index.ts";
 import { openEngine, openObject } from "../src/engine/index.ts";
-import { openKernelEngine } from "../src/engine/kernel/index.ts";
-import { UnsupportedError, type Engine } from "../src/loop/index.ts";
+import type { Engine } from "../src/loop/index.ts";
+import { missingLoops } from "./missing-loops.ts";
 import { missingShared, sharedPath } from "./shared-data.ts";
 
 interface Recorded {
@@ -16,17 +16,7 @@ interface Recorded {
   readonly error: string;
 }
 
-function noLoops(): string | undefined {
-  try {
-    openKernelEngine()[Symbol.dispose]();
-    return undefined;
-  } catch (error) {
-    if (error instanceof UnsupportedError) return error.message;
-    throw error;
-  }
-}
-
-const missing = missingShared("verdicts/verdicts.jsonl") ?? noLoops();
+const missing = missingShared("verdicts/verdicts.jsonl") ?? missingLoops();
 const recorded: Recorded[] = missing
   ? []
   : readFileSync(sharedPath("verdicts/verdicts.jsonl"), "utf8")

@@ -8,24 +8,15 @@ import { describe, expect, it } from "vitest";
 import { openEngine, openObject } from "../src/engine/index.ts";
 import { openKernelEngine } from "../src/engine/kernel/index.ts";
 import { BpfCalls } from "../src/engine/kernel/bpf.ts";
-import { DEFAULT_SETUP_FLAGS, UnsupportedError, type Engine, type RingOptions } from "../src/loop/index.ts";
+import { DEFAULT_SETUP_FLAGS, type Engine, type RingOptions } from "../src/loop/index.ts";
 import { findProgram } from "../src/programs/index.ts";
 import { openSys } from "../src/sys/index.ts";
+import { missingLoops } from "./missing-loops.ts";
 
 const ROOT = path.dirname(import.meta.dirname);
 const CLI = path.join(ROOT, "dist/cli/main.js");
 const EIGHT: RingOptions = { entries: 8, cq_entries: 8, flags: DEFAULT_SETUP_FLAGS };
 const loop = (name: string): string => findProgram(name)?.object ?? path.join(ROOT, `testdata/loops/${name}.bpf.o`);
-
-function whyNot(): string | undefined {
-  try {
-    openKernelEngine()[Symbol.dispose]();
-    return undefined;
-  } catch (error) {
-    if (error instanceof UnsupportedError) return error.message;
-    throw error;
-  }
-}
 
 const CLASSIC: RingOptions = { entries: 8, flags: ["SINGLE_ISSUER", "DEFER_TASKRUN"] };
 const COMPARED: readonly (readonly [
@@ -59,7 +50,7 @@ async function results(
   return { ops: link.ops, result, globals, maps, completed: ring.stats.completed, rings: ring.rings.slice(8, 16) };
 }
 
-const missing = whyNot();
+const missing = missingLoops();
 
 // Inside the rig nothing may be skipped.
 if (process.env["LOOPSTEP_VM"] !== undefined) it("the rig's kernel runs loops", () => expect(missing).toBeUndefined());

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { RigProblem } from "./problem.mjs";
 
@@ -56,6 +56,31 @@ export function findKernel(wishes) {
     `The mirror has no cloud kernel ${kernel ?? `of ${OLDEST.join(".")} or later`} with ${MARKER}`,
     "Give a kernel image with --kernel FILE, or another mirror with --mirror URL.",
   );
+}
+
+/**
+ * The newest version of a Debian package, unpacked beside the kernels and not installed: the folder it would go over.
+ * @param {string} name @param {{mirror?: string | undefined, note: (line: string) => void}} wishes
+ */
+export function unpackedPackage(name, { mirror, note }) {
+  const place = join(cacheDir(), ".packages", name);
+  if (existsSync(place)) return place;
+  const apt = privateApt(mirror, note);
+  note(`fetching the package ${name}`);
+  const work = mkdtempSync(join(cacheDir(), ".unpack-"));
+  try {
+    try {
+      apt("apt-get", ["download", name], work);
+    } catch {
+      throw new RigProblem(`The mirror does not give out the package ${name}`, "Give another with --mirror URL.");
+    }
+    extract(work);
+    mkdirSync(dirname(place), { recursive: true });
+    renameSync(join(work, "tree"), place);
+    return place;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
 }
 
 /** @param {string} version @param {string} wish */
@@ -139,9 +164,7 @@ function unpack(apt, version, work) {
     .map((item) => item.trim().split(" ")[0] ?? "")
     .filter((name) => /^linux-(binary|base)-\d/.test(name));
   apt("apt-get", ["download", image, ...parts], work);
-  for (const file of readdirSync(work).filter((name) => name.endsWith(".deb"))) {
-    execFileSync("dpkg-deb", ["-x", join(work, file), join(work, "tree")]);
-  }
+  extract(work);
   const files = readdirSync(join(work, "tree"), { recursive: true }).map((name) => join(work, "tree", String(name)));
   const config = files.find((file) => /^config(-|$)/.test(basename(file)));
   const vmlinuz = files.find((file) => /^vmlinuz(-|$)/.test(basename(file)));
@@ -150,6 +173,12 @@ function unpack(apt, version, work) {
   writeFileSync(join(work, "kernel", "config"), readFileSync(config));
   writeFileSync(join(work, "kernel", "image"), uncompressed(readFileSync(vmlinuz)));
   return true;
+}
+
+/** Unpacks every package in `work` into `work`/tree. @param {string} work */
+function extract(work) {
+  for (const file of readdirSync(work).filter((name) => name.endsWith(".deb")))
+    execFileSync("dpkg-deb", ["-x", join(work, file), join(work, "tree")]);
 }
 
 /**
@@ -221,7 +250,7 @@ function privateApt(mirror, note) {
       maxBuffer: 1 << 28,
       stdio: ["ignore", "pipe", "pipe"],
     });
-  note("looking for the newest cloud kernel on this machine's Debian mirror");
+  note("reading the lists of this machine's Debian mirror");
   try {
     apt("apt-get", ["-q", "update"]);
   } catch (error) {
