@@ -7,7 +7,7 @@ import { dirname, isAbsolute, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { findKernel, unpackedPackage } from "./vm/kernel.mjs";
-import { runJob } from "./vm/machine.mjs";
+import { findTools, runJob } from "./vm/machine.mjs";
 import { RigProblem } from "./vm/problem.mjs";
 
 const USAGE = `usage: npm run vm -- [options] COMMAND...
@@ -89,6 +89,16 @@ function withSeparator(args) {
   return args;
 }
 
+/**
+ * Files and folders a word of the command names, also behind an option's `=` or `:` (in_fd=@open:FILE).
+ * @param {string} word @param {string} cwd @param {boolean} whole whether the word as a whole may be one
+ */
+function pathsIn(word, cwd, whole) {
+  const ends = [...word.matchAll(/[=:]/g)].map(({ index }) => word.slice(index + 1));
+  const candidates = [...(whole ? [word] : []), ...ends].filter((candidate) => candidate !== "");
+  return candidates.map((candidate) => resolve(cwd, candidate)).filter((file) => existsSync(file));
+}
+
 /** @param {string[]} args @returns {Promise<number>} */
 async function main(args) {
   let wishes;
@@ -111,21 +121,22 @@ async function main(args) {
     process.stderr.write(`vm: no command\n${USAGE}`);
     return STATUS.usage;
   }
-  const kernel = findKernel({ ...wishes, note });
   if (wishes.fetch) {
-    process.stdout.write(`${kernel.version}\n`);
+    process.stdout.write(`${findKernel({ ...wishes, note }).version}\n`);
     return 0;
   }
+  // first what is quickly seen to be missing, then what may have to be fetched
+  const tools = findTools();
+  const kernel = findKernel({ ...wishes, note });
   const cwd = process.env.INIT_CWD ?? process.cwd();
-  const files = wishes.command
-    .map((word) => resolve(cwd, word))
-    .filter((file, i) => existsSync(file) && (i > 0 || isAbsolute(wishes.command[0] ?? "")));
+  const files = wishes.command.flatMap((word, i) => pathsIn(word, cwd, i > 0 || isAbsolute(word)));
   // what the project's own variables name, the command will look for
   const named = Object.entries(process.env).flatMap(([name, value]) =>
     name.startsWith("LOOPSTEP_") && value !== undefined && isAbsolute(value) && existsSync(value) ? [value] : [],
   );
   const outcome = await runJob({
     ...wishes,
+    tools,
     image: kernel.image,
     cwd,
     needed: [PROJECT, ...files, ...named],

@@ -251,17 +251,20 @@ function privateApt(mirror, note) {
       stdio: ["ignore", "pipe", "pipe"],
     });
   note("reading the lists of this machine's Debian mirror");
+  let reason = "none came";
   try {
     apt("apt-get", ["-q", "update"]);
   } catch (error) {
     // One missing suite fails the whole command, though the other's list has arrived.
-    if (!readdirSync(join(root, "lists")).some((name) => /_Packages/.test(name))) {
-      const reason = /** @type {{stderr?: string}} */ (error).stderr?.split("\n").find((line) => /^[EW]:/.test(line));
-      throw new RigProblem(
-        `apt cannot read the lists of ${SUITES.join(" and ")} from the mirror: ${reason ?? String(error)}`,
-        "Check the network, give another mirror with --mirror URL, or a kernel image with --kernel FILE.",
-      );
-    }
+    const { stderr } = /** @type {{stderr?: string}} */ (error);
+    reason = stderr?.split("\n").find((line) => /^[EW]:/.test(line)) ?? String(error);
+  }
+  // Without a connection apt only warns.
+  if (!readdirSync(join(root, "lists")).some((name) => /_Packages/.test(name))) {
+    throw new RigProblem(
+      `apt cannot read the lists of ${SUITES.join(" and ")} from the mirror: ${reason}`,
+      "Check the network, give another mirror with --mirror URL, or a kernel image with --kernel FILE.",
+    );
   }
   return apt;
 }

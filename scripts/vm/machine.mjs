@@ -43,6 +43,7 @@ const KVM_PATIENCE_MS = 8000;
 
 /**
  * @typedef {object} Job
+ * @property {Tools} tools
  * @property {string[]} command
  * @property {string} image the kernel
  * @property {string} cwd
@@ -64,7 +65,7 @@ const KVM_PATIENCE_MS = 8000;
  * @returns {Promise<Outcome>}
  */
 export async function runJob(job) {
-  const tools = findTools();
+  const { tools } = job;
   if (!job.icount && kvmMayWork()) {
     const outcome = await boot(job, tools, "kvm");
     if (!("failure" in outcome) || outcome.failure === "timeout") return outcome;
@@ -81,8 +82,8 @@ function onPath(name) {
   return dirs.map((dir) => join(dir, name)).find((file) => existsSync(file));
 }
 
-/** @returns {Tools} */
-function findTools() {
+/** What a machine is made with. Throws RigProblem that says what to install. @returns {Tools} */
+export function findTools() {
   const qemu = onPath(QEMU);
   if (qemu === undefined) throw new RigProblem(`${QEMU} is not installed`, INSTALL);
   const virtiofsd = onPath("virtiofsd") ?? VIRTIOFSD.find((file) => existsSync(file));

@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { PACKAGE_ROOT } from "../../engine/package-root.ts";
+import { didYouMean } from "../../base/index.ts";
 import type { Command } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit-status.ts";
@@ -13,8 +14,7 @@ import { EXIT } from "../exit-status.ts";
 const ROOT = fileURLToPath(PACKAGE_ROOT);
 const RIG = path.join(ROOT, "scripts/vm.mjs");
 const MAIN = path.join(ROOT, "dist/cli/main.js");
-/** Options of the rig that take no value. */
-const SWITCHES: ReadonlySet<string> = new Set(["--icount", "--update", "--verbose"]);
+const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 
 export const vmCommand: Command = {
   name: "vm",
@@ -37,7 +37,8 @@ export const vmCommand: Command = {
   notes: [
     "The command sees this machine's files read-only, has a /tmp of its own, and is root. Example:",
     "  loopstep vm run nops --set reqs_to_run=1000",
-    "It needs QEMU and virtiofsd, and apt to fetch a kernel; what is missing it names.",
+    "What it is to write on this machine needs --writable. Output and exit status are the command's; 124 when the time is up,",
+    "125 when the machine stopped by itself. It needs QEMU and virtiofsd, and apt to fetch a kernel; what is missing it names.",
   ],
   run: () => Promise.resolve(EXIT.usage),
   async runWords(argv) {
@@ -61,9 +62,14 @@ export const vmCommand: Command = {
       stdio: "inherit",
       env: { ...process.env, INIT_CWD: process.cwd() },
     });
-    return new Promise((ended, failed) => {
+    // the machine must not stay behind when only this process is told to end
+    const passOn = (signal: NodeJS.Signals): void => void rig.kill(signal);
+    for (const signal of SIGNALS) process.on(signal, passOn);
+    return new Promise<number>((ended, failed) => {
       rig.once("error", failed);
       rig.once("exit", (status) => ended(status ?? EXIT.failed));
+    }).finally(() => {
+      for (const signal of SIGNALS) process.off(signal, passOn);
     });
   },
 };
@@ -72,7 +78,16 @@ export const vmCommand: Command = {
 function commandAt(argv: readonly string[]): number {
   let at = 0;
   while (at < argv.length && argv[at].startsWith("--")) {
-    at += SWITCHES.has(argv[at]) || argv[at].includes("=") ? 1 : 2;
+    const [name, value] = argv[at].slice(2).split("=", 2);
+    const { options } = vmCommand;
+    if (!Object.hasOwn(options, name)) {
+      throw new UsageError("USAGE_OPTION", {
+        where: "loopstep vm",
+        message: `there is no option --${name} before the command`,
+        remedy: didYouMean(name, Object.keys(options)) ?? "Options of the command come after it.",
+      });
+    }
+    at += options[name].value === undefined || value !== undefined ? 1 : 2;
   }
   return Math.min(at, argv.length);
 }
