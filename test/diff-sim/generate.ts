@@ -5,11 +5,17 @@
 import { Prng } from "../../src/base/index.ts";
 import { IORING_OP, IORING_SETUP, IOSQE, O } from "../../src/uring/abi/index.ts";
 import {
+  BUFFER_RING_ENTRIES,
+  BUFFER_RING_GROUP,
   DATA_AT,
   H,
   MEMORY_SIZE,
   OUT_AT,
   STRUCTS_AT,
+  TCP_ADDRESS_AT,
+  TCP_ADDRESS_SIZE,
+  UNIX_ADDRESS_AT,
+  UNIX_NAME_SIZE,
   type Action,
   type Phase,
   type Poke,
@@ -48,6 +54,8 @@ const BAD_ADDRESSES: readonly Value[] = [
   { raw: "0x7fff00000000" },
   { m: MEMORY_SIZE },
 ];
+/** IOU_PBUF_RING_INC. */
+const INCREMENTAL = 2;
 const ODD_NUMBERS = [1, 2, 3, 4, 7, 8, 16, 0x40, 0x80, 0x100, 0x8000, 0xffff];
 
 /** Makes one script from a seed. */
@@ -68,6 +76,9 @@ class Generator {
   readonly #paths: number[] = [];
   readonly #address: number;
   #tuned: Prng;
+  #bufferRing: number | undefined;
+  /** Buffers put into the ring so far: it is never overrun. */
+  #provided = 0;
 
   constructor(seed: number) {
     this.#seed = seed;
@@ -110,8 +121,81 @@ class Generator {
     if (p.chance(0.1)) extra |= IORING_SETUP.IORING_SETUP_SQE128;
     if (p.chance(0.1)) extra |= IORING_SETUP.IORING_SETUP_CQE32;
     if (p.chance(0.2)) extra |= IORING_SETUP.IORING_SETUP_CQSIZE;
-    const phases = Array.from({ length: 1 + p.below(6) }, () => this.#phase());
-    return { seed: this.#seed, entries: 16, cqEntries: 16, flags: flags | extra, pokes: this.#pokes, phases };
+    if (p.chance(0.4)) this.#bufferRing = p.pick([0, 0, INCREMENTAL]);
+    const phases: Phase[] = [];
+    for (let left = 1 + p.below(6); left > 0; left--) {
+      if (p.chance(0.12)) phases.push(...this.#connection());
+      else phases.push(this.#phase());
+    }
+    return {
+      seed: this.#seed,
+      entries: 16,
+      cqEntries: 16,
+      flags: flags | extra,
+      secondFlags: p.pick([0, IORING_SETUP.IORING_SETUP_SINGLE_ISSUER | IORING_SETUP.IORING_SETUP_DEFER_TASKRUN]),
+      ...(this.#bufferRing === undefined ? {} : { bufferRing: this.#bufferRing }),
+      pokes: this.#pokes,
+      phases,
+    };
+  }
+
+  /** A phase of its own for one request. */
+  #alone(fields: Fields, gives?: number): Phase {
+    const sqe: ScriptSqe = {
+      fields: { ...fields, user_data: this.#userData++ },
+      ...(gives === undefined ? {} : { gives }),
+    };
+    return { actions: [], sqes: [sqe], ordered: false };
+  }
+
+  /** A client that connects to one of the listening sockets, what both say to each other, and how they part. */
+  #connection(): Phase[] {
+    const p = this.#prng;
+    const tcp = p.chance(0.5);
+    const listener: Value = { h: tcp ? H.tcpListener : H.listener };
+    const [at, size] = tcp ? [TCP_ADDRESS_AT, TCP_ADDRESS_SIZE] : [UNIX_ADDRESS_AT, UNIX_NAME_SIZE];
+    const client = this.#handle++;
+    const server = this.#handle++;
+    const direct = p.chance(0.3);
+    const multishot = p.chance(0.4);
+    const accept: Phase = this.#alone(
+      {
+        opcode: OPS.IORING_OP_ACCEPT,
+        fd: listener,
+        ioprio: (multishot ? 1 : 0) | p.pick([0, 0, 0, 4]),
+        file_index: direct ? (multishot ? 0xffff_ffff : p.pick([8, 0xffff_ffff])) : 0,
+        accept_flags: p.pick([0, 0, 0x800]),
+        flags: p.chance(0.2) ? IOSQE_ASYNC : 0,
+      },
+      direct ? undefined : server,
+    );
+    const connect = this.#alone({ opcode: OPS.IORING_OP_CONNECT, fd: { h: client }, addr: { m: at }, off: size });
+    const out = [
+      this.#alone({ opcode: OPS.IORING_OP_SOCKET, fd: tcp ? 2 : 1, off: p.pick([1, 1, 0x801]) }, client),
+      ...(p.chance(0.5) ? [accept, connect] : [connect, accept]),
+    ];
+    // a server in a fixed slot has no handle
+    const ends: Value[] = direct ? [{ h: client }] : [{ h: client }, { h: server }];
+    for (let left = p.below(6); left > 0; left--) {
+      const length = p.pick([1, 100, 1000]);
+      const select = p.chance(0.3);
+      const common: Fields = { fd: p.pick(ends), addr: { m: this.#buffer(length) }, len: length };
+      const receive: Fields = select
+        ? { fd: p.pick(ends), flags: IOSQE_BUFFER_SELECT, buf_group: this.#group(), ioprio: p.pick([0, 2]) }
+        : common;
+      out.push(
+        p.chance(0.5)
+          ? this.#alone({ opcode: OPS.IORING_OP_SEND, ...common, msg_flags: 0x4000 })
+          : this.#alone({ opcode: OPS.IORING_OP_RECV, ...receive }),
+      );
+    }
+    if (p.chance(0.3)) out.push(this.#alone({ opcode: OPS.IORING_OP_SHUTDOWN, fd: p.pick(ends), len: p.below(3) }));
+    if (p.chance(0.4)) out.push(this.#alone({ opcode: OPS.IORING_OP_CLOSE, fd: p.pick(ends) }));
+    return out;
+  }
+
+  #group(): number {
+    return this.#bufferRing !== undefined && this.#prng.chance(0.6) ? BUFFER_RING_GROUP : 5;
   }
 
   #phase(): Phase {
@@ -120,6 +204,7 @@ class Generator {
     const sqes: ScriptSqe[] = [];
     const drain = p.chance(0.06);
     let ordered = true;
+    const chains: number[][] = [];
     const units = 1 + p.below(5);
     for (let unit = 0; unit < units; unit++) {
       let linked = p.chance(0.3);
@@ -141,18 +226,21 @@ class Generator {
       if (clash || sqes.length + drafts.length > 12) continue;
       for (const use of uses) used.set(use, isAsync ? "exclusive" : "shared");
       if (isAsync) ordered = false;
+      const chain: number[] = [];
       const hard = p.chance(0.25) ? IOSQE_IO_HARDLINK : IOSQE_IO_LINK;
       for (const [i, draft] of drafts.entries()) {
         let flags = Number(draft.fields["flags"] ?? 0);
         if (linked && i < drafts.length - 1) flags |= hard;
         if (drain && i === 0 && p.chance(0.5)) flags |= IOSQE_IO_DRAIN;
         const fields: Fields = { ...draft.fields, flags, user_data: this.#userData };
+        if (draft.fields["opcode"] !== OPS.IORING_OP_LINK_TIMEOUT) chain.push(this.#userData);
         this.#past.push(this.#userData++);
         sqes.push(draft.gives === undefined ? { fields } : { fields, gives: draft.gives });
       }
+      if (linked) chains.push(chain);
       if (alone) break;
     }
-    return { actions: this.#actions(), sqes, ordered: ordered && !drain };
+    return { actions: this.#actions(), sqes, ordered: ordered && !drain, chains };
   }
 
   #actions(): Action[] {
@@ -164,6 +252,10 @@ class Generator {
         const at = this.#bytes([p.below(3), 0, 0, 0, 0, 0, 0, 0]);
         out.push({ do: "write", h, at, length: 8 });
       } else out.push({ do: "write", h, at: DATA_AT + p.below(1000), length: 1 + p.below(300) });
+    }
+    while (this.#bufferRing !== undefined && this.#provided < BUFFER_RING_ENTRIES && p.chance(0.5)) {
+      const length = p.pick([16, 100, 300]);
+      out.push({ do: "provide", at: this.#buffer(length), length, id: this.#provided++ });
     }
     if (p.chance(0.06)) out.push({ do: "close", h: p.pick([H.pipeW, H.pipeR, H.sockB, H.nbW]) });
     return out;
@@ -339,7 +431,10 @@ class Generator {
       [2, () => this.#filesUpdate()],
       [3, () => this.#socket()],
       [1, () => this.#pipe()],
-      [1, () => this.#messageHeader()],
+      [2, () => this.#messageHeader()],
+      [3, () => this.#readSelect()],
+      [1, () => this.#install()],
+      [1, () => this.#advise()],
     ];
     let pick = p.below(table.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, make] of table) {
@@ -399,6 +494,59 @@ class Generator {
       },
       uses: [use],
       async: (regular && write) || use === "dir",
+    };
+  }
+
+  /** A read into a buffer of a group, once or as long as there are some. */
+  #readSelect(): Draft {
+    const p = this.#prng;
+    const { use, fields } = this.#file([
+      ["pipe", H.pipeR, 2],
+      ["nb", H.nbR],
+      ["sock", H.sockA, 4],
+      ["f0", H.f0, 0],
+    ]);
+    const multishot = p.chance(0.5);
+    return {
+      fields: {
+        opcode: multishot ? OPS.IORING_OP_READ_MULTISHOT : OPS.IORING_OP_READ,
+        ...fields,
+        flags: Number(fields["flags"] ?? 0) | IOSQE_BUFFER_SELECT,
+        len: multishot ? 0 : p.pick([0, 10, 1000]),
+        buf_group: this.#group(),
+      },
+      uses: [use, "bufs"],
+      async: use === "f0",
+    };
+  }
+
+  #install(): Draft {
+    const p = this.#prng;
+    return {
+      fields: {
+        opcode: OPS.IORING_OP_FIXED_FD_INSTALL,
+        fd: p.below(9),
+        flags: IOSQE_FIXED_FILE,
+        install_fd_flags: p.pick([0, 1]),
+      },
+      uses: ["tree", "table"],
+      async: true,
+      gives: this.#newHandle(),
+    };
+  }
+
+  /** Not where registered buffers lie: the kernel would go on using the pages it has pinned. */
+  #advise(): Draft {
+    const p = this.#prng;
+    return {
+      fields: {
+        opcode: OPS.IORING_OP_MADVISE,
+        addr: { m: p.pick([0x62000, 0x84000]) },
+        len: p.pick([0, 1, 4096, 8192]),
+        fadvise_advice: p.pick([0, 1, 2, 4, 4, 5, 20]),
+      },
+      uses: ["memory"],
+      async: true,
     };
   }
 
@@ -466,6 +614,8 @@ class Generator {
       ["sock", H.sockA, 4],
       ["dgram", H.dgramA],
       ["dgram", H.dgramB],
+      ["tcp", H.tcpA],
+      ["tcp", H.tcpB],
       ["pipe", H.pipeR],
     ]);
   }
@@ -502,7 +652,7 @@ class Generator {
         flags,
         addr: select ? 0 : { m: this.#buffer(length) },
         len: length,
-        buf_group: select ? 5 : 0,
+        buf_group: select ? this.#group() : 0,
         ioprio: (multishot ? 2 : 0) | p.pick([0, 0, 0, 1]),
         msg_flags: multishot ? 0 : p.pick([0, 0, 0, 2, 0x20, 0x40, 0x100]),
       },
@@ -557,8 +707,17 @@ class Generator {
   #timeout(): Draft {
     const p = this.#prng;
     const long = p.chance(0.6);
-    const flags = p.pick([0, 0, 0, 4, 8, 0x20, 0x40, 0x44, 2, 12]);
+    const flags = p.pick([0, 0, 0, 4, 8, 0x20, 0x40, 0x44, 2, 12, 1, 5, 9]);
     const multishot = (flags & 0x40) !== 0;
+    if ((flags & 1) !== 0) {
+      // past or far away by every clock
+      const at = this.#words([8, p.pick([0, 1, 4_000_000_000])], [8, 0]);
+      return {
+        fields: { opcode: OPS.IORING_OP_TIMEOUT, addr: { m: at }, len: 1, timeout_flags: flags },
+        uses: ["timeout"],
+        async: true,
+      };
+    }
     return {
       fields: {
         opcode: OPS.IORING_OP_TIMEOUT,
@@ -783,14 +942,18 @@ class Generator {
 
   #message(): Draft {
     const p = this.#prng;
+    const command = p.pick([0, 0, 1, 1, 2]);
+    const file = command === 1;
     return {
       fields: {
         opcode: OPS.IORING_OP_MSG_RING,
-        fd: { h: p.pick([H.ring, H.ring, H.f0]) },
-        addr: p.pick([0, 0, 1, 2]),
-        len: 77,
+        fd: { h: p.pick([H.ring, H.ring2, H.ring2, H.f0]) },
+        addr: command,
+        len: file ? p.pick([0, 0, 0, 5]) : 77,
         off: 900_000 + this.#userData,
-        msg_ring_flags: p.pick([0, 0, 2, 4]),
+        addr3: file ? p.pick([0, 1, 2, 6]) : 0,
+        file_index: file ? p.pick([0, 1, 4, 5, 0xffff_ffff]) : 0,
+        msg_ring_flags: p.pick([0, 0, 1, 2, 4]),
       },
       uses: ["table"],
       async: true,
@@ -908,11 +1071,29 @@ class Generator {
     const p = this.#prng;
     const { use, fields } = this.#socketFile();
     const send = p.chance(0.5);
+    const select = !send && p.chance(0.4);
+    const multishot = select && p.chance(0.6);
     const { at, count } = this.#iovecs();
-    const header = this.#words([8, 0], [8, 0], [8, at], [8, count], [8, 0], [8, 0], [8, 0]);
+    const header = this.#words(
+      [8, 0],
+      [8, 0],
+      [8, at],
+      [8, select ? Math.min(count, 1) : count],
+      [8, 0],
+      [8, 0],
+      [8, 0],
+    );
     return {
-      fields: { opcode: send ? OPS.IORING_OP_SENDMSG : OPS.IORING_OP_RECVMSG, ...fields, addr: { m: header }, len: 1 },
-      uses: [use],
+      fields: {
+        opcode: send ? OPS.IORING_OP_SENDMSG : OPS.IORING_OP_RECVMSG,
+        ...fields,
+        flags: Number(fields["flags"] ?? 0) | (select ? IOSQE_BUFFER_SELECT : 0),
+        addr: { m: header },
+        len: 1,
+        ioprio: multishot ? 2 : 0,
+        buf_group: select ? this.#group() : 0,
+      },
+      uses: select ? [use, "bufs"] : [use],
       async: false,
     };
   }

@@ -8,7 +8,7 @@ import { simTarget } from "./sim-target.ts";
 import { play, type Target } from "./target.ts";
 
 /** How often Linux is asked before a difference counts. */
-export const REPEATS = 8;
+export const REPEATS = 16;
 
 export interface Both {
   readonly sim: Outcome;
@@ -38,7 +38,7 @@ export function playBoth(script: Script, repeats: number = REPEATS): Both {
   const expected = sim.phases.map(({ cqes }) => cqes.length);
   const answers = new Set<string>();
   for (let asked = 1; ; asked++) {
-    const real = on(realTarget(), script, expected);
+    const real = on(realTarget(asked), script, expected);
     const what = difference(script, sim, real);
     answers.add(what ?? "");
     if (what === undefined || asked >= repeats) return { sim, real, difference: what, asked, answers: answers.size };

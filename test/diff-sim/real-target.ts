@@ -25,8 +25,16 @@ import {
   type Sys,
 } from "../../src/sys/index.ts";
 import { IORING_ENTER, MMAP, O, SOCKET } from "../../src/uring/abi/index.ts";
-import { H, MEMORY_SIZE, STRUCTS_AT, TCP_ADDRESS_AT, TCP_ADDRESS_SIZE } from "./script.ts";
-import { BACKLOG, F0, F1, HEAD_BYTES, UNIX_NAME_SIZE, unixName, type FileContents, type Target } from "./target.ts";
+import {
+  H,
+  MEMORY_SIZE,
+  STRUCTS_AT,
+  TCP_ADDRESS_AT,
+  TCP_ADDRESS_SIZE,
+  UNIX_ADDRESS_AT,
+  UNIX_NAME_SIZE,
+} from "./script.ts";
+import { BACKLOG, F0, F1, HEAD_BYTES, unixName, type FileContents, type Target } from "./target.ts";
 
 /** System call numbers of x86-64 that src/sys has no use for. */
 const NR = {
@@ -51,8 +59,8 @@ const { IORING_ENTER_EXT_ARG, IORING_ENTER_GETEVENTS } = IORING_ENTER;
 /** How long completions that the simulator saw are waited for, ms. */
 const PATIENCE_MS = 60;
 const SLICE_NS = 10_000_000n;
-/** How long requests are given to arrive where they wait. */
-const ON_THE_WAY_NS = 1_000_000n;
+/** How long requests are given to arrive where they wait, by attempt. */
+const ON_THE_WAY_NS = [1_000_000n, 5_000_000n, 50_000n, 300_000n] as const;
 
 const ENOTSOCK = 88;
 
@@ -93,8 +101,11 @@ function contents(file: string): FileContents {
   return { size, head };
 }
 
-/** A fresh directory and set of files. */
-export function realTarget(): Target {
+/** Numbers the listeners: a ring that is being torn down holds its own a while yet. */
+let targets = 0;
+
+/** A fresh directory and set of files. `attempt`: from 1 on; each leaves requests on their way another time. */
+export function realTarget(attempt = 1): Target {
   const sys = openSys();
   const before = new Set(readdirSync(FD_FOLDER));
   const base = reserve(sys);
@@ -144,8 +155,8 @@ export function realTarget(): Target {
       const [nbR, nbW] = pair((at) => sys.syscall(NR.pipe2, at, O.O_NONBLOCK | O.O_CLOEXEC));
       const [sockA, sockB] = pair((at) => sys.syscall(NR.socketpair, SOCKET.AF_UNIX, SOCKET.SOCK_STREAM, 0, at));
       const [dgramA, dgramB] = pair((at) => sys.syscall(NR.socketpair, SOCKET.AF_UNIX, SOCKET.SOCK_DGRAM, 0, at));
-      memory.set(unixName(`files-${process.pid}`), STRUCTS_AT);
-      const listener = listen(SOCKET.AF_UNIX, STRUCTS_AT, UNIX_NAME_SIZE);
+      memory.set(unixName(`${process.pid}-${targets++}`), UNIX_ADDRESS_AT);
+      const listener = listen(SOCKET.AF_UNIX, UNIX_ADDRESS_AT, UNIX_NAME_SIZE);
       const [tcpListener, tcpA, tcpB] = tcp();
       return new Map<number, number>([
         [H.f0, open("f0", O.O_RDWR)],
@@ -198,7 +209,7 @@ export function realTarget(): Target {
       view.setBigUint64(0x308, 0n, true);
       view.setBigUint64(0x310, BigInt(base + 0x320), true);
       view.setBigInt64(0x320, 0n, true);
-      view.setBigInt64(0x328, missing > 0 ? SLICE_NS : ON_THE_WAY_NS, true);
+      view.setBigInt64(0x328, missing > 0 ? SLICE_NS : ON_THE_WAY_NS[(attempt - 1) % ON_THE_WAY_NS.length], true);
       const flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
       waited = have === lastHave ? waited + 1 : 0;
       lastHave = have;

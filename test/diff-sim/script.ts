@@ -64,6 +64,9 @@ export const BUFFER_RING_ENTRIES = 8;
 /** struct sockaddr_in of the TCP listener, filled in when it is bound; its length. */
 export const TCP_ADDRESS_AT = 0x5fe00;
 export const TCP_ADDRESS_SIZE = 16;
+/** struct sockaddr_un of the other one. */
+export const UNIX_ADDRESS_AT = 0x5fe40;
+export const UNIX_NAME_SIZE = 32;
 /** Structures: timespecs, vectors, paths, addresses. */
 export const STRUCTS_AT = 0x40000;
 /** Buffers that are compared afterwards. */

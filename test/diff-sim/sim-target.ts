@@ -3,8 +3,8 @@
 import { O, SOCKET } from "../../src/uring/abi/index.ts";
 import { MemoryWorld, SIM_BASE, SimKernel } from "../../src/uring/sim/index.ts";
 import { SocketFile, parseAddress } from "../../src/uring/sim/socket.ts";
-import { H, MEMORY_SIZE, STRUCTS_AT, TCP_ADDRESS_AT, TCP_ADDRESS_SIZE } from "./script.ts";
-import { BACKLOG, F0, F1, HEAD_BYTES, UNIX_NAME_SIZE, unixName, type FileContents, type Target } from "./target.ts";
+import { H, MEMORY_SIZE, TCP_ADDRESS_AT, TCP_ADDRESS_SIZE, UNIX_ADDRESS_AT, UNIX_NAME_SIZE } from "./script.ts";
+import { BACKLOG, F0, F1, HEAD_BYTES, unixName, type FileContents, type Target } from "./target.ts";
 
 const buffer = new ArrayBuffer(MEMORY_SIZE);
 
@@ -34,8 +34,8 @@ export function simTarget(): Target {
         return socket;
       };
       const { bytes, view } = kernel.memory;
-      bytes.set(unixName("files"), STRUCTS_AT);
-      const listener = listen(SOCKET.AF_UNIX, STRUCTS_AT, UNIX_NAME_SIZE);
+      bytes.set(unixName("files"), UNIX_ADDRESS_AT);
+      const listener = listen(SOCKET.AF_UNIX, UNIX_ADDRESS_AT, UNIX_NAME_SIZE);
       view.setUint16(TCP_ADDRESS_AT, SOCKET.AF_INET, true);
       bytes.set([127, 0, 0, 1], TCP_ADDRESS_AT + 4);
       const tcpListener = listen(SOCKET.AF_INET, TCP_ADDRESS_AT, TCP_ADDRESS_SIZE);

@@ -20,6 +20,7 @@ import {
   PARAMS_AT,
   PARAMS2_AT,
   RINGS_AT,
+  UNIX_NAME_SIZE,
   RINGS2_AT,
   SQES_AT,
   SQES2_AT,
@@ -39,7 +40,7 @@ export interface Target {
   readonly memory: Uint8Array;
   /** Address of memory offset 0. */
   readonly base: bigint;
-  /** Opens the files of the start, and writes the listener's address to TCP_ADDRESS_AT; descriptors by handle. */
+  /** Opens the files of the start, and writes the listeners' addresses to TCP_ADDRESS_AT and UNIX_ADDRESS_AT; descriptors by handle. */
   openFiles(): Map<number, number>;
   setup(entries: number, params: bigint): number;
   enter(fd: number, submit: number, min: number, flags: number, arg: bigint, size: number): number;
@@ -297,9 +298,6 @@ export const F1: Uint8Array = Uint8Array.from({ length: 100 }, (_, i) => 200 - i
 
 /** Of the listening sockets of the start. */
 export const BACKLOG = 5;
-
-/** Size of an address as unixName() makes it. */
-export const UNIX_NAME_SIZE = 32;
 
 /** struct sockaddr_un with an abstract name. */
 export function unixName(name: string): Uint8Array {

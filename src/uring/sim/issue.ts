@@ -41,7 +41,7 @@ const { EPOLLET, EPOLLEXCLUSIVE, EPOLLONESHOT } = POLL;
 const ALWAYS = POLLERR | POLLHUP | POLLNVAL | POLLRDHUP;
 const EDGE_ONESHOT = (EPOLLET | EPOLLONESHOT) >>> 0;
 const LINK_FLAGS = REQ_F.LINK | REQ_F.HARDLINK;
-const { IORING_OP_POLL_ADD } = IORING_OP;
+const { IORING_OP_POLL_ADD, IORING_OP_READ, IORING_OP_READV } = IORING_OP;
 
 /** APOLL_MAX_RETRY. */
 const POLL_RETRIES = 128;
@@ -300,7 +300,7 @@ function armPoll(ring: Ring, req: Request): Armed {
   // A file that says it is ready and then is not must not keep the request going round for ever.
   if (++req.polls > POLL_RETRIES) return "aborted";
   req.flags |= REQ_F.POLLED;
-  recycleBuffer(req);
+  if (req.opcode !== IORING_OP_READ && req.opcode !== IORING_OP_READV) recycleBuffer(req);
   const ret = armFor(ring, req, mask, POLL_ASYNC);
   if (ret !== 0) req.pollKind = POLL_NONE;
   return ret === 0 ? "armed" : ret > 0 ? "ready" : "aborted";

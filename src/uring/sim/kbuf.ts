@@ -52,7 +52,7 @@ export function selectBuffer(ring: Ring, req: Request, length: number, issueFlag
   req.bufIndex = memory.view.getUint16(at + BUF_BID, true);
   // A worker cannot hold the choice open, nor can a file that is not polled: the buffer is consumed at once.
   if ((issueFlags & ISSUE_IOWQ) !== 0 || (req.file !== null && !req.file.pollable)) {
-    commit(ring, req, list, req.len);
+    if (!commit(ring, req, list, req.len)) req.flags |= REQ_F.BUF_MORE;
     req.flags &= ~REQ_F.BUFFERS_COMMIT;
     req.bufferList = null;
   }
@@ -106,6 +106,8 @@ export function putBuffer(ring: Ring, req: Request, length: number): number {
     if (list !== null && (req.flags & REQ_F.BUFFERS_COMMIT) !== 0 && !commit(ring, req, list, length)) {
       flags |= IORING_CQE_F_BUF_MORE;
     }
+    if ((req.flags & REQ_F.BUF_MORE) !== 0) flags |= IORING_CQE_F_BUF_MORE;
+    req.flags &= ~REQ_F.BUF_MORE;
     if (list !== null) req.bufIndex = list.bgid;
     req.flags &= ~REQ_F.BUFFER_RING;
   } else {

@@ -15,10 +15,11 @@ export function readSegments(ring: Ring, req: Request, at: number, count: number
   req.segments = segments;
   if (count === 0) return 0;
   if (!memory.covers(at, count * 16)) return -EFAULT;
+  // all are copied, and their lengths looked at, before any address is
+  for (let i = 0; i < count; i++) if (memory.view.getInt32(at + i * 16 + 12, true) < 0) return -EINVAL;
   let total = 0;
   for (let i = 0; i < count; i++) {
     const entry = at + i * 16;
-    if (memory.view.getInt32(entry + 12, true) < 0) return -EINVAL;
     const length = memory.view.getUint32(entry + 12, true) * 0x1_0000_0000 + memory.view.getUint32(entry + 8, true);
     const base = memory.locateAt(entry);
     if (base === NOT_USER) return -EFAULT;

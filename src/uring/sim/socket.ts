@@ -10,6 +10,7 @@ import {
   EAFNOSUPPORT,
   EAGAIN,
   ECONNREFUSED,
+  ECONNRESET,
   EDESTADDRREQ,
   EFAULT,
   EINVAL,
@@ -82,7 +83,10 @@ export class SocketFile extends OpenFile {
   #arrival: Timer<SocketFile> | null = null;
   #readShut = false;
   #writeShut = false;
-  #reset = false;
+  /** Positive errno that the next call is told, once (sk_err). */
+  #error = 0;
+  /** The peer has said that it sends no more (SOCK_DONE). */
+  #finished = false;
 
   constructor(machine: Machine, domain: number, type: number, flags: number, network: Network) {
     super();
@@ -99,7 +103,8 @@ export class SocketFile extends OpenFile {
 
   /** Bytes that can be read now; of datagrams, those of the first. */
   get readable(): number {
-    if (this.isStream) return this.#queued;
+    // TCP tells of the end as if there were one byte more to read
+    if (this.isStream) return this.#queued === 0 && this.#finished && this.domain !== AF_UNIX ? 1 : this.#queued;
     const first = this.#received[0];
     return first === undefined ? 0 : first.bytes.length;
   }
@@ -123,7 +128,7 @@ export class SocketFile extends OpenFile {
     let mask = 0;
     const unix = this.domain === AF_UNIX;
     const readShut = this.#readShut;
-    if (this.#reset) mask |= POLLERR;
+    if (this.#error !== 0) mask |= POLLERR;
     if (readShut) mask |= POLLIN | POLLRDNORM | POLLRDHUP;
     if (this.#received.length > 0) mask |= POLLIN | POLLRDNORM;
     if (this.type !== SOCK_DGRAM) {
@@ -298,7 +303,20 @@ export class SocketFile extends OpenFile {
   /** The peer sends no more; known once what it sent has arrived. */
   #endOfStream(): void {
     if (this.#network.delayNs > 0) this.#sendLater(null);
-    else this.#shut(true, false);
+    else this.#end();
+  }
+
+  #end(): void {
+    this.#finished = true;
+    this.#shut(true, false);
+  }
+
+  /** The error of the socket, told once; or what else to say. */
+  #takeError(otherwise: number): number {
+    if (this.#error === 0) return otherwise;
+    const error = this.#error;
+    this.#error = 0;
+    return -error;
   }
 
   /** Sends the bytes of `segments` (offset and length alternating): a count or a negative errno. */
@@ -306,14 +324,14 @@ export class SocketFile extends OpenFile {
     if (typeof to === "number") return to;
     if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     if (this.type === SOCK_DGRAM) return this.#sendDatagram(memory, segments, to);
-    if (this.#writeShut) return -EPIPE;
+    if (this.#writeShut) return this.domain === AF_UNIX ? -EPIPE : this.#takeError(-EPIPE);
     if (this.state !== "connected") {
       if (this.domain !== AF_UNIX) return -EPIPE;
       return to === null ? -ENOTCONN : -EOPNOTSUPP;
     }
     if (to !== null && this.domain === AF_UNIX) return this.type === SOCK_STREAM ? -EISCONN : -EISCONN;
     const { peer } = this;
-    if (peer === null) return -EPIPE;
+    if (peer === null) return this.domain === AF_UNIX ? -EPIPE : this.#sendToNobody(memory, segments);
     if (peer.#readShut && this.domain === AF_UNIX) return -EPIPE;
     const wanted = total(segments);
     if (this.type === SOCK_SEQPACKET) {
@@ -326,6 +344,17 @@ export class SocketFile extends OpenFile {
     const bytes = gather(memory, segments, room);
     if (bytes === null) return -EFAULT;
     this.#deliver(peer, { bytes, start: 0, from: null });
+    return bytes.length;
+  }
+
+  /** TCP takes what is sent to a peer that has closed, hears that nobody is there, and refuses from then on. */
+  #sendToNobody(memory: SimMemory, segments: readonly number[]): number {
+    const bytes = gather(memory, segments, total(segments));
+    if (bytes === null) return -EFAULT;
+    if (bytes.length > 0) {
+      this.#error = EPIPE;
+      this.#shut(true, true);
+    }
     return bytes.length;
   }
 
@@ -369,7 +398,7 @@ export class SocketFile extends OpenFile {
     if (first === undefined) return;
     const next = this.#inFlight[0];
     if (next !== undefined) this.machine.clock.start(this.#arrival!, next.at);
-    if (first.segment === null) this.#shut(true, false);
+    if (first.segment === null) this.#end();
     else {
       this.#onWay -= first.segment.bytes.length;
       this.#arrive(first.segment);
@@ -391,7 +420,10 @@ export class SocketFile extends OpenFile {
       if (this.state !== "closed" || this.peer === null) return -ENOTCONN;
     }
     const peek = (flags & MSG_PEEK) !== 0;
-    if (this.#received.length === 0) return this.#readShut || this.#reset ? 0 : -EAGAIN;
+    if (this.#received.length === 0) {
+      if (this.#finished && this.domain !== AF_UNIX) return 0;
+      return this.#takeError(this.#readShut ? 0 : -EAGAIN);
+    }
     const wanted = total(segments);
     if (wanted === 0 && this.isStream) return 0;
     if (!this.isStream) return this.#receiveDatagram(memory, segments, wanted, flags, out);
@@ -400,7 +432,10 @@ export class SocketFile extends OpenFile {
     while (done < wanted && index < this.#received.length) {
       const segment = this.#received[index];
       const count = Math.min(wanted - done, segment.bytes.length - segment.start);
-      const put = scatter(memory, segments, done, segment.bytes.subarray(segment.start, segment.start + count));
+      // TCP throws away what is received with MSG_TRUNC
+      const discard = (flags & MSG_TRUNC) !== 0 && this.domain !== AF_UNIX;
+      const bytes = segment.bytes.subarray(segment.start, segment.start + count);
+      const put = discard ? count : scatter(memory, segments, done, bytes);
       if (put < count) {
         // what was sent at once is received whole or not at all
         if (done === 0) return -EFAULT;
@@ -455,9 +490,15 @@ export class SocketFile extends OpenFile {
     this.peer = null;
     if (peer === null || this.type === SOCK_DGRAM) return;
     peer.peer = null;
-    peer.#writeShut = true;
-    if (this.#received.length > 0 && this.domain !== AF_UNIX) peer.#reset = true;
-    peer.#endOfStream();
+    const unix = this.domain === AF_UNIX;
+    // what was never read is lost, and the peer hears of it
+    if (this.#received.length > 0) {
+      peer.#error = ECONNRESET;
+      peer.#shut(true, true);
+    } else {
+      if (unix) peer.#writeShut = true;
+      peer.#endOfStream();
+    }
   }
 }
 

@@ -31,6 +31,8 @@ export const REQ_F = {
   FAULTED: 0x80000,
   /** Waits in place of a worker that blocks. */
   WORKER_BLOCKED: 0x200000,
+  /** Part of its buffer is left in the ring. */
+  BUF_MORE: 0x400000,
   /** The request's buffer ring came from a committed selection. */
   BUFFERS_COMMIT: 0x100000,
 } as const;

@@ -268,13 +268,15 @@ function finish(ring: Ring, req: Request, count: number): number {
 
 function issueRead(ring: Ring, req: Request, issueFlags: number): number {
   const count = attempt(ring, req, false, issueFlags);
+  if (count >= 0) return finish(ring, req, count);
+  // a buffer of a ring goes back, one of a list stays the request's
+  if ((req.flags & REQ_F.BUFFERS_COMMIT) !== 0) recycleBuffer(req);
   if (count === -EAGAIN) again(req, issueFlags);
-  return count < 0 ? count : finish(ring, req, count);
+  return count;
 }
 
-/** After -EAGAIN: the buffer goes back, and a worker at a file opened O_NONBLOCK has its answer. */
+/** After -EAGAIN: a worker at a file opened O_NONBLOCK has its answer. */
 function again(req: Request, issueFlags: number): void {
-  recycleBuffer(req);
   if ((issueFlags & ISSUE_NONBLOCK) === 0 && (req.file!.flags & O.O_NONBLOCK) !== 0) req.flags |= REQ_F.NOWAIT;
 }
 
