@@ -27,6 +27,8 @@ const INTS: Readonly<Record<string, readonly [size: number, signed: boolean]>> =
   s32: [4, true],
   s64: [8, true],
   int: [4, true],
+  bool: [1, false],
+  "unsigned long": [8, false],
 };
 
 /** Typedefs: name -> base type. */
@@ -48,6 +50,15 @@ const STRUCTS: readonly (readonly [
 ])[] = [
   ["iou_ctx", 0, []],
   ["bpf_iter_num", 8, [["__opaque", "u64", 0]]],
+  [
+    "bpf_dynptr",
+    16,
+    [
+      ["__opaque0", "u64", 0],
+      ["__opaque1", "u64", 8],
+    ],
+  ],
+  ["bpf_res_spin_lock", 4, [["val", "u32", 0]]],
 ];
 
 const ABI_STRUCTS: readonly Layout[] = [task_struct, iou_loop_params, io_uring_sqe, io_uring_cqe, __kernel_timespec];
@@ -90,6 +101,71 @@ export const KFUNC_PROTOTYPES: readonly (readonly [
   ["void", "bpf_rcu_read_unlock", []],
   ["void", "bpf_preempt_disable", []],
   ["void", "bpf_preempt_enable", []],
+  ["void", "bpf_local_irq_save", [["unsigned long *", "flags__irq_flag"]]],
+  ["void", "bpf_local_irq_restore", [["unsigned long *", "flags__irq_flag"]]],
+  ["int", "bpf_res_spin_lock", [["struct bpf_res_spin_lock *", "lock"]]],
+  ["void", "bpf_res_spin_unlock", [["struct bpf_res_spin_lock *", "lock"]]],
+  [
+    "int",
+    "bpf_dynptr_adjust",
+    [
+      ["struct bpf_dynptr *", "p"],
+      ["u64", "start"],
+      ["u64", "end"],
+    ],
+  ],
+  ["bool", "bpf_dynptr_is_null", [["const struct bpf_dynptr *", "p"]]],
+  ["bool", "bpf_dynptr_is_rdonly", [["const struct bpf_dynptr *", "p"]]],
+  ["u64", "bpf_dynptr_size", [["const struct bpf_dynptr *", "p"]]],
+  [
+    "int",
+    "bpf_dynptr_clone",
+    [
+      ["const struct bpf_dynptr *", "p"],
+      ["struct bpf_dynptr *", "clone__uninit"],
+    ],
+  ],
+  [
+    "int",
+    "bpf_dynptr_copy",
+    [
+      ["const struct bpf_dynptr *", "dst_ptr"],
+      ["u64", "dst_off"],
+      ["const struct bpf_dynptr *", "src_ptr"],
+      ["u64", "src_off"],
+      ["u64", "size"],
+    ],
+  ],
+  [
+    "int",
+    "bpf_dynptr_memset",
+    [
+      ["const struct bpf_dynptr *", "p"],
+      ["u64", "offset"],
+      ["u64", "size"],
+      ["u8", "val"],
+    ],
+  ],
+  [
+    "void *",
+    "bpf_dynptr_slice",
+    [
+      ["const struct bpf_dynptr *", "p"],
+      ["u64", "offset"],
+      ["void *", "buffer__nullable"],
+      ["u64", "buffer__szk"],
+    ],
+  ],
+  [
+    "void *",
+    "bpf_dynptr_slice_rdwr",
+    [
+      ["const struct bpf_dynptr *", "p"],
+      ["u64", "offset"],
+      ["void *", "buffer__nullable"],
+      ["u64", "buffer__szk"],
+    ],
+  ],
 ];
 
 /** Interns C type names of the small grammar above: `[const] (void | int | struct X) [*]`. */

@@ -11,6 +11,7 @@ import {
   checkAlignment,
   checkCalleeMemory,
   checkFixedOffset,
+  checkKptrMatch,
   checkMapAccess,
   checkSizedMemory,
 } from "./check-mem.ts";
@@ -148,7 +149,7 @@ function checkArgType(env: Env, meta: CallMeta, spec: ArgSpec, reg: Reg, index: 
 }
 
 function checkStructArg(env: Env, meta: CallMeta, spec: ArgSpec, reg: Reg, name: string): void {
-  if (meta.proto.id === ID.kptr_xchg) return checkKptrMatch(env, meta, reg, name);
+  if (meta.proto.id === ID.kptr_xchg) return checkKptrMatch(env, meta.kptr!, reg, name);
   if (mayBeNull(reg.type) && (!spec.nullable || spec.release)) {
     env.reject(EACCES, `Possibly NULL pointer passed to helper ${name}`);
   }
@@ -158,20 +159,6 @@ function checkStructArg(env: Env, meta: CallMeta, spec: ArgSpec, reg: Reg, name:
     env.reject(EACCES, `${name} is of type ${reg.btf!.nameOf(reg.num)} but ${spec.struct} is expected`);
   }
   return undefined;
-}
-
-function checkKptrMatch(env: Env, meta: CallMeta, reg: Reg, name: string): void {
-  const field = meta.kptr!;
-  const struct = field.btf!.nameOf(field.btf_id);
-  const kernel = reg.btf === env.target;
-  const allowed = kernel ? PTR_MAYBE_NULL | PTR_TRUSTED | MEM_RCU : PTR_MAYBE_NULL | MEM_ALLOC;
-  const bad = (): never => {
-    env.say(`invalid kptr access, ${name} type=${typeName(reg.type)}${reg.btf?.nameOf(reg.num) ?? ""} `);
-    return env.reject(EACCES, `expected=ptr_${struct}`);
-  };
-  if (reg.type & ~0xff & ~allowed) bad();
-  checkFixedOffset(env, reg, name, true);
-  if (!structIdsMatch(env, reg.btf!, reg.num, toNumber(reg.range.value), field.btf!, field.btf_id, true, true)) bad();
 }
 
 /** Pointers given away, and kinds other than plain memory, must point at the start of their object. */

@@ -1,7 +1,7 @@
 // Every load and store, and every stretch of memory handed to a helper: is it inside its object, aligned, allowed, and what
 // does it yield (check_mem_access and its kin in kernel/bpf/verifier.c at v7.2, for a privileged program).
 
-import { isListedSafe, structAccess, type Walked } from "./check-btf.ts";
+import { isListedSafe, structAccess, structIdsMatch, type Walked } from "./check-btf.ts";
 import { checkStackBounds, checkStackRange, readStack, writeStack, type RawAccess } from "./check-stack.ts";
 import { constRange } from "./bounds.ts";
 import { readConstant } from "./const-fold.ts";
@@ -233,6 +233,26 @@ function loadKptr(env: Env, field: SpecialField, dst: number): void {
   env.setReg(dst, reg);
 }
 
+/** A pointer to be kept in a map must be of the kind the map's value names. */
+export function checkKptrMatch(env: Env, field: SpecialField, reg: Reg, name: string): void {
+  const struct = field.btf!.nameOf(field.btf_id);
+  const untrusted = field.kind === "kptr_untrusted";
+  const kernel = reg.btf === env.target;
+  const allowed = kernel
+    ? PTR_MAYBE_NULL | PTR_TRUSTED | MEM_RCU | (untrusted ? PTR_UNTRUSTED : 0)
+    : PTR_MAYBE_NULL | MEM_ALLOC;
+  const isObject = baseType(reg.type) === PTR_TO_BTF_ID;
+  const bad = (): never => {
+    const own = isObject ? reg.btf!.nameOf(reg.num) : "";
+    env.say(`invalid kptr access, ${name} type=${typeName(reg.type)}${own} `);
+    return env.reject(EACCES, `expected=ptr_${struct}${untrusted ? ` or untrusted_ptr_${struct}` : ""}`);
+  };
+  if (!isObject || reg.type & ~0xff & ~allowed) bad();
+  checkFixedOffset(env, reg, name, true);
+  const off = toNumber(reg.range.value);
+  if (!structIdsMatch(env, reg.btf!, reg.num, off, field.btf!, field.btf_id, !untrusted, true)) bad();
+}
+
 function accessKptr(env: Env, field: SpecialField, write: boolean, valueReg: number, plain: boolean): void {
   if (!plain) env.reject(EACCES, "kptr in map can only be accessed using BPF_MEM instruction mode");
   if (!write) return loadKptr(env, field, valueReg);
@@ -244,7 +264,7 @@ function accessKptr(env: Env, field: SpecialField, write: boolean, valueReg: num
     return;
   }
   if (isNull(env.reg(valueReg))) return markPrecise(env, valueReg);
-  return env.notModelled("a store of an unreferenced kernel pointer into a map");
+  return checkKptrMatch(env, field, env.reg(valueReg), `R${valueReg}`);
 }
 
 /* ---- kernel objects ---- */

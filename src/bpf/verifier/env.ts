@@ -112,6 +112,8 @@ export class SubprogInfo {
   stackArgCount = 0;
   hasMayGoto = false;
   insnsTotal = 0;
+  /** Taken out after the checks, because nothing reaches it. */
+  removed = false;
 
   constructor(start: number) {
     this.start = start;

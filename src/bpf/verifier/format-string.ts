@@ -10,7 +10,7 @@ const isPunct = (c: number): boolean =>
   isPrintable(c) && !isSpace(c) && !isDigit(c) && !((c | 0x20) >= 0x61 && (c | 0x20) <= 0x7a);
 const code = (text: string): number => text.charCodeAt(0);
 
-/** 0, or the errno the kernel refuses the format with; `count` arguments are given. */
+/** 0, or the errno the kernel refuses the format with; `count` arguments are given, of which it need not use all. */
 export function checkFormat(format: Uint8Array, count: number): number {
   let used = 0;
   for (let i = 0; i < format.length; i++) {
@@ -29,7 +29,7 @@ export function checkFormat(format: Uint8Array, count: number): number {
     i = end;
     used++;
   }
-  return used === count ? 0 : EINVAL;
+  return 0;
 }
 
 /** Index of the last character of a conversion that starts at `i`, or -1. */

@@ -102,6 +102,7 @@ export function fieldName(kind: FieldKind): string {
 
 class FieldFinder {
   readonly found: SpecialField[] = [];
+  unusable = false;
   readonly btf: Btf;
   readonly target: Btf;
 
@@ -154,8 +155,12 @@ class FieldFinder {
     if (tag.kind !== "TYPE_TAG" || !KPTR_TAGS.has(tag.name)) return;
     const own = this.btf.skipModifiers(tag.type);
     const pointee = this.btf.type(own);
-    if (pointee.kind !== "STRUCT" && pointee.kind !== "UNION" && pointee.kind !== "FWD") return;
-    const kernel = this.target.findByName(pointee.name, pointee.kind === "UNION" ? "UNION" : "STRUCT");
+    // Linux takes the whole value for one without special fields then
+    if (pointee.kind !== "STRUCT") {
+      this.unusable = true;
+      return;
+    }
+    const kernel = this.target.findByName(pointee.name, "STRUCT");
     this.found.push({
       kind: tag.name as FieldKind,
       offset,
@@ -180,6 +185,7 @@ export function specialFields(btf: Btf, target: Btf, id: number): SpecialField[]
     } else if (type.kind === "STRUCT") {
       finder.one(type, 0, 0);
     }
+    if (finder.unusable) return [];
     return finder.found.sort((a, b) => a.offset - b.offset);
   } catch (error) {
     if (error instanceof BtfError) return [];

@@ -115,21 +115,26 @@ export function findSubprogs(env: Env): void {
     if (starts.size >= MAX_SUBPROGS) env.reject(E2BIG, "too many subprograms");
     starts.add(start);
   };
-  env.insns.forEach((insn, i) => {
-    if (isPseudoFunc(insn) || isSubprogCall(insn)) {
-      add(i + insn.imm + 1);
-      return;
-    }
-    if (!isKfuncCall(insn)) return;
-    if (!env.gplCompatible) env.reject(EINVAL, "cannot call kernel function from non-GPL compatible program");
-    if ((insn.imm === 0 && insn.off === 0) || kfuncs.has(insn.imm)) return;
-    if (kfuncs.size === MAX_KFUNCS) env.reject(E2BIG, "too many different kernel function calls");
-    checkKfuncId(env, insn);
-    kfuncs.add(insn.imm);
-  });
-  const exception = exceptionCallback(env);
-  if (exception > 0) add(exception);
-  env.subprogs = [...starts].sort((a, b) => a - b).map((start) => new SubprogInfo(start));
+  let exception = 0;
+  try {
+    env.insns.forEach((insn, i) => {
+      if (isPseudoFunc(insn) || isSubprogCall(insn)) {
+        add(i + insn.imm + 1);
+        return;
+      }
+      if (!isKfuncCall(insn)) return;
+      if (!env.gplCompatible) env.reject(EINVAL, "cannot call kernel function from non-GPL compatible program");
+      if ((insn.imm === 0 && insn.off === 0) || kfuncs.has(insn.imm)) return;
+      if (kfuncs.size === MAX_KFUNCS) env.reject(E2BIG, "too many different kernel function calls");
+      checkKfuncId(env, insn);
+      kfuncs.add(insn.imm);
+    });
+    exception = exceptionCallback(env);
+    if (exception > 0) add(exception);
+  } finally {
+    // the statistics of a refused program show those found so far
+    env.subprogs = [...starts].sort((a, b) => a - b).map((start) => new SubprogInfo(start));
+  }
   if (exception > 0) {
     env.exceptionCallback = env.subprogAt(exception);
     const info = env.subprogs[env.exceptionCallback];

@@ -118,15 +118,20 @@ export function checkMaxStackDepth(env: Env): void {
 const LOOP_SPILLS = 24;
 const TIMED_MAY_GOTO = 16;
 
-/** Bytes the rewrites after the checks add: spills around inlined bpf_loop() calls, the timer of may_goto. */
+/**
+ * What the rewrites after the checks change: functions never walked go, spills around inlined bpf_loop() calls and the timer
+ * of may_goto need stack.
+ */
 export function addRewrites(env: Env): void {
   env.subprogs.forEach((sub, index) => {
     const end = env.subprogEnd(index);
     let loop = false;
     let goto = false;
+    sub.removed = index > 0 && sub.insnsTotal === 0;
     for (let i = sub.start; i < end; i++) {
       if (env.aux[i].loopCallback >= 0) loop = true;
-      if (isMayGoto(env.insns[i])) goto = true;
+      // one that goes to the next instruction is taken out
+      if (isMayGoto(env.insns[i]) && env.insns[i].off !== 0) goto = true;
     }
     if (loop) sub.stackDepth += LOOP_SPILLS;
     if (goto) sub.stackDepth += TIMED_MAY_GOTO;
@@ -135,5 +140,5 @@ export function addRewrites(env: Env): void {
 
 /** `8+0 max 16` */
 export function stackDepthText(env: Env): string {
-  return `${env.subprogs.map((sub) => sub.stackDepth).join("+")} max ${env.maxStackDepth}`;
+  return `${env.subprogs.flatMap((sub) => (sub.removed ? [] : [sub.stackDepth])).join("+")} max ${env.maxStackDepth}`;
 }

@@ -18,7 +18,7 @@ import {
 import type { ResolvedProgram } from "../object/index.ts";
 import { CODE_TAG, KERNEL_TAG, FRAME_LIMIT } from "./control-block.ts";
 import { VmError } from "./fault.ts";
-import { createMaps } from "./map-layout.ts";
+import { createMaps } from "./maps.ts";
 import type { VmMemory } from "./memory.ts";
 import type { MapImage, VmImage } from "./types.ts";
 

@@ -55,9 +55,9 @@ export {
   BPF_MAP_TYPE_STACK,
   BPF_NOEXIST,
   createMap,
-  createMaps,
   releaseMap,
 } from "./map-layout.ts";
+export { createMaps } from "./maps.ts";
 export { VmMemory, type AllocateOptions, type MemoryLimits } from "./memory.ts";
 export type {
   Callee,

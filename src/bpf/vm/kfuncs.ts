@@ -1,7 +1,9 @@
 // The kfuncs that belong to BPF itself and are there in every program: open-coded number iterators (kernel/bpf/bpf_iter.c
-// at v7.2) and the markers for RCU and preemption, which have nothing to do here. Kfuncs of a program type come from the host.
+// at v7.2), dynptrs, and the markers for RCU, preemption and interrupts, which have nothing to do here. Kfuncs of a program type
+// come from the host.
 
 import { E2BIG, EINVAL } from "../../base/index.ts";
+import { DYNPTR_KFUNCS } from "./dynptr.ts";
 import { BPF_MAX_LOOPS } from "./helpers.ts";
 import type { HostFunction, VmHost } from "./host.ts";
 
@@ -40,7 +42,12 @@ function iterNumDestroy(host: VmHost, iterator: number): void {
   set(host, iterator, 0, 0);
 }
 
-const marker = (name: string): HostFunction => ({ name, params: [], result: "void", call: () => {} });
+const marker = (name: string, ...params: HostFunction["params"]): HostFunction => ({
+  name,
+  params,
+  result: "void",
+  call: () => {},
+});
 
 const FUNCTIONS: readonly HostFunction[] = [
   { name: "bpf_iter_num_new", params: ["ptr", "i32", "i32"], result: "i32", call: iterNumNew },
@@ -50,6 +57,12 @@ const FUNCTIONS: readonly HostFunction[] = [
   marker("bpf_rcu_read_unlock"),
   marker("bpf_preempt_disable"),
   marker("bpf_preempt_enable"),
+  marker("bpf_local_irq_save", "ptr"),
+  marker("bpf_local_irq_restore", "ptr"),
+  // nothing to wait for, see bpf_spin_lock
+  { name: "bpf_res_spin_lock", params: ["ptr"], result: "i32", call: () => 0 },
+  marker("bpf_res_spin_unlock", "ptr"),
+  ...DYNPTR_KFUNCS,
 ];
 
 /** The VM's own kfuncs by name. */

@@ -6,6 +6,9 @@
 //   hash                heads: u32[chains], nexts: u32[max_entries], both holding entry index + 1; keys; values
 //   array, percpu array keys: one u32 in which bpf_for_each_map_elem shows the index
 //   queue, stack        values as a ring of max_entries
+//   ring buffer         max_entries bytes twice over; "entries ever used" is where the next record begins
+//   task storage        one value; "entries in use" tells whether it is there
+//   map of maps         values are addresses of headers
 
 import { alignUp } from "../../base/index.ts";
 import type { MapSpec } from "../object/index.ts";
@@ -16,10 +19,18 @@ import type { MapImage } from "./types.ts";
 /** Map types of include/uapi/linux/bpf.h that the VM has. */
 export const BPF_MAP_TYPE_HASH = 1;
 export const BPF_MAP_TYPE_ARRAY = 2;
+export const BPF_MAP_TYPE_PROG_ARRAY = 3;
 export const BPF_MAP_TYPE_PERCPU_HASH = 5;
 export const BPF_MAP_TYPE_PERCPU_ARRAY = 6;
+export const BPF_MAP_TYPE_LRU_HASH = 9;
+export const BPF_MAP_TYPE_LRU_PERCPU_HASH = 10;
+export const BPF_MAP_TYPE_ARRAY_OF_MAPS = 12;
+export const BPF_MAP_TYPE_HASH_OF_MAPS = 13;
 export const BPF_MAP_TYPE_QUEUE = 22;
 export const BPF_MAP_TYPE_STACK = 23;
+export const BPF_MAP_TYPE_RINGBUF = 27;
+export const BPF_MAP_TYPE_TASK_STORAGE = 29;
+export const BPF_MAP_TYPE_USER_RINGBUF = 31;
 
 /** Flags of an update. */
 export const BPF_ANY = 0;
@@ -34,13 +45,21 @@ export const MAP_QUEUE_HEAD = 40;
 export const MAP_LOCK = 44;
 
 /** How a kind of map is placed. */
-type Shape = "array" | "hash" | "queue";
+type Shape = "array" | "hash" | "queue" | "ring" | "storage";
 
 const SHAPES = new Map<number, Shape>([
   [BPF_MAP_TYPE_HASH, "hash"],
   [BPF_MAP_TYPE_ARRAY, "array"],
+  [BPF_MAP_TYPE_PROG_ARRAY, "array"],
+  [BPF_MAP_TYPE_TASK_STORAGE, "storage"],
   [BPF_MAP_TYPE_PERCPU_HASH, "hash"],
   [BPF_MAP_TYPE_PERCPU_ARRAY, "array"],
+  [BPF_MAP_TYPE_LRU_HASH, "hash"],
+  [BPF_MAP_TYPE_LRU_PERCPU_HASH, "hash"],
+  [BPF_MAP_TYPE_ARRAY_OF_MAPS, "array"],
+  [BPF_MAP_TYPE_HASH_OF_MAPS, "hash"],
+  [BPF_MAP_TYPE_RINGBUF, "ring"],
+  [BPF_MAP_TYPE_USER_RINGBUF, "ring"],
   [BPF_MAP_TYPE_QUEUE, "queue"],
   [BPF_MAP_TYPE_STACK, "queue"],
 ]);
@@ -50,13 +69,34 @@ export function shapeOf(type: number): Shape | undefined {
   return SHAPES.get(type);
 }
 
+/** Whether its values are maps. */
+export const isMapOfMaps = (type: number): boolean =>
+  type === BPF_MAP_TYPE_ARRAY_OF_MAPS || type === BPF_MAP_TYPE_HASH_OF_MAPS;
+
+/** Whether a full one makes room by itself. */
+export const evicts = (type: number): boolean =>
+  type === BPF_MAP_TYPE_LRU_HASH || type === BPF_MAP_TYPE_LRU_PERCPU_HASH;
+
+const PAGE = 4096;
+/** A ring buffer is whole pages, a power of two of them. */
+const ringBytes = (wanted: number): number => Math.max(PAGE, 2 ** Math.ceil(Math.log2(wanted)));
+
 function checkSpec(spec: MapSpec, shape: Shape | undefined): asserts shape is Shape {
   const where = `map ${spec.name}`;
   if (shape === undefined) {
     throw new VmError("VM_MAP", {
       message: `map type ${spec.type} is not supported`,
       where,
-      expected: "array, hash, percpu array, percpu hash, queue or stack",
+      expected: "array, hash, their kinds per CPU or with LRU, queue, stack, ring buffer, task storage, map of maps",
+      remedy: "Run it with the kernel engine",
+    });
+  }
+  if (shape === "ring" && spec.max_entries > 0) return;
+  if (shape === "storage" && spec.key_size === 4 && spec.value_size > 0) return;
+  if (spec.type === BPF_MAP_TYPE_PROG_ARRAY && spec.values?.some((slot) => slot !== undefined)) {
+    throw new VmError("VM_MAP", {
+      message: "tail calls into other programs are not supported",
+      where,
       remedy: "Run it with the kernel engine",
     });
   }
@@ -78,15 +118,17 @@ function checkSpec(spec: MapSpec, shape: Shape | undefined): asserts shape is Sh
 
 /** Places one map, zeroed or with its initial contents. Throws VmError VM_MAP for a kind or size that cannot be. */
 export function createMap(memory: VmMemory, spec: MapSpec): MapImage {
-  const { name, kind, type, key_size, value_size, max_entries, map_flags, btf_key_type_id, btf_value_type_id, frozen } =
-    spec;
+  const { name, kind, type, key_size, value_size, map_flags, btf_key_type_id, btf_value_type_id, frozen } = spec;
   const shape = shapeOf(type);
   checkSpec(spec, shape);
+  // a loop has one task
+  const max_entries = shape === "ring" ? ringBytes(spec.max_entries) : shape === "storage" ? 1 : spec.max_entries;
   const title = kind === "map" ? `map '${name}'` : name;
   const hidden = { visible: false };
   const handle = memory.allocate(`${title} header`, MAP_HEADER_SIZE, hidden);
   const stride = alignUp(value_size, 8);
-  const values = memory.allocate(`${title} value`, stride * (max_entries - 1) + value_size, { writable: !frozen });
+  const bytes = shape === "ring" ? 2 * max_entries : stride * (max_entries - 1) + value_size;
+  const values = memory.allocate(`${title} value`, bytes, { writable: !frozen });
   let chains = 0;
   let heads = 0;
   let nexts = 0;
@@ -126,18 +168,6 @@ export function createMap(memory: VmMemory, spec: MapSpec): MapImage {
     keys,
     keyStride,
   };
-}
-
-/** Places the maps of an object, in order. All programs of the object share the result. */
-export function createMaps(memory: VmMemory, specs: readonly MapSpec[]): MapImage[] {
-  const maps: MapImage[] = [];
-  try {
-    for (const spec of specs) maps.push(createMap(memory, spec));
-  } catch (error) {
-    for (const map of maps) releaseMap(memory, map);
-    throw error;
-  }
-  return maps;
 }
 
 /** Gives a map's memory back; no program may use it any more. */

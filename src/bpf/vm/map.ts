@@ -164,9 +164,11 @@ class HashVmMap extends VmMap {
       }
       const free = this.word(L.MAP_FREE) - 1;
       const used = this.word(L.MAP_USED);
-      if (free < 0 && used >= max_entries) return -E2BIG;
-      const index = free >= 0 ? free : used;
-      if (free >= 0) this.setWord(L.MAP_FREE, words[(nexts >> 2) + index]);
+      const full = free < 0 && used >= max_entries;
+      if (full && !L.evicts(this.image.type)) return -E2BIG;
+      const index = full ? this.#evict() : free >= 0 ? free : used;
+      if (full) this.setWord(L.MAP_COUNT, this.word(L.MAP_COUNT) - 1);
+      else if (free >= 0) this.setWord(L.MAP_FREE, words[(nexts >> 2) + index]);
       else this.setWord(L.MAP_USED, used + 1);
       copy(u8, keys + index * keyStride, key, keyAt, key_size);
       copy(u8, values + index * stride, value, valueAt, value_size);
@@ -175,6 +177,18 @@ class HashVmMap extends VmMap {
       this.setWord(L.MAP_COUNT, this.word(L.MAP_COUNT) + 1);
       return 0;
     });
+  }
+
+  /** Takes an entry out to make room: one after the other, as Linux says no more of which goes than that it is an old one. */
+  #evict(): number {
+    const { keys, keyStride, nexts, max_entries } = this.image;
+    const { u8, words } = this.memory;
+    const index = this.word(L.MAP_QUEUE_HEAD) % max_entries;
+    this.setWord(L.MAP_QUEUE_HEAD, index + 1);
+    const at = keys + index * keyStride;
+    const [found, link] = this.#find(u8, at, this.#chain(u8, at));
+    Atomics.store(words, link, words[(nexts >> 2) + found]);
+    return found;
   }
 
   delete(key: Uint8Array, at: number): number {
@@ -265,9 +279,27 @@ class QueueVmMap extends VmMap {
   }
 }
 
+/** A ring buffer or task storage: only its helpers know what is in it. */
+class OpaqueVmMap extends VmMap {
+  lookup(): number {
+    return 0;
+  }
+
+  update(): number {
+    return -EINVAL;
+  }
+
+  delete(): number {
+    return -EINVAL;
+  }
+
+  *entries(): Generator<readonly [key: number, value: number]> {}
+}
+
 /** The map behind an image, over this thread's view of the memory. */
 export function openMap(image: MapImage, memory: VmMemory): VmMap {
   const shape = L.shapeOf(image.type);
   if (shape === "array") return new ArrayVmMap(image, memory);
+  if (shape === "ring" || shape === "storage") return new OpaqueVmMap(image, memory);
   return shape === "hash" ? new HashVmMap(image, memory) : new QueueVmMap(image, memory);
 }
