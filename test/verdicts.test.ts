@@ -1,4 +1,4 @@
-// The verifier against what Linux 7.2.13 said of real loops (../shared/verdicts): verdict, errno, the lines of the log about
+// The verifier against what Linux 7.2.13 said of real loops (test/recorded-loops.ts): verdict, errno, the lines of the log about
 // the failing instruction, instructions walked and stack used must all be the recorded ones.
 
 import { execFileSync } from "node:child_process";
@@ -8,17 +8,8 @@ import { Btf } from "../src/bpf/btf/index.ts";
 import { BpfObject } from "../src/bpf/object/index.ts";
 import { programType, verify } from "../src/bpf/verifier/index.ts";
 import { LOOP_STEP_TYPE } from "../src/loop/index.ts";
+import { recordedLoops } from "./recorded-loops.ts";
 import { missingShared, sharedPath } from "./shared-data.ts";
-
-interface Recorded {
-  readonly object: string;
-  readonly verdict: string;
-  readonly errno: number;
-  readonly error: string;
-  readonly messages: readonly string[];
-  readonly processed: number;
-  readonly stack_depth: string;
-}
 
 const BTF = "linux-7.2.13.btf.xz";
 
@@ -31,16 +22,8 @@ function hasXz(): boolean {
   }
 }
 
-const missing =
-  missingShared("verdicts/verdicts.jsonl") ?? missingShared(BTF) ?? (hasXz() ? undefined : "xz is not installed");
+const missing = missingShared(BTF) ?? (hasXz() ? undefined : "xz is not installed");
 if (missing) console.log(`verdicts skipped: ${missing}`);
-
-const recorded: Recorded[] = missing
-  ? []
-  : readFileSync(sharedPath("verdicts/verdicts.jsonl"), "utf8")
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as Recorded);
 
 describe.skipIf(missing)("verdicts of Linux 7.2.13", () => {
   let target: Btf;
@@ -48,10 +31,10 @@ describe.skipIf(missing)("verdicts of Linux 7.2.13", () => {
     target = Btf.parse(execFileSync("xz", ["-dc", sharedPath(BTF)], { maxBuffer: 1 << 28 }));
   });
 
-  it.each(recorded.map((row) => [row.object, row] as const))(
+  it.each(recordedLoops.map((row) => [row.object, row] as const))(
     "%s",
     (_, row) => {
-      const object = BpfObject.open(readFileSync(sharedPath(`verdicts/${row.object}`)));
+      const object = BpfObject.open(readFileSync(row.file));
       const program = object.resolve(object.programs[0].name, { target });
       const type = programType(program.type) ?? LOOP_STEP_TYPE;
       const { verdict, errno, error, messages, processed, stackDepth, diagnostic } = verify(program, {

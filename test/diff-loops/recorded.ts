@@ -15,6 +15,8 @@ export interface RecordedVerdict {
   readonly mcpu: string;
   readonly object: string;
   readonly source: string;
+  /** Why the engines here do not run it. */
+  readonly not_run_here?: string;
   /** The kernel's log of level 1, where it was kept. */
   readonly log?: string;
 }

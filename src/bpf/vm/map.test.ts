@@ -168,7 +168,7 @@ describe("queues and stacks", () => {
 });
 
 test.each([
-  [specOf(27, 0, 0, 4096), "map type 27 is not supported"],
+  [specOf(16, 4, 4, 4), "map type 16 is not supported"],
   [specOf(BPF_MAP_TYPE_ARRAY, 8, 4, 1), "wrong key_size"],
   [specOf(BPF_MAP_TYPE_HASH, 0, 4, 1), "wrong key_size"],
   [specOf(BPF_MAP_TYPE_QUEUE, 4, 4, 1), "wrong key_size"],

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* expect: ?
+ * inner map without the NULL check
+ */
+#include "loop.h"
+
+struct inner { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 2); __type(key, __u32); __type(value, __u64); } in1 SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __uint(max_entries, 2); __type(key, __u32); __array(values, struct inner); } om SEC(".maps") = { .values = { &in1 } };
+STEP { __u32 k = 0; __u64 *v; void *m = bpf_map_lookup_elem(&om, &k); k = 1; v = bpf_map_lookup_elem(m, &k); if (!v) return 1; return 1; }
+
+OPS
