@@ -370,6 +370,7 @@ class Generator {
       const small = [
         OPS.IORING_OP_PROVIDE_BUFFERS,
         OPS.IORING_OP_FALLOCATE,
+        OPS.IORING_OP_MADVISE,
         OPS.IORING_OP_SEND,
         OPS.IORING_OP_WRITE,
       ].includes(opcode as never);

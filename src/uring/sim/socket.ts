@@ -429,6 +429,7 @@ export class SocketFile extends OpenFile {
     if (!this.isStream) return this.#receiveDatagram(memory, segments, wanted, flags, out);
     let done = 0;
     let index = 0;
+    let freed = false;
     while (done < wanted && index < this.#received.length) {
       const segment = this.#received[index];
       const count = Math.min(wanted - done, segment.bytes.length - segment.start);
@@ -445,13 +446,17 @@ export class SocketFile extends OpenFile {
       if (peek) index++;
       else {
         segment.start += count;
-        if (segment.start === segment.bytes.length) this.#received.shift();
+        if (segment.start === segment.bytes.length) {
+          this.#received.shift();
+          freed = true;
+        }
       }
     }
     if (!peek) {
       const wasTight = this.#room() <= this.#network.window / 4;
       this.#queued -= done;
-      if ((wasTight || this.domain === AF_UNIX) && this.peer !== null) wakeQueue(this.peer.waiters, WRITABLE);
+      if ((wasTight || (freed && this.domain === AF_UNIX)) && this.peer !== null)
+        wakeQueue(this.peer.waiters, WRITABLE);
     }
     return done;
   }

@@ -119,10 +119,9 @@ export function updateFiles(ring: Ring, offset: number, at: number, count: numbe
     if (!machine.memory.covers(at + done * 4, 4) || at < 0) return done > 0 ? done : -EFAULT;
     const fd = machine.memory.view.getInt32(at + done * 4, true);
     if (fd === IORING_REGISTER_FLAGS.IORING_REGISTER_FILES_SKIP) continue;
-    if (fd === -1) {
-      setFixedFile(ring, offset + done, null);
-      continue;
-    }
+    // what was there is gone even when the new one is refused
+    setFixedFile(ring, offset + done, null);
+    if (fd === -1) continue;
     const file = normalFile(machine, fd);
     if (file === null || file.kind === "ring") return done > 0 ? done : -EBADF;
     file.refs++;
