@@ -1,6 +1,6 @@
 // The running kernel's BTF. It does not change while the system runs, so each thread parses it once, and only where the
 // kernel can run loops: whether it can shows from the bytes alone, in a few milliseconds. A cache between processes would
-// hold the index of names only, which is made in some 20 ms; the bytes have to be read anyway, and a file that others may
+// hold the index of names only, which is made in some 30 ms; the bytes have to be read anyway, and a file that others may
 // write would decide what is loaded into the kernel. So there is none.
 
 import { readFileSync } from "node:fs";
