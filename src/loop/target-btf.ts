@@ -59,6 +59,45 @@ const STRUCTS: readonly (readonly [
     ],
   ],
   ["bpf_res_spin_lock", 4, [["val", "u32", 0]]],
+  // what a program may read through a map's pointer, but for pointers
+  [
+    "bpf_map",
+    288,
+    [
+      ["map_type", "u32", 64],
+      ["key_size", "u32", 68],
+      ["value_size", "u32", 72],
+      ["max_entries", "u32", 76],
+      ["map_extra", "u64", 80],
+      ["map_flags", "u32", 88],
+      ["id", "u32", 92],
+      ["numa_node", "int", 104],
+      ["btf_key_type_id", "u32", 108],
+      ["btf_value_type_id", "u32", 112],
+      ["btf_vmlinux_value_type_id", "u32", 116],
+      ["cookie", "u64", 272],
+    ],
+  ],
+  [
+    "bpf_array",
+    304,
+    [
+      ["map", "struct bpf_map", 0],
+      ["elem_size", "u32", 288],
+      ["index_mask", "u32", 292],
+    ],
+  ],
+  [
+    "bpf_htab",
+    896,
+    [
+      ["map", "struct bpf_map", 0],
+      ["n_buckets", "u32", 824],
+      ["elem_size", "u32", 828],
+      ["hashrnd", "u32", 832],
+    ],
+  ],
+  ["bpf_ringbuf_map", 296, [["map", "struct bpf_map", 0]]],
 ];
 
 const ABI_STRUCTS: readonly Layout[] = [task_struct, iou_loop_params, io_uring_sqe, io_uring_cqe, __kernel_timespec];

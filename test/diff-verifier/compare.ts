@@ -1,6 +1,8 @@
 // Two verdicts of one program: the first difference, without what cannot be equal.
 
+import type { Insn } from "../../src/bpf/isa/index.ts";
 import type { Verdict } from "../../src/bpf/verifier/index.ts";
+import { changedSince } from "./changed-since.ts";
 import type { LinuxVerdict } from "./linux.ts";
 
 /** Kernel addresses and times differ from run to run, and the listing of the stack's liveness is not made here. */
@@ -14,18 +16,72 @@ export function comparable(log: string): readonly string[] {
   return text.split("\n");
 }
 
+/** The part of a kernel's answer that is compared when logs are not. */
+export interface Answer {
+  readonly errno: number;
+  /** The line that names the reason; "" when accepted. */
+  readonly error: string;
+  /** Instructions walked. */
+  readonly processed: number;
+}
+
+const STATISTICS =
+  /^(verification time|stack depth|insns processed|processed \d+ insns|Func#\d+ |cur state:|old state:)/;
+
+/** The answer in a log of level 4 or 1. */
+export function answerOf({ errno, log }: LinuxVerdict): Answer {
+  const processed = Number(/^processed (\d+) insns/m.exec(log)?.[1] ?? 0);
+  const lines = log.split("\n").filter((line) => line !== "" && !STATISTICS.test(line));
+  return { errno, error: errno === 0 ? "" : (lines.at(-1) ?? ""), processed };
+}
+
 /** A difference in words, or undefined. `kind` tells the grave ones from the others. */
 export interface Difference {
-  readonly kind: "false accept" | "false reject" | "errno" | "log";
+  readonly kind:
+    | "false accept"
+    | "false reject"
+    | "errno"
+    | "reason"
+    | "processed"
+    | "log"
+    | "changed"
+    | "not modelled";
   readonly what: string;
 }
 
-export function difference(ours: Verdict, linux: LinuxVerdict): Difference | undefined {
-  const said = linux.log.trim().split("\n").slice(-3).join(" | ");
-  if (ours.errno !== linux.errno) {
-    const kind = linux.errno === 0 ? "false reject" : ours.errno === 0 ? "false accept" : "errno";
-    return { kind, what: `errno ${ours.errno} (${ours.error}) here, ${linux.errno} in Linux (${said})` };
+const EOPNOTSUPP = 95;
+
+function verdictDifference(ours: Verdict, theirs: Answer): Difference | undefined {
+  if (ours.errno === theirs.errno) return undefined;
+  const what = `errno ${ours.errno} (${ours.error}) here, ${theirs.errno} in Linux (${theirs.error})`;
+  if (ours.errno === EOPNOTSUPP && ours.error.endsWith("not modelled"))
+    return { kind: "not modelled", what: ours.error };
+  if (theirs.errno === 0) return { kind: "false reject", what };
+  return { kind: ours.errno === 0 ? "false accept" : "errno", what };
+}
+
+/** With Linux 7.2: verdict, errno, reason and the instructions walked must be the same. */
+export function difference(ours: Verdict, theirs: Answer): Difference | undefined {
+  const verdict = verdictDifference(ours, theirs);
+  if (verdict !== undefined) return verdict;
+  if (ours.errno !== 0 && ours.error !== theirs.error) {
+    return { kind: "reason", what: `"${ours.error}" here, "${theirs.error}" in Linux` };
   }
+  if (ours.processed === theirs.processed) return undefined;
+  return { kind: "processed", what: `${ours.processed} instructions walked here, ${theirs.processed} in Linux` };
+}
+
+/** With an older Linux: the verdict must be the same, unless the reason is one that came or went since. */
+export function olderDifference(insns: readonly Insn[], ours: Verdict, theirs: Answer): Difference | undefined {
+  const found = verdictDifference(ours, theirs);
+  if (found === undefined || found.kind === "errno") return undefined;
+  const why =
+    found.kind === "false accept" ? changedSince("older", theirs.error, insns) : changedSince("7.2", ours.error, insns);
+  return why === undefined ? found : { kind: "changed", what: why };
+}
+
+/** Whole logs of one level, of Linux 7.2. */
+export function logDifference(ours: Verdict, linux: LinuxVerdict): Difference | undefined {
   const a = comparable(ours.log);
   const b = comparable(linux.log);
   const at = a.findIndex((line, i) => line !== b[i]);

@@ -1,18 +1,19 @@
 // The running kernel's verifier: a resolved program is loaded through bpf(2), as libbpf would load it, and its verdict and
 // log come back. Nothing is attached or run.
 
+import type { Layout } from "../../src/base/index.ts";
 import { encode } from "../../src/bpf/isa/index.ts";
-import type { BtfComposite } from "../../src/bpf/btf/index.ts";
+import type { Btf, BtfComposite } from "../../src/bpf/btf/index.ts";
 import type { MapSpec, ResolvedProgram } from "../../src/bpf/object/index.ts";
 import * as A from "../../src/engine/kernel/bpf-attr.ts";
 import { BpfCalls } from "../../src/engine/kernel/bpf.ts";
 import { createKernelMap } from "../../src/engine/kernel/kernel-map.ts";
-import { funcInfo, lineInfo, programBtf } from "../../src/engine/kernel/program-btf.ts";
+import { funcInfo, lineInfo, programBtf, type ProgramBtf } from "../../src/engine/kernel/program-btf.ts";
 import { openSys } from "../../src/sys/index.ts";
 
 const BPF_PROG_TYPE_STRUCT_OPS = 27;
 const KEY_0 = new Uint8Array(4);
-const FIRST_LOG = 1 << 18;
+const FIRST_LOG = 1 << 16;
 const LAST_LOG = 1 << 27;
 const ENOSPC = -28;
 const UTF8 = new TextEncoder();
@@ -24,48 +25,57 @@ export interface LinuxVerdict {
   readonly log: string;
 }
 
-/** Loads programs, one after the other; maps live as long as their program is asked about. */
+type ProgLoad = Partial<Record<typeof A.prog_load_attr extends Layout<infer Name> ? Name : never, number | Uint8Array>>;
+
+/** What a program refers to, as the kernel holds it. */
+interface World {
+  readonly maps: readonly MapSpec[];
+  readonly btf: Btf;
+  readonly btf_fd: number;
+  readonly programBtf: ProgramBtf;
+  readonly map_fds: readonly number[];
+}
+
+/** Loads programs, one after the other. Maps and BTF are kept until a program comes with others. */
 export class LinuxVerifier {
   readonly #bpf = new BpfCalls(openSys());
+  #world: World | undefined = undefined;
+  #log = new Uint8Array(FIRST_LOG);
 
   /** The verdict, with the log of `level`. Throws SysError when maps or BTF cannot be created. */
   verdict(program: ResolvedProgram, level = 1): LinuxVerdict {
-    const fds: number[] = [];
-    try {
-      return this.#verdict(program, level, fds);
-    } finally {
-      for (const fd of fds.reverse()) this.#bpf.close(fd);
+    const values = this.#values(program);
+    for (;;) {
+      const log = this.#log;
+      const name = [program.name, A.PROG_NAME_AT] as const;
+      const logging = { log_level: level, log_buf: log, log_size: log.length };
+      const fd = this.#bpf.call("BPF_PROG_LOAD", A.prog_load_attr, { ...values, ...logging }, name);
+      if (fd === ENOSPC && log.length < LAST_LOG) {
+        this.#log = new Uint8Array(log.length * 8);
+        continue;
+      }
+      if (fd >= 0) this.#bpf.close(fd);
+      const end = log.indexOf(0);
+      const text = TEXT.decode(log.subarray(0, end < 0 ? log.length : end));
+      log[0] = 0;
+      return { errno: fd < 0 ? -fd : 0, log: text };
     }
   }
 
-  #verdict(program: ResolvedProgram, level: number, fds: number[]): LinuxVerdict {
-    const bpf = this.#bpf;
-    const keep = (fd: number): number => {
-      fds.push(fd);
-      return fd;
-    };
-    const needsBtf = program.subprogs.some(({ type_id }) => type_id !== 0);
-    const texts = program.lines.flatMap(({ file, text }) => [file, text]);
-    const btf = needsBtf ? programBtf(program.btf, texts) : undefined;
-    let btf_fd = 0;
-    if (btf !== undefined) {
-      const fd = bpf.call("BPF_BTF_LOAD", A.btf_load_attr, { btf: btf.bytes, btf_size: btf.bytes.length });
-      if (fd < 0) throw new Error(`BPF_BTF_LOAD: ${fd}`);
-      btf_fd = keep(fd);
-    }
-    const maps = program.maps.map((spec) => keep(this.#createMap(spec, btf_fd)));
-    const func = btf && funcInfo(program.subprogs);
-    const lines = btf && func && lineInfo(program.lines, program.subprogs, btf);
-    const values = {
+  #values(program: ResolvedProgram): ProgLoad {
+    const world = this.#worldOf(program);
+    const func = funcInfo(program.subprogs);
+    const lines = func && program.lines.length > 0 && lineInfo(program.lines, program.subprogs, world.programBtf);
+    return {
       prog_type: program.type,
       insns: encode(program.insns),
       insn_cnt: program.insns.length,
       license: UTF8.encode(`${program.license}\0`),
       prog_flags: program.sleepable ? A.BPF_F_SLEEPABLE : 0,
-      fd_array: new Uint8Array(Int32Array.from(maps).buffer),
+      fd_array: new Uint8Array(Int32Array.from(world.map_fds).buffer),
       ...attachment(program),
       ...(func && {
-        prog_btf_fd: btf_fd,
+        prog_btf_fd: world.btf_fd,
         func_info: func,
         func_info_rec_size: A.bpf_func_info.size,
         func_info_cnt: func.length / A.bpf_func_info.size,
@@ -76,16 +86,23 @@ export class LinuxVerifier {
         line_info_cnt: lines.length / A.bpf_line_info.size,
       }),
     };
-    for (let size = FIRST_LOG; ; size *= 8) {
-      const log = new Uint8Array(Math.min(size, LAST_LOG));
-      const logging = { log_level: level, log_buf: log, log_size: log.length };
-      const name = [program.name, A.PROG_NAME_AT] as const;
-      const fd = bpf.call("BPF_PROG_LOAD", A.prog_load_attr, { ...values, ...logging }, name);
-      if (fd === ENOSPC && size < LAST_LOG) continue;
-      if (fd >= 0) bpf.close(fd);
-      const end = log.indexOf(0);
-      return { errno: fd < 0 ? -fd : 0, log: TEXT.decode(log.subarray(0, end < 0 ? log.length : end)) };
-    }
+  }
+
+  #worldOf({ maps, btf, lines }: ResolvedProgram): World {
+    const last = this.#world;
+    if (last !== undefined && last.maps === maps && last.btf === btf && lines.length === 0) return last;
+    if (last !== undefined) for (const fd of [...last.map_fds, last.btf_fd]) this.#bpf.close(fd);
+    this.#world = undefined;
+    const bytes = programBtf(
+      btf,
+      lines.flatMap(({ file, text }) => [file, text]),
+    );
+    const load = { btf: bytes.bytes, btf_size: bytes.bytes.length };
+    const btf_fd = this.#bpf.call("BPF_BTF_LOAD", A.btf_load_attr, load);
+    if (btf_fd < 0) throw new Error(`BPF_BTF_LOAD: ${btf_fd}`);
+    const map_fds = maps.map((spec) => this.#createMap(spec, btf_fd));
+    this.#world = { maps, btf, btf_fd, programBtf: bytes, map_fds };
+    return this.#world;
   }
 
   #createMap(spec: MapSpec, btf_fd: number): number {

@@ -1,17 +1,31 @@
 // `npm run diff -- verifier [seed] [count]`: random programs through the verifier here and through the running kernel's.
-// Prints every difference, made small, as a fixture. `--record FILE` only asks the kernel and writes its answers down;
-// `--compare FILE` compares with such a file, on any machine: a slow guest with the right kernel need not run both.
+// Prints every difference, made small, as a fixture, then how many were accepted and why the others were not. A kernel older
+// than 7.2 is asked for its verdict alone; what changed since is told apart (changed-since.ts). Options:
+//   --log            compare whole logs of level 2 too (7.2 only)
+//   --ranges         no kernel: hold what is claimed of registers against runs of the programs
+//   --brief          name the differences, do not make them small
+//   --record FILE    only ask the kernel and write its answers down
+//   --compare FILE   compare with such a file, on any machine: a slow guest with the right kernel need not run both
+//   --target FILE    BTF of the kernel that was asked; default: that of the running one
 
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
-import { decode, disasm, encode } from "../../src/bpf/isa/index.ts";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { release } from "node:os";
+import { Btf } from "../../src/bpf/btf/index.ts";
+import { disasm, encode } from "../../src/bpf/isa/index.ts";
 import { verify, type Verdict } from "../../src/bpf/verifier/index.ts";
 import type { ResolvedProgram } from "../../src/bpf/object/index.ts";
-import { difference } from "./compare.ts";
-import { generate, programOf } from "./generate.ts";
-import { LinuxVerifier, type LinuxVerdict } from "./linux.ts";
+import { answerOf, difference, logDifference, olderDifference, type Answer, type Difference } from "./compare.ts";
+import { generate } from "./generate.ts";
+import { LinuxVerifier } from "./linux.ts";
 import { minimise } from "./minimise.ts";
+import { checkRanges } from "./ranges.ts";
 
-const LEVEL = 2;
+const STATISTICS_LEVEL = 4;
+const LOG_LEVEL = 2;
+const PROGRESS = 10_000;
+/** Findings of one kind that are named, the first of them made small; the others are counted. */
+const SHOWN = 12;
+
 const words = process.argv.slice(2);
 const valueOf = (name: string): string | undefined => {
   const at = words.indexOf(name);
@@ -19,51 +33,134 @@ const valueOf = (name: string): string | undefined => {
 };
 const record = valueOf("--record");
 const compare = valueOf("--compare");
-const [first = 1, count = 1000] = words.map(Number);
-const linux = compare === undefined ? new LinuxVerifier() : undefined;
+const targetFile = valueOf("--target") ?? "/sys/kernel/btf/vmlinux";
+const brief = words.includes("--brief");
+const wantsLog = words.includes("--log");
+const [first = 1, count = 1000] = words.filter((word) => !word.startsWith("--")).map(Number);
+const target = existsSync(targetFile) ? Btf.parse(readFileSync(targetFile)) : undefined;
+const linux = compare === undefined && !words.includes("--ranges") ? new LinuxVerifier() : undefined;
+const [major = 0, minor = 0] = release().split(".").map(Number);
+const older = compare === undefined && major * 100 + minor < 702;
 
-const ours = (program: ResolvedProgram): Verdict => verify(program, { logLevel: LEVEL });
-const hex = (program: ResolvedProgram): string => Buffer.from(encode(program.insns)).toString("hex");
+const asked = (program: ResolvedProgram): Answer => answerOf(linux!.verdict(program, STATISTICS_LEVEL));
+const ours = (program: ResolvedProgram): Verdict => verify(program, { logLevel: 0 });
 
-function* recorded(file: string): Generator<{ seed: number; program: ResolvedProgram; verdict: LinuxVerdict }> {
-  for (const line of readFileSync(file, "utf8").trim().split("\n")) {
-    const { seed, insns, starts, ...verdict } = JSON.parse(line) as LinuxVerdict & {
-      seed: number;
-      insns: string;
-      starts: number[];
-    };
-    yield { seed, program: programOf(decode(Buffer.from(insns, "hex")), starts), verdict };
+function differs(program: ResolvedProgram, verdict: Verdict, answer: Answer): Difference | undefined {
+  if (older) return olderDifference(program.insns, verdict, answer);
+  const found = difference(verdict, answer);
+  if (found !== undefined || !wantsLog || linux === undefined) return found;
+  return logDifference(verify(program, { logLevel: LOG_LEVEL }), linux.verdict(program, LOG_LEVEL));
+}
+
+/** A reason without what is particular to one program. */
+const reasonOf = (text: string): string =>
+  text
+    .replaceAll(/\b0x[0-9a-f]+|-?\b\d+\b/g, "N")
+    .replaceAll(/\bR\d+\b/g, "R")
+    .replaceAll(/'[^']*'/g, "'..'");
+
+function counted(of: Map<string, number>, key: string): number {
+  const number = (of.get(key) ?? 0) + 1;
+  of.set(key, number);
+  return number;
+}
+
+function table(of: Map<string, number>): string {
+  const rows = [...of].sort(([, a], [, b]) => b - a);
+  return rows.map(([key, number]) => `${String(number).padStart(8)}  ${key}\n`).join("");
+}
+
+const alike = (a: Difference | undefined, b: Difference): boolean =>
+  a !== undefined && a.kind === b.kind && reasonOf(a.what) === reasonOf(b.what);
+
+function show(program: ResolvedProgram, found: Difference): void {
+  const same = (candidate: ResolvedProgram): boolean =>
+    alike(differs(candidate, ours(candidate), asked(candidate)), found);
+  const small = minimise(program, same);
+  for (const line of disasm(small.insns)) console.log(`  ${line}`);
+  const { type, sleepable, subprogs } = small;
+  const insns = Buffer.from(encode(small.insns)).toString("hex");
+  const starts = subprogs.map(({ start }) => start);
+  const funcs = subprogs.some(({ type_id }) => type_id !== 0) ? subprogs.map(({ type_id }) => type_id) : undefined;
+  console.log(JSON.stringify({ type, sleepable, insns, starts, funcs, ...asked(small) }));
+}
+
+interface Asked {
+  readonly seed: number;
+  readonly program: ResolvedProgram;
+  readonly answer: Answer;
+}
+
+function* answers(): Generator<Asked> {
+  if (compare === undefined) {
+    for (let seed = first; seed < first + count; seed++) {
+      const program = generate(seed, target);
+      yield { seed, program, answer: asked(program) };
+    }
+    return;
+  }
+  for (const line of readFileSync(compare, "utf8").trim().split("\n")) {
+    const { seed, ...answer } = JSON.parse(line) as Answer & { seed: number };
+    yield { seed, program: generate(seed, target), answer };
   }
 }
 
-function* live(): Generator<{ seed: number; program: ResolvedProgram; verdict: LinuxVerdict }> {
-  for (let seed = first; seed < first + count; seed++) {
-    const program = generate(seed);
-    yield { seed, program, verdict: linux!.verdict(program, LEVEL) };
-  }
-}
-
-if (record !== undefined) {
-  writeFileSync(record, "");
-  for (const { seed, program, verdict } of live()) {
-    const starts = program.subprogs.map(({ start }) => start);
-    appendFileSync(record, `${JSON.stringify({ seed, insns: hex(program), starts, ...verdict })}\n`);
-  }
-} else {
-  const tally: Record<string, number> = {};
-  for (const { seed, program, verdict } of compare === undefined ? live() : recorded(compare)) {
-    const found = difference(ours(program), verdict);
-    const kind = found?.kind ?? (verdict.errno === 0 ? "accepted by both" : "rejected by both");
-    tally[kind] = (tally[kind] ?? 0) + 1;
+function run(): void {
+  const verdicts = new Map<string, number>();
+  const reasons = new Map<string, number>();
+  const differences = new Map<string, number>();
+  let done = 0;
+  for (const { seed, program, answer } of answers()) {
+    if (++done % PROGRESS === 0) process.stderr.write(`${done} programs\n`);
+    const verdict = ours(program);
+    counted(verdicts, answer.errno === 0 ? "accepted by Linux" : "rejected by Linux");
+    if (answer.errno !== 0) counted(reasons, reasonOf(answer.error));
+    const found = differs(program, verdict, answer);
     if (found === undefined) continue;
+    const grouped = found.kind === "changed" || found.kind === "not modelled";
+    counted(differences, grouped ? `${found.kind}: ${reasonOf(found.what)}` : found.kind);
+    if (grouped) continue;
+    const number = counted(differences, `${found.kind}: ${reasonOf(found.what)}`);
+    if (number > SHOWN) continue;
     console.log(`seed ${seed}: ${found.kind}: ${found.what}`);
-    if (linux === undefined) continue;
-    const same = (candidate: ResolvedProgram): boolean =>
-      difference(ours(candidate), linux.verdict(candidate, LEVEL))?.kind === found.kind;
-    const small = minimise(program, same);
-    console.log(disasm(small.insns));
-    const { errno, log } = linux.verdict(small, 1);
-    console.log(JSON.stringify({ insns: hex(small), starts: small.subprogs.map(({ start }) => start), errno, log }));
+    if (linux !== undefined && number === 1 && !brief) show(program, found);
   }
-  console.log(tally);
+  console.log(`\n${done} programs, Linux ${compare ?? release()}\n${table(verdicts)}`);
+  console.log(`reasons of rejections:\n${table(reasons)}`);
+  console.log(`differences:\n${table(differences)}`);
+}
+
+const RUNS = 4;
+
+/** Holds what is claimed of registers against runs; says how many programs were accepted. */
+function runRanges(): void {
+  let held = 0;
+  let violated = 0;
+  for (let seed = first; seed < first + count; seed++) {
+    const outcome = checkRanges(seed, RUNS);
+    if (outcome === "held") held++;
+    else if (outcome !== "rejected") {
+      violated++;
+      console.log(outcome);
+    }
+    if ((seed - first + 1) % PROGRESS === 0) process.stderr.write(`${seed - first + 1} programs\n`);
+  }
+  console.log(
+    `${count} programs from seed ${first}: ${held} accepted and run ${RUNS} times each, ${violated} violated`,
+  );
+}
+
+if (words.includes("--ranges")) runRanges();
+else if (record === undefined) run();
+else {
+  writeFileSync(record, "");
+  let lines = "";
+  for (const { seed, answer } of answers()) {
+    lines += `${JSON.stringify({ seed, ...answer })}\n`;
+    if (seed % 500 === 0) {
+      appendFileSync(record, lines);
+      lines = "";
+    }
+  }
+  appendFileSync(record, lines);
 }

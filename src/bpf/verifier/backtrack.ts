@@ -61,6 +61,15 @@ export class Trace {
   readonly args: Uint32Array = new Uint32Array(MAX_CALL_FRAMES);
   frame = 0;
 
+  /** Forgets everything. */
+  reset(): void {
+    this.regs.fill(0);
+    this.slotsLow.fill(0);
+    this.slotsHigh.fill(0);
+    this.args.fill(0);
+    this.frame = 0;
+  }
+
   get empty(): boolean {
     for (let i = 0; i <= this.frame; i++) {
       if (this.regs[i] | this.slotsLow[i] | this.slotsHigh[i] | this.args[i]) return false;
@@ -97,6 +106,15 @@ export class Trace {
   }
 }
 
+/** Used over and over: no trace begins while another one is followed. */
+const TRACE: Trace = new Trace();
+
+/** A trace of nothing. */
+export function newTrace(): Trace {
+  TRACE.reset();
+  return TRACE;
+}
+
 function regList(mask: number): string {
   const names: string[] = [];
   for (let r = 0; r < 32; r++) if (mask & (1 << r)) names.push(`r${r}`);
@@ -129,11 +147,12 @@ function syncLinked(trace: Trace, entry: HistoryEntry | undefined): void {
 function stepBack(env: Env, at: number, next: number, entry: HistoryEntry | undefined, trace: Trace): boolean {
   const insn = env.insns[at];
   if (insn.code === 0) return true;
-  env.detail(
-    () =>
+  if (env.wantsLevel2) {
+    env.trace(
       `mark_precise: frame${trace.frame}: regs=${regList(trace.regs[trace.frame])} ` +
-      `stack=${slotList(trace, trace.frame)} before ${at}: ${env.insnText(at)}\n`,
-  );
+        `stack=${slotList(trace, trace.frame)} before ${at}: ${env.insnText(at)}\n`,
+    );
+  }
   syncLinked(trace, entry);
   const kind = BPF_CLASS(insn.code);
   let go: boolean | undefined;
@@ -305,11 +324,14 @@ export function markAllPrecise(env: Env, state: State): void {
   }
 }
 
+/** Index of the lowest bit set. */
+const lowest = (bits: number): number => 31 - Math.clz32(bits & -bits);
+
 /** Marks what is traced in one frame of a checkpoint; what need not be traced further leaves the trace. */
 function markFrame(trace: Trace, frame: Frame, at: number): boolean {
   let changed = false;
-  for (let r = 0; r <= FP; r++) {
-    if (!trace.hasReg(at, r)) continue;
+  for (let regs = trace.regs[at]; regs !== 0; regs &= regs - 1) {
+    const r = lowest(regs);
     if (frame.regs[r].type !== SCALAR_VALUE || frame.preciseRegs & (1 << r)) {
       trace.clearReg(at, r);
     } else {
@@ -317,7 +339,7 @@ function markFrame(trace: Trace, frame: Frame, at: number): boolean {
       changed = true;
     }
   }
-  for (let s = 0; s < 64; s++) {
+  for (let s = 0; s < 64 && trace.hasSlots(at); s++) {
     if (!trace.hasSlot(at, s)) continue;
     const slot = frame.slots[s];
     if (slot === undefined || !isScalarSpill(slot) || frame.isPreciseSlot(s)) {
@@ -371,7 +393,9 @@ export function backtrack(env: Env, start: State, trace: Trace): boolean {
   let skip = true;
   let changed = false;
   for (;;) {
-    env.detail(() => `mark_precise: frame${trace.frame}: last_idx ${last} first_idx ${first} subseq_idx ${next} \n`);
+    if (env.wantsLevel2) {
+      env.trace(`mark_precise: frame${trace.frame}: last_idx ${last} first_idx ${first} subseq_idx ${next} \n`);
+    }
     if (last < 0) return reachedEntry(env, state, trace) || changed;
     let { length } = state.history;
     const { history } = state;
@@ -399,11 +423,12 @@ export function backtrack(env: Env, start: State, trace: Trace): boolean {
     state = state.parent;
     for (let frame = trace.frame; frame >= 0; frame--) {
       if (markFrame(trace, state.frames[frame], frame)) changed = true;
-      env.detail(
-        () =>
+      if (env.wantsLevel2) {
+        env.trace(
           `mark_precise: frame${frame}: parent state regs=${regList(trace.regs[frame])} ` +
-          `stack=${slotList(trace, frame)}: ${stateText(env, state, frame, true)}`,
-      );
+            `stack=${slotList(trace, frame)}: ${stateText(env, state, frame, true)}`,
+        );
+      }
     }
     if (trace.empty) return changed;
     next = first;
@@ -417,21 +442,21 @@ export function backtrack(env: Env, start: State, trace: Trace): boolean {
 /** The exact value of register `reg` of the current frame matters from here on. */
 export function markPrecise(env: Env, reg: number): void {
   if (env.reg(reg).type !== SCALAR_VALUE) bug(env, "backtracking misuse");
-  const trace = new Trace();
+  const trace = newTrace();
   trace.setReg(env.cur.curframe, reg);
   backtrack(env, env.cur, trace);
 }
 
 /** The exact value of a spilled scalar matters. */
 export function markSlotPrecise(env: Env, frame: number, slot: number): void {
-  const trace = new Trace();
+  const trace = newTrace();
   trace.setSlot(frame, slot);
   backtrack(env, env.cur, trace);
 }
 
 /** The exact value of an argument passed on the stack matters. */
 export function markStackArgPrecise(env: Env, index: number): void {
-  const trace = new Trace();
+  const trace = newTrace();
   trace.args[env.cur.curframe] |= 1 << index;
   backtrack(env, env.cur, trace);
 }

@@ -34,14 +34,12 @@ const ASYNC_KFUNCS: ReadonlySet<string> = new Set([
 const SYNC_KFUNCS: ReadonlySet<string> = new Set(["bpf_rbtree_add", "bpf_rbtree_add_impl"]);
 
 export const isPseudoFunc = (insn: Insn): boolean => isLdImm64(insn) && insn.src_reg === BPF_PSEUDO_FUNC;
-const kfuncName = (env: Env, insn: Insn): string =>
-  insn.imm > 0 && insn.imm < env.target.nrTypes ? env.target.nameOf(insn.imm) : "";
 
 /** A call that calls back into the program before it returns. */
 export function callsBackSync(env: Env, insn: Insn): boolean {
   return (
     (isHelperCall(insn) && SYNC_CALLBACK_HELPERS.has(insn.imm)) ||
-    (isKfuncCall(insn) && SYNC_KFUNCS.has(kfuncName(env, insn)))
+    (isKfuncCall(insn) && SYNC_KFUNCS.has(env.kfuncName(insn.imm)))
   );
 }
 
@@ -49,12 +47,12 @@ export function callsBackSync(env: Env, insn: Insn): boolean {
 export function callsBackAsync(env: Env, insn: Insn): boolean {
   return (
     (isHelperCall(insn) && ASYNC_CALLBACK_HELPERS.has(insn.imm)) ||
-    (isKfuncCall(insn) && ASYNC_KFUNCS.has(kfuncName(env, insn)))
+    (isKfuncCall(insn) && ASYNC_KFUNCS.has(env.kfuncName(insn.imm)))
   );
 }
 
 export function isThrow(env: Env, insn: Insn): boolean {
-  return isKfuncCall(insn) && insn.off === 0 && kfuncName(env, insn) === "bpf_throw";
+  return isKfuncCall(insn) && insn.off === 0 && env.kfuncName(insn.imm) === "bpf_throw";
 }
 
 export function isMayGoto(insn: Insn): boolean {

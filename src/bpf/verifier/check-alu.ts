@@ -60,7 +60,7 @@ import {
 } from "./reg-state.ts";
 import { aluRange, signExtendRange, signExtendRange32, swapRange, zeroExtend } from "./scalar-alu.ts";
 import { tnumAdd, tnumSub, tnumSubregIsConst } from "./tnum.ts";
-import { eq, fromNumber, isZero, lts, ltu, S64_MIN, shl, toSigned, U32_MASK, U64, U64_MAX } from "./u64.ts";
+import { add, eq, fromNumber, isZero, lts, ltu, S64_MIN, shl, toSigned, U32_MASK, U64, U64_MAX } from "./u64.ts";
 
 const FP = 10;
 
@@ -70,6 +70,11 @@ export function readReg(env: Env, index: number): Reg {
   const reg = env.reg(index);
   if (reg.type === NOT_INIT) env.reject(EACCES, `R${index} !read_ok`);
   return reg;
+}
+
+/** The sign-extended immediate of the current instruction as a register. */
+export function immediate(env: Env, insn: Insn): Reg {
+  return (env.aux[env.insnIdx].immediate ??= scalar(constRangeS32(insn.imm)));
 }
 
 /** A register about to be written; the frame pointer is not to be. */
@@ -94,30 +99,30 @@ const SYMBOLS: Readonly<Record<number, string>> = {
 
 /* ---- pointers ---- */
 
-const outside = (value: U64): boolean => !lts(value, fromNumber(MAX_VAR_OFF)) || !lts(fromNumber(-MAX_VAR_OFF), value);
+const MOST = fromNumber(MAX_VAR_OFF);
+const LEAST = fromNumber(-MAX_VAR_OFF);
+const outside = (value: U64): boolean => !lts(value, MOST) || !lts(LEAST, value);
 
 /** A scalar may only move a pointer by a bounded distance. */
 function checkDistance(env: Env, off: Reg, type: number): void {
   const { range } = off;
-  const name = typeName(type);
   if (range.isConst && outside(range.value)) {
-    env.reject(EINVAL, `math between ${name} pointer and ${toSigned(range.value)} is not allowed`);
+    env.reject(EINVAL, `math between ${typeName(type)} pointer and ${toSigned(range.value)} is not allowed`);
   }
   const { smin } = range;
   if (eq(smin, S64_MIN)) {
-    env.reject(EINVAL, `math between ${name} pointer and register with unbounded min value is not allowed`);
+    env.reject(EINVAL, `math between ${typeName(type)} pointer and register with unbounded min value is not allowed`);
   }
-  if (outside(smin)) env.reject(EINVAL, `value ${toSigned(smin)} makes ${name} pointer be out of bounds`);
+  if (outside(smin)) env.reject(EINVAL, `value ${toSigned(smin)} makes ${typeName(type)} pointer be out of bounds`);
 }
 
 /** Nor may its offset leave the bounds. */
 function checkPlace(env: Env, range: Range, type: number): void {
-  const name = typeName(type);
   if (range.isConst && outside(range.value)) {
-    env.reject(EINVAL, `${name} pointer offset ${toSigned(range.value)} is not allowed`);
+    env.reject(EINVAL, `${typeName(type)} pointer offset ${toSigned(range.value)} is not allowed`);
   }
   const { smin } = range;
-  if (outside(smin)) env.reject(EINVAL, `${name} pointer offset ${toSigned(smin)} is not allowed`);
+  if (outside(smin)) env.reject(EINVAL, `${typeName(type)} pointer offset ${toSigned(smin)} is not allowed`);
 }
 
 const MOVABLE: ReadonlySet<number> = new Set([
@@ -151,6 +156,11 @@ function movePointer(env: Env, insn: Insn, ptr: Reg, off: Reg, reversed: boolean
   checkPlace(env, ptr.range, ptr.type);
   const a = ptr.range;
   const b = off.range;
+  if (op === BPF_ADD && a.isConst && b.isConst) {
+    const moved = constRange(add(a.value, b.value));
+    checkPlace(env, moved, ptr.type);
+    return withRange(ptr, moved);
+  }
   let range: Range;
   switch (op) {
     case BPF_ADD:
@@ -224,7 +234,7 @@ function scalarOp(env: Env, insn: Insn, dst: Reg, src: Reg): Reg {
 function binary(env: Env, insn: Insn): Reg {
   const dst = env.reg(insn.dst_reg);
   if (BPF_SRC(insn.code) !== BPF_X) {
-    const src = scalar(constRangeS32(insn.imm));
+    const src = immediate(env, insn);
     return dst.type === SCALAR_VALUE ? scalarOp(env, insn, dst, src) : movePointer(env, insn, dst, src, false);
   }
   const src = env.reg(insn.src_reg);
@@ -302,7 +312,7 @@ function checkMove(env: Env, insn: Insn): void {
   }
   checkWritable(env, insn.dst_reg);
   if (register) env.setReg(insn.dst_reg, moveReg(env, insn));
-  else env.setReg(insn.dst_reg, wide ? scalar(constRangeS32(insn.imm)) : scalar(constRange(new U64(0, insn.imm))));
+  else env.setReg(insn.dst_reg, wide ? immediate(env, insn) : scalar(constRange(new U64(0, insn.imm))));
 }
 
 function checkUnary(env: Env, insn: Insn): void {

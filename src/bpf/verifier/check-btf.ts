@@ -75,6 +75,14 @@ export function checkFuncInfo(env: Env): void {
       if (sub.hasTailCall) env.reject(EINVAL, "tail_call is only allowed in functions that return 'int'.");
     }
   });
+  checkLineInfo(env);
+}
+
+/** No line begins within a 16-byte instruction (check_btf_line). */
+function checkLineInfo(env: Env): void {
+  env.program.lines.forEach(({ insn }, i) => {
+    if (env.insns[insn]?.code === 0) env.reject(EINVAL, `Invalid insn code at line_info[${i}].insn_off`);
+  });
 }
 
 function funcProto(env: Env, id: number): BtfFuncProto | undefined {

@@ -75,6 +75,7 @@ import {
   typeName,
   UNKNOWN_SCALAR,
   type Reg,
+  REG_NAMES,
 } from "./reg-state.ts";
 import { dynptrAt, dynptrFits, frameOf, makeDynptr, releaseDynptr } from "./stack-objects.ts";
 import {
@@ -129,7 +130,7 @@ const FITTING: Readonly<Partial<Record<ArgSpec["kind"], readonly number[]>>> = {
 
 function checkArgType(env: Env, meta: CallMeta, spec: ArgSpec, reg: Reg, index: number): void {
   const fitting = FITTING[spec.kind] ?? [];
-  const name = `R${index}`;
+  const name = REG_NAMES[index];
   let { type } = reg;
   if (spec.kind === "mem" && !spec.write) type &= ~MEM_RDONLY;
   if (spec.nullable) type &= ~PTR_MAYBE_NULL;
@@ -198,7 +199,7 @@ function checkArg(env: Env, meta: CallMeta, position: number): void {
   const spec = meta.proto.args[position];
   let reg = readReg(env, index);
   if (spec.kind === "any") return;
-  const name = `R${index}`;
+  const name = REG_NAMES[index];
   if (spec.kind === "value" && meta.map !== undefined && [15, 18].includes(meta.map.map_type))
     env.notModelled("a socket map");
   const isNullArg = isNull(reg) && spec.nullable;
@@ -218,7 +219,7 @@ function checkArg(env: Env, meta: CallMeta, position: number): void {
 }
 
 function useArg(env: Env, meta: CallMeta, spec: ArgSpec, reg: Reg, index: number, isNullArg: boolean): void {
-  const name = `R${index}`;
+  const name = REG_NAMES[index];
   const raw = spec.uninit ? { access: meta.raw, reg: index } : undefined;
   switch (spec.kind) {
     case "map":

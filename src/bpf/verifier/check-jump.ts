@@ -3,9 +3,9 @@
 
 import { BPF_CLASS, BPF_JCOND, BPF_JEQ, BPF_JMP32, BPF_JNE, BPF_OP, BPF_SRC, BPF_X, type Insn } from "../isa/index.ts";
 import { markPrecise } from "./backtrack.ts";
-import { constRangeS32, type Range, sane, sync } from "./bounds.ts";
+import { type Range, sane, sync } from "./bounds.ts";
 import { branchOutcome, flipOpcode, type BranchOutcome } from "./branch.ts";
-import { readReg } from "./check-alu.ts";
+import { immediate, readReg } from "./check-alu.ts";
 import { isTrusted, notNull } from "./check-mem.ts";
 import { MAX_VAR_OFF } from "./check-stack.ts";
 import type { Env } from "./env.ts";
@@ -29,7 +29,6 @@ import {
   PTR_TO_SOCK_COMMON,
   PTR_TO_STACK,
   PTR_UNTRUSTED,
-  scalar,
   SCALAR_VALUE,
   UNKNOWN_SCALAR,
   unlinked,
@@ -66,7 +65,7 @@ function collectLinked(env: Env, state: State, id: number, linked: LinkedReg[]):
     for (let s = 0; s < frame.slots.length; s++) {
       const slot = frame.slots[s];
       if (!isSpill(slot) || !belongs(slot.reg)) continue;
-      if (!take(f, s, false)) frame.slots[s] = new Slot(unlinked(slot.reg), slot.types);
+      if (!take(f, s, false)) frame.setSlot(s, new Slot(unlinked(slot.reg), slot.types));
     }
   }
 }
@@ -99,7 +98,7 @@ function syncLinked(env: Env, state: State, known: Reg, linked: readonly LinkedR
       const slot = frame.slots[index];
       const reg = follow(slot.reg, known);
       if (reg === undefined) continue;
-      frame.slots[index] = new Slot(reg, slot.types);
+      frame.setSlot(index, new Slot(reg, slot.types));
       env.scratchSlot(index);
     }
   }
@@ -195,7 +194,7 @@ export function widenImprecise(old: State, cur: State): void {
       const is = to.slots[s];
       if (!isSpill(was) || !isSpill(is)) continue;
       const reg = widen(was.reg, is.reg, from.isPreciseSlot(s) || to.isPreciseSlot(s));
-      if (reg !== is.reg) to.slots[s] = new Slot(reg, is.types);
+      if (reg !== is.reg) to.setSlot(s, new Slot(reg, is.types));
     }
   });
 }
@@ -229,13 +228,13 @@ export function checkCondJump(env: Env, insn: Insn): void {
   if (register && readReg(env, src).type === PTR_TO_STACK) flags |= HIST_SRC_STACK;
   if (env.reg(dst).type === PTR_TO_STACK) flags |= HIST_DST_STACK;
   if (flags !== 0) env.pushHistory(flags, 0, 0, undefined);
-  const immediate = scalar(constRangeS32(register ? 0 : insn.imm));
+  const constant = register ? ZERO_SCALAR : immediate(env, insn);
   const linked: LinkedReg[] = [];
   if (register && env.reg(src).type === SCALAR_VALUE && env.reg(src).id !== 0)
     collectLinked(env, cur, env.reg(src).id, linked);
   if (env.reg(dst).type === SCALAR_VALUE && env.reg(dst).id !== 0) collectLinked(env, cur, env.reg(dst).id, linked);
   const a = env.reg(dst);
-  const b = register ? env.reg(src) : immediate;
+  const b = register ? env.reg(src) : constant;
   const scalars = a.type === SCALAR_VALUE && b.type === SCALAR_VALUE;
   const outcome = scalars
     ? branchOutcome(a.range, b.range, op, jmp32, register && dst === src)

@@ -11,7 +11,7 @@ import { widenImprecise } from "./check-jump.ts";
 import { cnum32FromS, cnum64FromS } from "./cnum.ts";
 import { EACCES, EFAULT, EINVAL, type Env } from "./env.ts";
 import { checkKfuncArgs, type KfuncCall } from "./kfunc-args.ts";
-import { kfuncMeta, type KfuncMeta } from "./kfunc-meta.ts";
+import { kfuncMeta } from "./kfunc-meta.ts";
 import {
   KF_ACQUIRE,
   KF_DESTRUCTIVE,
@@ -21,6 +21,7 @@ import {
   KF_RET_NULL,
   KF_SLEEPABLE,
   UNMODELLED_KFUNCS,
+  type KfuncMeta,
 } from "./kfuncs.ts";
 import { hasField } from "./maps.ts";
 import { previousEntry } from "./prune.ts";
@@ -62,9 +63,10 @@ const MAX_ERRNO = 4095;
 
 /** Kfuncs that may be called while a spin lock is held. */
 export function allowedUnderLock(env: Env, insn: Insn): boolean {
-  if (insn.off !== 0 || insn.imm <= 0 || insn.imm >= env.target.nrTypes) return false;
-  const name = env.target.nameOf(insn.imm);
-  return /^bpf_(list_|rbtree_|refcount_acquire|iter_num_|res_spin_|arena_|stream_)/.test(name);
+  return (
+    insn.off === 0 &&
+    /^bpf_(list_|rbtree_|refcount_acquire|iter_num_|res_spin_|arena_|stream_)/.test(env.kfuncName(insn.imm))
+  );
 }
 
 /** What a call of a poisoned kfunc is: the loader could not find it. */

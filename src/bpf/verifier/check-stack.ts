@@ -33,7 +33,6 @@ import {
 } from "./reg-state.ts";
 import { destroyDynptr, frameOf } from "./stack-objects.ts";
 import {
-  EMPTY_SLOT,
   HIST_STACK_ACCESS,
   HIST_STACK_ARG,
   isScalarSpill,
@@ -91,7 +90,7 @@ export function linkScalar(env: Env, reg: Reg): Reg {
 export function growStack(env: Env, frame: Frame, bytes: number): void {
   const count = Math.ceil(bytes / SLOT_SIZE);
   if (frame.slots.length >= count) return;
-  while (frame.slots.length < count) frame.slots.push(EMPTY_SLOT);
+  frame.growSlots(count);
   const sub = env.subprogs[frame.subprogno];
   sub.stackDepth = Math.max(sub.stackDepth, count * SLOT_SIZE);
 }
@@ -143,7 +142,7 @@ function saveReg(frame: Frame, at: number, reg: Reg, size: number): void {
   for (let i = 0; i < SLOT_SIZE; i++) {
     types = withTypeAt(types, i, i >= SLOT_SIZE - size ? STACK_SPILL : besideSpill(typeAt(types, i)));
   }
-  frame.slots[at] = new Slot(reg, types);
+  frame.setSlot(at, new Slot(reg, types));
 }
 
 function isSpecial(slot: Slot): boolean {
@@ -212,7 +211,7 @@ function writeBytes(
     type = STACK_ZERO;
   }
   for (let i = 0; i < size; i++) types = withTypeAt(types, (first - i) % SLOT_SIZE, type);
-  frame.slots[at] = new Slot(UNINIT, types);
+  frame.setSlot(at, new Slot(UNINIT, types));
 }
 
 function writeVariable(env: Env, frame: Frame, ptr: Reg, off: number, size: number, valueReg: number): void {
@@ -237,9 +236,12 @@ function writeVariable(env: Env, frame: Frame, ptr: Reg, off: number, size: numb
     const types = scrub(slot);
     const stays = zero && typeAt(types, byte % SLOT_SIZE) === STACK_ZERO;
     if (stays) zeroUsed = true;
-    frame.slots[at] = new Slot(
-      slot.reg.type === NOT_INIT ? slot.reg : UNINIT,
-      withTypeAt(types, byte % SLOT_SIZE, stays ? STACK_ZERO : STACK_MISC),
+    frame.setSlot(
+      at,
+      new Slot(
+        slot.reg.type === NOT_INIT ? slot.reg : UNINIT,
+        withTypeAt(types, byte % SLOT_SIZE, stays ? STACK_ZERO : STACK_MISC),
+      ),
     );
   }
   if (zeroUsed && valueReg >= 0) markPrecise(env, valueReg);
@@ -294,7 +296,7 @@ function readPartOfSpill(env: Env, frame: Frame, at: number, off: number, size: 
   if (size <= bytes && off % SLOT_SIZE === 0) {
     if (size === 4 && bytes === 4 && regWidth(reg) <= 32) {
       reg = linkScalar(env, reg);
-      frame.slots[at] = new Slot(reg, slot.types);
+      frame.setSlot(at, new Slot(reg, slot.types));
     }
     env.setReg(dst, regWidth(reg) > size * 8 ? unlinked(reg) : reg);
     return true;
@@ -330,7 +332,7 @@ function readFixed(env: Env, frame: Frame, off: number, size: number, dst: numbe
       keep = true;
       if (dst >= 0) {
         const reg = linkScalar(env, slot.reg);
-        if (reg !== slot.reg) frame.slots[at] = new Slot(reg, slot.types);
+        if (reg !== slot.reg) frame.setSlot(at, new Slot(reg, slot.types));
         env.setReg(dst, reg);
       }
     }
@@ -412,11 +414,11 @@ export function checkStackRange(
     const type = typeAt(slot.types, byte);
     if (type === STACK_MISC) continue;
     if (type === STACK_ZERO || type === STACK_INVALID) {
-      if (options.write) frame.slots[at] = new Slot(slot.reg, withTypeAt(slot.types, byte, STACK_MISC));
+      if (options.write) frame.setSlot(at, new Slot(slot.reg, withTypeAt(slot.types, byte, STACK_MISC)));
       continue;
     }
     if (isSpill(slot)) {
-      if (options.write) frame.slots[at] = new Slot(UNKNOWN_SCALAR, scrub(slot));
+      if (options.write) frame.setSlot(at, new Slot(UNKNOWN_SCALAR, scrub(slot)));
       continue;
     }
     if (type === STACK_POISON) {

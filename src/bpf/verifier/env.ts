@@ -6,7 +6,7 @@ import { BPF_CALL, BPF_JMP, BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL, disasmInsn, 
 import type { LineInfo, ResolvedProgram } from "../object/index.ts";
 import { Rejection } from "./errors.ts";
 import { LOG_LEVEL1, LOG_LEVEL2, alignment, LogBuffer, stateText } from "./log.ts";
-import type { KfuncRow } from "./kfuncs.ts";
+import type { KfuncMeta, KfuncRow } from "./kfuncs.ts";
 import type { MapInfo } from "./maps.ts";
 import type { ProgramType } from "./prog-types.ts";
 import type { Reg } from "./reg-state.ts";
@@ -52,6 +52,8 @@ export class InsnAux {
   forceCheckpoint = false;
   callsCallback = false;
   isIterNext = false;
+  /** Walked on some path. */
+  seen = false;
   /** Strongly connected component; 0 for none. */
   scc = 0;
   /** Registers read later on: a bit mask. */
@@ -61,6 +63,8 @@ export class InsnAux {
   /** ld_imm64 of a map or map value. */
   map: MapInfo | undefined = undefined;
   mapOffset = 0;
+  /** The immediate as a register, once it was needed. */
+  immediate: Reg | undefined = undefined;
   /** ld_imm64 of a kernel symbol. */
   symbol: Reg | undefined = undefined;
   /** Successors that the opcode does not show. */
@@ -142,6 +146,8 @@ export class Env {
   readonly target: Btf;
   readonly btf: Btf;
   readonly kfuncs: ReadonlyMap<string, KfuncRow>;
+  /** Kfuncs called so far, by their id in the target; null for those that may not be called. */
+  readonly kfuncMetas: Map<number, KfuncMeta | null> = new Map();
   readonly limits: Limits;
   readonly level: number;
   readonly log: LogBuffer;
@@ -156,8 +162,11 @@ export class Env {
   readonly usedMaps: MapInfo[] = [];
   postorder: number[] = [];
   topoOrder: number[] = [];
-  /** Whether a 4-byte half of a stack slot may still be read; set once stack liveness is known. */
-  halfSlotAlive: (state: State) => (frameno: number, half: number) => boolean = () => () => true;
+  /**
+   * Which 4-byte halves of a frame's stack slots may still be read, a bit each, or undefined for all of them; set once stack
+   * liveness is known. The words are good until the next call.
+   */
+  liveHalves: (state: State, frameno: number) => Int32Array | undefined = () => undefined;
   /** Visits of loops, by the calls that lead to them. */
   readonly sccVisits: Map<string, SccVisit> = new Map();
 
@@ -190,6 +199,7 @@ export class Env {
 
   /** Lines printed for the current instruction. */
   messages: string[] = [];
+  readonly #kfuncNames = new Map<number, string>();
   #prevLine: LineInfo | undefined = undefined;
   #prevLogEnd = 0;
   #insnLength = 0;
@@ -282,10 +292,17 @@ export class Env {
   }
 
   callName(insn: Insn): string | undefined {
-    if (insn.src_reg === BPF_PSEUDO_KFUNC_CALL) {
-      return insn.imm > 0 && insn.imm < this.target.nrTypes ? this.target.nameOf(insn.imm) : undefined;
+    return insn.src_reg === BPF_PSEUDO_KFUNC_CALL ? this.kfuncName(insn.imm) || undefined : undefined;
+  }
+
+  /** The name of type `id` of the target, "" when there is none. */
+  kfuncName(id: number): string {
+    let name = this.#kfuncNames.get(id);
+    if (name === undefined) {
+      name = id > 0 && id < this.target.nrTypes ? this.target.nameOf(id) : "";
+      this.#kfuncNames.set(id, name);
     }
-    return undefined;
+    return name;
   }
 
   /** `12: (bf) r6 = r1` of the instruction about to be checked. */

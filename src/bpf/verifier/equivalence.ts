@@ -47,20 +47,23 @@ const REGS = 11;
 class IdMap {
   readonly #old: number[] = [];
   readonly #cur: number[] = [];
-  #temporary: number;
+  #count = 0;
+  #temporary = 0;
 
-  constructor(lastId: number) {
+  /** Forgets all pairs; ids above `lastId` are free. */
+  reset(lastId: number): void {
+    this.#count = 0;
     this.#temporary = lastId;
   }
 
   check(old: number, cur: number): boolean {
     if (old === 0 || cur === 0) return old === cur;
-    for (let i = 0; i < this.#old.length; i++) {
+    for (let i = 0; i < this.#count; i++) {
       if (this.#old[i] === old) return this.#cur[i] === cur;
       if (this.#cur[i] === cur) return false;
     }
-    this.#old.push(old);
-    this.#cur.push(cur);
+    this.#old[this.#count] = old;
+    this.#cur[this.#count++] = cur;
     return true;
   }
 
@@ -72,6 +75,9 @@ class IdMap {
     return !(old & ADD_CONST) || this.check(old & ~ADD_CONST, own & ~ADD_CONST);
   }
 }
+
+/** Used over and over: comparisons do not nest. */
+const IDS: IdMap = new IdMap();
 
 function regExact(old: Reg, cur: Reg, ids: IdMap): boolean {
   return sameButIds(old, cur) && ids.check(old.id, cur.id) && ids.check(old.parent_id, cur.parent_id);
@@ -202,6 +208,7 @@ function refsSafe(old: State, cur: State, ids: IdMap): boolean {
   if (old.activePreemptLocks !== cur.activePreemptLocks || old.activeRcuLocks !== cur.activeRcuLocks) return false;
   if (!ids.check(old.activeIrqId, cur.activeIrqId)) return false;
   if (!ids.check(old.activeLockId, cur.activeLockId) || old.activeLockOwner !== cur.activeLockOwner) return false;
+  if (old.refs.length === 0) return true;
   return old.refs.every((ref, i) => {
     const other = cur.refs[i];
     if (!ids.check(ref.id, other.id) || ref.type !== other.type) return false;
@@ -224,7 +231,8 @@ function frameSafe(env: Env, old: Frame, cur: Frame, at: number, ids: IdMap, lev
 /** Whether walking on from `cur` can show nothing that walking on from `old` did not. */
 export function statesEqual(env: Env, old: State, cur: State, level: number): boolean {
   if (old.frames.length !== cur.frames.length || old.inSleepable !== cur.inSleepable) return false;
-  const ids = new IdMap(env.idGen);
+  const ids = IDS;
+  ids.reset(env.idGen);
   if (!refsSafe(old, cur, ids)) return false;
   for (let i = 0; i < old.frames.length; i++) {
     const a = old.frames[i];

@@ -17,8 +17,16 @@ import { checkConstString, checkMapField, spinLock } from "./check-helper.ts";
 import { checkAccess, checkFixedMemory, checkFixedOffset, checkSizedMemory, isTrusted, notNull } from "./check-mem.ts";
 import { EACCES, EINVAL, type Env } from "./env.ts";
 import { Rejection } from "./errors.ts";
-import { hasSuffix, type KfuncMeta } from "./kfunc-meta.ts";
-import { KF_ITER_DESTROY, KF_ITER_NEW, KF_ITER_NEXT, KF_RCU, KF_RCU_PROTECTED, KF_RELEASE } from "./kfuncs.ts";
+import { hasSuffix } from "./kfunc-meta.ts";
+import {
+  KF_ITER_DESTROY,
+  KF_ITER_NEW,
+  KF_ITER_NEXT,
+  KF_RCU,
+  KF_RCU_PROTECTED,
+  KF_RELEASE,
+  type KfuncMeta,
+} from "./kfuncs.ts";
 import type { MapInfo } from "./maps.ts";
 import { isReferenced } from "./references.ts";
 import {
@@ -315,7 +323,7 @@ function checkMemory(env: Env, call: KfuncCall, arg: Arg): void {
     );
   }
   checkFixedMemory(env, arg.reg, arg.name, size);
-  // the context of a subsystem's calls is an empty struct: any memory would do
+  // Linux takes any memory for the context of a subsystem's calls, because that struct is empty: not so here
   if (arg.ref.kind === "STRUCT" && arg.ref.members.length === 0 && arg.reg.type !== SCALAR_VALUE) {
     env.reject(
       EINVAL,

@@ -4,17 +4,7 @@
 import { BtfError, type BtfFuncProto, type BtfParam } from "../btf/index.ts";
 import type { Insn } from "../isa/index.ts";
 import { EINVAL, isKfuncCall, type Env } from "./env.ts";
-import { KF_IMPLICIT_ARGS } from "./kfuncs.ts";
-
-/** A callable kfunc. */
-export interface KfuncMeta {
-  readonly id: number;
-  readonly name: string;
-  readonly flags: number;
-  readonly proto: BtfFuncProto;
-  /** Parameters the caller passes; the kernel supplies those beyond. */
-  readonly explicitArgs: number;
-}
+import { KF_IMPLICIT_ARGS, type KfuncMeta } from "./kfuncs.ts";
 
 /** The prototype behind FUNC `id`, or undefined. */
 function protoOf(env: Env, id: number): BtfFuncProto | undefined {
@@ -32,10 +22,19 @@ function protoOf(env: Env, id: number): BtfFuncProto | undefined {
 /** The kfunc behind a call, or undefined when programs of this type may not call it. */
 export function kfuncMeta(env: Env, insn: Insn): KfuncMeta | undefined {
   if (!isKfuncCall(insn) || insn.off !== 0 || insn.imm <= 0 || insn.imm >= env.target.nrTypes) return undefined;
-  const name = env.target.nameOf(insn.imm);
+  let meta = env.kfuncMetas.get(insn.imm);
+  if (meta === undefined) {
+    meta = findMeta(env, insn.imm) ?? null;
+    env.kfuncMetas.set(insn.imm, meta);
+  }
+  return meta ?? undefined;
+}
+
+function findMeta(env: Env, id: number): KfuncMeta | undefined {
+  const name = env.kfuncName(id);
   const row = env.kfuncs.get(name);
   if (row === undefined) return undefined;
-  const declared = protoOf(env, insn.imm);
+  const declared = protoOf(env, id);
   if (declared === undefined) return undefined;
   let proto: BtfFuncProto | undefined = declared;
   if (row.flags & KF_IMPLICIT_ARGS) {
@@ -43,7 +42,7 @@ export function kfuncMeta(env: Env, insn: Insn): KfuncMeta | undefined {
     proto = impl === undefined ? undefined : protoOf(env, impl);
     if (proto === undefined) return undefined;
   }
-  return { id: insn.imm, name, flags: row.flags, proto, explicitArgs: declared.params.length };
+  return { id, name, flags: row.flags, proto, explicitArgs: declared.params.length };
 }
 
 /** Checks that a kfunc call names a function of the target (fetch_kfunc_meta). */

@@ -2,6 +2,8 @@
 // flags, in the sets the kernel registers them in (kernel/bpf/helpers.c, cpumask.c, map_iter.c, rqspinlock.c, crypto.c at
 // v7.2). Sets of a subsystem come with its program type.
 
+import type { BtfFuncProto } from "../btf/index.ts";
+
 export const KF_ACQUIRE: number = 1 << 0;
 export const KF_RELEASE: number = 1 << 1;
 export const KF_RET_NULL: number = 1 << 2;
@@ -20,6 +22,16 @@ export const KF_IMPLICIT_ARGS: number = 1 << 16;
 export interface KfuncRow {
   readonly name: string;
   readonly flags: number;
+}
+
+/** A callable kfunc. */
+export interface KfuncMeta {
+  readonly id: number;
+  readonly name: string;
+  readonly flags: number;
+  readonly proto: BtfFuncProto;
+  /** Parameters the caller passes; the kernel supplies those beyond. */
+  readonly explicitArgs: number;
 }
 
 const LETTERS: Readonly<Record<string, number>> = {

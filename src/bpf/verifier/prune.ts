@@ -1,12 +1,12 @@
 // Where paths meet: dead registers and slots are forgotten, a path that adds nothing to an earlier one ends, and checkpoints
 // are kept for those to come (bpf_is_state_visited and the handling of loops in kernel/bpf/states.c at v7.2).
 
-import { backtrack, markAllPrecise, Trace } from "./backtrack.ts";
+import { backtrack, markAllPrecise, newTrace } from "./backtrack.ts";
 import { isMayGoto } from "./cfg.ts";
 import { EFAULT, EINVAL, type Env } from "./env.ts";
 import { EXACT, mayLoop, NOT_EXACT, RANGE_WITHIN, statesEqual } from "./equivalence.ts";
 import { stateText } from "./log.ts";
-import { ADD_CONST, ITER_ACTIVE, isNull, SCALAR_VALUE, UNINIT, unlinked } from "./reg-state.ts";
+import { ADD_CONST, ITER_ACTIVE, isNull, SCALAR_VALUE, UNINIT, unlinked, type Reg } from "./reg-state.ts";
 import {
   isSpill,
   mapRegs,
@@ -36,8 +36,13 @@ const HISTORY_TOO_LONG = 40;
 
 /* ---- loops ---- */
 
-/** The calls that lead to the innermost loop around `state`, or undefined outside of loops. */
+/** The calls that lead to the innermost loop around a checkpoint, or undefined outside of loops. */
 function callchain(env: Env, state: State): string | undefined {
+  if (state.loopChain === undefined) state.loopChain = findCallchain(env, state) ?? null;
+  return state.loopChain ?? undefined;
+}
+
+function findCallchain(env: Env, state: State): string | undefined {
   let chain = "";
   for (let i = 0; i < state.frames.length; i++) {
     const at = state.insnOf(i);
@@ -62,6 +67,7 @@ function enterLoop(env: Env, state: State): void {
 }
 
 function exitLoop(env: Env, state: State): void {
+  if (env.sccVisits.size === 0) return;
   const chain = callchain(env, state);
   const visit = chain === undefined ? undefined : env.sccVisits.get(chain);
   if (visit === undefined || visit.entry !== state) return;
@@ -91,6 +97,7 @@ function propagateBackedges(env: Env, visit: SccVisit): void {
 
 /** Whether marks around `state` may still come: its loop is not walked to the end. */
 function marksIncomplete(env: Env, state: State): boolean {
+  if (env.backedges === 0) return false;
   const chain = callchain(env, state);
   const visit = chain === undefined ? undefined : env.sccVisits.get(chain);
   return visit !== undefined && visit.backedges.length > 0;
@@ -101,8 +108,9 @@ export function endPath(env: Env, state: State): void {
   for (let st: State | undefined = state; st !== undefined; st = st.parent) {
     st.branches--;
     if (st.branches > 0) break;
+    if (st === state) continue;
     exitLoop(env, st);
-    if (st !== state) maybeFree(env, st);
+    maybeFree(env, st);
   }
 }
 
@@ -115,7 +123,7 @@ function maybeFree(env: Env, state: State): void {
 
 /** What other paths relied on in `old` this path relies on too. */
 function propagatePrecision(env: Env, old: State, cur: State): boolean {
-  const trace = new Trace();
+  const trace = newTrace();
   for (let i = old.frames.length - 1; i >= 0; i--) {
     const frame = old.frames[i];
     const names: string[] = [];
@@ -137,14 +145,17 @@ function propagatePrecision(env: Env, old: State, cur: State): boolean {
 
 /* ---- forgetting ---- */
 
-function cleanFrame(frame: Frame, liveRegs: number, alive: (half: number) => boolean): void {
+/** `alive`: words of which each bit stands for a half slot, or undefined when all are alive. */
+function cleanFrame(frame: Frame, liveRegs: number, alive: Int32Array | undefined): void {
   for (let r = 0; r < FP; r++) {
     if (!(liveRegs & (1 << r))) frame.regs[r] = UNINIT;
   }
+  if (alive === undefined) return;
   for (let s = 0; s < frame.slots.length; s++) {
-    const low = alive(s * 2);
-    const high = alive(s * 2 + 1);
-    if (low && high) continue;
+    const halves = (alive[s >> 4] >>> ((s & 15) * 2)) & 3;
+    if (halves === 3) continue;
+    const low = (halves & 1) !== 0;
+    const high = halves > 1;
     const slot = frame.slots[s];
     const kind = slotKind(slot);
     // special slots must still be found when they are overwritten
@@ -158,21 +169,34 @@ function cleanFrame(frame: Frame, liveRegs: number, alive: (half: number) => boo
       reg = UNINIT;
     }
     for (let i = low ? 4 : 0; i < (high ? 4 : SLOT_SIZE); i++) types = withTypeAt(types, i, STACK_POISON);
-    if (types !== slot.types || reg !== slot.reg) frame.slots[s] = new Slot(reg, types);
+    if (types !== slot.types || reg !== slot.reg) frame.setSlot(s, new Slot(reg, types));
   }
 }
 
 /** Forgets what is not read any more. */
 function clean(env: Env, state: State): void {
-  const anySlots = state.frames.some((frame) => frame.slots.length > 0);
-  const alive = anySlots ? env.halfSlotAlive(state) : (): boolean => true;
-  state.frames.forEach((frame, i) => {
-    cleanFrame(frame, env.aux[state.insnOf(i)].liveRegs, (half) => alive(i, half));
-  });
+  const { frames } = state;
+  for (let i = 0; i < frames.length; i++) {
+    const frame = frames[i];
+    const alive = frame.slots.length > 0 ? env.liveHalves(state, i) : undefined;
+    cleanFrame(frame, env.aux[state.insnOf(i)].liveRegs, alive);
+  }
+}
+
+const isLinked = ({ type, id }: Reg): boolean => type === SCALAR_VALUE && id !== 0;
+
+function hasLinks({ frames }: State): boolean {
+  for (const { regs, slots, stackArgs } of frames) {
+    for (const reg of regs) if (isLinked(reg)) return true;
+    for (const slot of slots) if (isSpill(slot) && isLinked(slot.reg)) return true;
+    for (const reg of stackArgs) if (isLinked(reg)) return true;
+  }
+  return false;
 }
 
 /** A link to no other register says nothing. */
 function forgetSingularIds(state: State): void {
+  if (!hasLinks(state)) return;
   const counts = new Map<number, number>();
   mapRegs(state, (reg) => {
     if (reg.type === SCALAR_VALUE && reg.id !== 0) {

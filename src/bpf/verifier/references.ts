@@ -112,7 +112,7 @@ export function releaseReference(env: Env, id: number): void {
     for (const frame of cur.frames) {
       for (let s = 0; s < frame.slots.length; s++) {
         const slot = frame.slots[s];
-        if (slotKind(slot) === STACK_DYNPTR && derived(slot.reg)) frame.slots[s] = EMPTY_SLOT;
+        if (slotKind(slot) === STACK_DYNPTR && derived(slot.reg)) frame.setSlot(s, EMPTY_SLOT);
       }
     }
     mapRegs(cur, (reg) => (derived(reg) ? UNKNOWN_SCALAR : reg), 1 << STACK_SPILL);

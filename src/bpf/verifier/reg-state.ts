@@ -106,6 +106,9 @@ export function cloneReg(reg: Reg): Reg {
   return copy;
 }
 
+/** `R0`..: registers as messages name them. */
+export const REG_NAMES: readonly string[] = Array.from({ length: 16 }, (_, index) => `R${index}`);
+
 /** A scalar without id. */
 export function scalar(range: Range): Reg {
   return range === UNKNOWN ? UNKNOWN_SCALAR : new Reg(SCALAR_VALUE, range);

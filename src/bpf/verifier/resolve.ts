@@ -275,6 +275,9 @@ function jumpFault(insn: Insn): string | undefined {
   }
 }
 
+/** Whether Linux knows the opcode; a call of the address in a register it does not. */
+const isKnownOpcode = (code: number): boolean => rowsOf(code).some((row) => row.op !== "callx");
+
 /** What a field holds that must be zero or is out of range, in the kernel's words. */
 function fieldFault(insn: Insn): string | undefined {
   const mode = BPF_MODE(insn.code);
@@ -312,7 +315,7 @@ export function resolveInsns(env: Env): void {
       i++;
       continue;
     }
-    if (rowsOf(insn.code).length === 0) env.reject(EINVAL, `unknown opcode ${insn.code.toString(16).padStart(2, "0")}`);
+    if (!isKnownOpcode(insn.code)) env.reject(EINVAL, `unknown opcode ${insn.code.toString(16).padStart(2, "0")}`);
     const fault = fieldFault(insn);
     if (fault !== undefined) env.reject(EINVAL, fault);
   }

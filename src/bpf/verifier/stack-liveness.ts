@@ -125,9 +125,12 @@ function slotAt(off: number): number {
   return off >= 0 || off < -STACK_SLOTS * 8 || off % 8 !== 0 ? -1 : -off / 8 - 1;
 }
 
+/** Functions as called from one place at one depth. */
+const instanceKey = (depth: number, site: number): number => site * MAX_CALL_FRAMES + depth;
+
 class Analysis {
   readonly env: Env;
-  readonly instances = new Map<string, Instance>();
+  readonly instances = new Map<number, Instance>();
   readonly tracks: (Tracks | undefined)[] = [];
   readonly callerSlots = new Map<number, readonly ArgTrack[]>();
   calls = 0;
@@ -140,7 +143,7 @@ class Analysis {
     const { env } = this;
     const start = env.subprogs[subprog].start;
     const site = depth > 0 ? callsite : start;
-    const key = `${depth}:${site}`;
+    const key = instanceKey(depth, site);
     let found = this.instances.get(key);
     if (found === undefined) {
       found = {
@@ -572,7 +575,7 @@ function merge(into: Instance, from: Instance): void {
   }
 }
 
-/** Runs the analysis and installs `env.halfSlotAlive`. */
+/** Runs the analysis and installs `env.liveHalves`. */
 export function computeStackLiveness(env: Env): void {
   const analysis = new Analysis(env);
   for (let k = env.topoOrder.length - 1; k >= 0; k--) {
@@ -580,12 +583,12 @@ export function computeStackLiveness(env: Env): void {
     if (analysis.tracks[subprog] !== undefined && !env.subprogs[subprog].global) continue;
     analysis.analyse(analysis.instance(0, 0, subprog), undefined, []);
   }
-  env.halfSlotAlive = (state) => query(env, analysis.instances, state);
+  env.liveHalves = query(env, analysis.instances);
 }
 
 function lookup(
   env: Env,
-  instances: ReadonlyMap<string, Instance>,
+  instances: ReadonlyMap<number, Instance>,
   state: State,
   frameno: number,
 ): Instance | undefined {
@@ -593,38 +596,41 @@ function lookup(
   const start = env.subprogs[frame.subprogno].start;
   const site = frameno > 0 ? frame.callsite : start;
   for (let depth = frameno; depth >= 0; depth--) {
-    const found = instances.get(`${depth}:${depth > 0 ? site : start}`);
+    const found = instances.get(instanceKey(depth, depth > 0 ? site : start));
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-function liveBefore(instance: Instance, at: number, frame: number, half: number): boolean {
-  const masks = instance.frames[frame];
-  return masks !== undefined && ((masks.live[(at - instance.start) * WORDS + (half >> 5)] >>> (half & 31)) & 1) === 1;
+/** Adds the halves of `frame` that are live before instruction `at`. */
+function addLive(words: Int32Array, instance: Instance, at: number, frame: number): void {
+  const live = instance.frames[frame]?.live;
+  if (live === undefined) return;
+  const from = (at - instance.start) * WORDS;
+  for (let i = 0; i < WORDS; i++) words[i] |= live[from + i];
 }
 
-/** Answers for one state whether a half slot of one of its frames is live. */
+/** Answers which half slots of frame `frameno` of a state are live: read by that function or by what it has called. */
 function query(
   env: Env,
-  instances: ReadonlyMap<string, Instance>,
-  state: State,
-): (frameno: number, half: number) => boolean {
-  const found = state.frames.map((_, i) => lookup(env, instances, state, i));
-  const current = state.frames.length - 1;
-  const innermost = found[current];
-  return (frameno, half) => {
-    if (innermost === undefined) return true;
+  instances: ReadonlyMap<number, Instance>,
+): (state: State, frameno: number) => Int32Array | undefined {
+  const words = new Int32Array(WORDS);
+  return (state, frameno) => {
+    const current = state.frames.length - 1;
+    const innermost = lookup(env, instances, state, current);
+    if (innermost === undefined) return undefined;
+    words.fill(0);
     const rel = frameno + innermost.depth - current;
-    if (rel >= 0 && rel <= innermost.depth && liveBefore(innermost, state.insnIdx, rel, half)) return true;
+    if (rel >= 0 && rel <= innermost.depth) addLive(words, innermost, state.insnIdx, rel);
     for (let i = frameno; i < current; i++) {
-      const instance = found[i];
-      if (instance === undefined) return true;
+      const instance = lookup(env, instances, state, i);
+      if (instance === undefined) return undefined;
       const at = frameno + instance.depth - i;
-      if (at < 0 || at > instance.depth) return true;
+      if (at < 0 || at > instance.depth) return undefined;
       const callsite = state.frames[i + 1].callsite;
-      if (liveBefore(instance, env.aux[callsite].callsCallback ? callsite : callsite + 1, at, half)) return true;
+      addLive(words, instance, env.aux[callsite].callsCallback ? callsite : callsite + 1, at);
     }
-    return false;
+    return words;
   };
 }

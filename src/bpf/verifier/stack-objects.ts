@@ -131,8 +131,8 @@ export function makeDynptr(env: Env, reg: Reg, kind: number, insn: number, paren
   destroyDynptr(env, frame, at - 1);
   const owner = !clone && dynptrIsReferenced(kind) ? acquireReference(env, insn, parent) : parent;
   const id = env.nextId();
-  frame.slots[at] = new Slot(dynptrReg(kind, true, id, owner), fillTypes(STACK_DYNPTR));
-  frame.slots[at - 1] = new Slot(dynptrReg(kind, false, id, owner), fillTypes(STACK_DYNPTR));
+  frame.setSlot(at, new Slot(dynptrReg(kind, true, id, owner), fillTypes(STACK_DYNPTR)));
+  frame.setSlot(at - 1, new Slot(dynptrReg(kind, false, id, owner), fillTypes(STACK_DYNPTR)));
 }
 
 /** Gives the dynptr in an argument back. */
@@ -157,7 +157,7 @@ export function iterFits(env: Env, reg: Reg, count: number): boolean {
 export function makeIter(env: Env, reg: Reg, insn: number, btf: Btf, btfId: number, count: number, rcu: boolean): void {
   const at = objectSlot(env, reg, "iter", count);
   if (at < 0) env.refuse(EINVAL);
-  const { slots } = frameOf(env, reg);
+  const frame = frameOf(env, reg);
   const id = acquireReference(env, insn, 0);
   for (let i = 0; i < count; i++) {
     const trust = !rcu ? 0 : inRcuSection(env) ? MEM_RCU : PTR_UNTRUSTED;
@@ -166,7 +166,7 @@ export function makeIter(env: Env, reg: Reg, insn: number, btf: Btf, btfId: numb
     iter.btf = btf;
     iter.num = btfId;
     iter.state = ITER_ACTIVE;
-    slots[at - i] = new Slot(iter, fillTypes(STACK_ITER));
+    frame.setSlot(at - i, new Slot(iter, fillTypes(STACK_ITER)));
     env.scratchSlot(at - i);
   }
 }
@@ -187,10 +187,10 @@ export function iterAt(env: Env, reg: Reg, btf: Btf, btfId: number, count: numbe
 }
 
 export function destroyIter(env: Env, reg: Reg, at: number, count: number): void {
-  const { slots } = frameOf(env, reg);
-  releaseReference(env, slots[at].reg.id);
+  const frame = frameOf(env, reg);
+  releaseReference(env, frame.slots[at].reg.id);
   for (let i = 0; i < count; i++) {
-    slots[at - i] = EMPTY_SLOT;
+    frame.setSlot(at - i, EMPTY_SLOT);
     env.scratchSlot(at - i);
   }
 }
@@ -201,7 +201,7 @@ export function setIter(frame: Frame, at: number, state: number, depth: number):
   const iter = cloneReg(slot.reg);
   iter.state = state;
   iter.depth = depth;
-  frame.slots[at] = new Slot(iter, slot.types);
+  frame.setSlot(at, new Slot(iter, slot.types));
 }
 
 /* ---- saved interrupt flags ---- */
@@ -219,7 +219,7 @@ export function saveIrqFlag(env: Env, reg: Reg, lock: boolean): void {
   const flag = pointer(PTR_TO_STACK);
   flag.id = acquireIrq(env, env.insnIdx);
   flag.num = lock ? 1 : 0;
-  frameOf(env, reg).slots[at] = new Slot(flag, fillTypes(STACK_IRQ_FLAG));
+  frameOf(env, reg).setSlot(at, new Slot(flag, fillTypes(STACK_IRQ_FLAG)));
   env.scratchSlot(at);
 }
 
@@ -232,8 +232,8 @@ export function hasIrqFlag(env: Env, reg: Reg): boolean {
 
 export function restoreIrqFlag(env: Env, reg: Reg, lock: boolean): void {
   const at = objectSlot(env, reg, "irq_flag", 1);
-  const { slots } = frameOf(env, reg);
-  const flag = slots[at].reg;
+  const frame = frameOf(env, reg);
+  const flag = frame.slots[at].reg;
   if ((flag.num === 1) !== lock) {
     const name = (byLock: boolean): string => (byLock ? "lock" : "native");
     env.reject(EINVAL, `irq flag acquired by ${name(!lock)} kfuncs cannot be restored with ${name(lock)} kfuncs`);
@@ -246,6 +246,6 @@ export function restoreIrqFlag(env: Env, reg: Reg, lock: boolean): void {
       `cannot restore irq state out of order, expected id=${activeIrqId} acquired at insn_idx=${insn}`,
     );
   }
-  slots[at] = EMPTY_SLOT;
+  frame.setSlot(at, EMPTY_SLOT);
   env.scratchSlot(at);
 }

@@ -63,11 +63,14 @@ export function slotIndex(off: number): number {
   return Math.trunc((-off - 1) / SLOT_SIZE);
 }
 
+const NO_SLOTS: readonly Slot[] = [];
+
 /** One call frame. */
 export class Frame {
   regs: Reg[];
-  /** slots[0] is fp-8..fp-1. */
-  slots: Slot[];
+  /** slots[0] is fp-8..fp-1. Shared between copies of a frame until one of them writes: see setSlot(). */
+  slots: readonly Slot[];
+  #ownSlots = false;
   /** Arguments beyond the fifth for the next call. */
   stackArgs: Reg[];
   readonly callsite: number;
@@ -90,7 +93,14 @@ export class Frame {
   preciseSlotsHigh = 0;
   preciseArgs = 0;
 
-  private constructor(callsite: number, frameno: number, subprogno: number, regs: Reg[], slots: Slot[], args: Reg[]) {
+  private constructor(
+    callsite: number,
+    frameno: number,
+    subprogno: number,
+    regs: Reg[],
+    slots: readonly Slot[],
+    args: Reg[],
+  ) {
     this.callsite = callsite;
     this.frameno = frameno;
     this.subprogno = subprogno;
@@ -104,17 +114,18 @@ export class Frame {
     const fp = pointer(PTR_TO_STACK);
     fp.frameno = frameno;
     const regs = [UNINIT, UNINIT, UNINIT, UNINIT, UNINIT, UNINIT, UNINIT, UNINIT, UNINIT, UNINIT, fp];
-    return new Frame(callsite, frameno, subprogno, regs, [], []);
+    return new Frame(callsite, frameno, subprogno, regs, NO_SLOTS, []);
   }
 
   copy(): Frame {
+    this.#ownSlots = false;
     const to = new Frame(
       this.callsite,
       this.frameno,
       this.subprogno,
       this.regs.slice(),
-      this.slots.slice(),
-      this.stackArgs.slice(),
+      this.slots,
+      this.stackArgs.length === 0 ? [] : this.stackArgs.slice(),
     );
     to.asyncEntries = this.asyncEntries;
     to.minReturn = this.minReturn;
@@ -129,6 +140,24 @@ export class Frame {
     to.preciseSlotsHigh = this.preciseSlotsHigh;
     to.preciseArgs = this.preciseArgs;
     return to;
+  }
+
+  #writableSlots(): Slot[] {
+    if (!this.#ownSlots) {
+      this.#ownSlots = true;
+      this.slots = this.slots.slice();
+    }
+    return this.slots as Slot[];
+  }
+
+  setSlot(index: number, slot: Slot): void {
+    this.#writableSlots()[index] = slot;
+  }
+
+  /** Makes the stack `count` slots deep. */
+  growSlots(count: number): void {
+    const slots = this.#writableSlots();
+    while (slots.length < count) slots.push(EMPTY_SLOT);
   }
 
   isPreciseSlot(slot: number): boolean {
@@ -213,6 +242,8 @@ export class State {
   mayGotoDepth = 0;
   /** Of a state at the end of a loop: the checkpoint it equals. */
   equalState: State | undefined = undefined;
+  /** Of a checkpoint: the calls that lead to the loop around it, once they were asked for. */
+  loopChain: string | null | undefined = undefined;
   /* as an element of the list of checkpoints */
   misses = 0;
   hits = 0;
@@ -286,7 +317,7 @@ export function mapRegs(
       const slot = frame.slots[i];
       if (!((1 << slotKind(slot)) & kinds)) continue;
       const reg = change(slot.reg, slot);
-      if (reg !== slot.reg) frame.slots[i] = new Slot(reg, slot.types);
+      if (reg !== slot.reg) frame.setSlot(i, new Slot(reg, slot.types));
     }
     for (let i = 0; i < frame.stackArgs.length; i++) {
       const reg = frame.stackArgs[i];

@@ -7,6 +7,7 @@ import type { VerifierOps } from "../struct-ops.ts";
 import { checkCfg, computePostorder, computeScc, sortSubprogs } from "./cfg.ts";
 import { checkFuncInfo } from "./check-btf.ts";
 import { computeConstRegs, pruneDeadBranches } from "./const-fold.ts";
+import { checkDeadFunctions } from "./dead-functions.ts";
 import { diagnose } from "./diagnostics.ts";
 import { E2BIG, EFAULT, EINVAL, Env, KERNEL_LIMITS, lineOf, type Limits, type Observer } from "./env.ts";
 import { Rejection, VerifierError } from "./errors.ts";
@@ -85,6 +86,7 @@ function check(env: Env): void {
   env.insnIdx = -1;
   checkMaxStackDepth(env);
   addRewrites(env);
+  checkDeadFunctions(env);
 }
 
 function run(
@@ -132,7 +134,9 @@ function errnoOf(env: Env, error: unknown): number {
 function statistics(env: Env): string {
   let text = "";
   if (env.level & LOG_STATS) {
-    const globals = env.subprogs.filter((sub, i) => i === 0 || sub.global).map((sub) => sub.insnsTotal);
+    const globals = env.subprogs
+      .filter((sub, i) => !sub.removed && (i === 0 || sub.global))
+      .map((sub) => sub.insnsTotal);
     text += `verification time 0 usec\nstack depth ${stackDepthText(env)}\ninsns processed ${globals.join("+")}\n`;
   }
   return (

@@ -33,7 +33,7 @@ import {
   BPF_STX,
   BPF_W,
   imm64,
-  rowOf,
+  rowsOf,
   type Insn,
 } from "../isa/index.ts";
 import { constRange, constRangeS32, sane } from "./bounds.ts";
@@ -73,6 +73,7 @@ import {
   ZERO_SCALAR,
   DYNPTR_LOCAL,
   type Reg,
+  REG_NAMES,
 } from "./reg-state.ts";
 import { isIndirectJump, isStackArgLoad, isStackArgStore, isStackArgStoreImm, jumpOffset } from "./resolve.ts";
 import { dynptrReg } from "./stack-objects.ts";
@@ -117,7 +118,7 @@ function load(env: Env, insn: Insn, strict: boolean, allowTrust: boolean): void 
   }
   const src = readReg(env, insn.src_reg);
   checkWritable(env, insn.dst_reg);
-  checkAccess(env, src, `R${insn.src_reg}`, insn.off, accessBytes(insn.code), false, insn.dst_reg, {
+  checkAccess(env, src, REG_NAMES[insn.src_reg], insn.off, accessBytes(insn.code), false, insn.dst_reg, {
     strict,
     signExtend: BPF_MODE(insn.code) === BPF_MEMSX,
     plain: BPF_MODE(insn.code) !== BPF_MEMSX && !strict,
@@ -134,7 +135,7 @@ function store(env: Env, insn: Insn, strict: boolean): void {
   }
   readReg(env, insn.src_reg);
   const dst = readReg(env, insn.dst_reg);
-  checkAccess(env, dst, `R${insn.dst_reg}`, insn.off, accessBytes(insn.code), true, insn.src_reg, {
+  checkAccess(env, dst, REG_NAMES[insn.dst_reg], insn.off, accessBytes(insn.code), true, insn.src_reg, {
     strict,
     plain: !strict,
   });
@@ -147,7 +148,7 @@ function storeImm(env: Env, insn: Insn): void {
     return;
   }
   const dst = readReg(env, insn.dst_reg);
-  checkAccess(env, dst, `R${insn.dst_reg}`, insn.off, accessBytes(insn.code), true, -1);
+  checkAccess(env, dst, REG_NAMES[insn.dst_reg], insn.off, accessBytes(insn.code), true, -1);
   recordPointerType(env, dst.type, false);
 }
 
@@ -159,8 +160,14 @@ function checkAtomicPointer(env: Env, insn: Insn, index: number, what: string): 
   if (context || unsafe) env.reject(EACCES, `BPF_ATOMIC ${what} R${index} ${typeName(type)} is not allowed`);
 }
 
+/** All atomic operations, whatever their size. */
+const ATOMIC_IMMEDIATES: ReadonlySet<number> = new Set(
+  rowsOf(BPF_STX | BPF_ATOMIC | BPF_DW).flatMap(({ when }) => (when?.[0] === "imm" ? [when[1]] : [])),
+);
+
 function atomic(env: Env, insn: Insn): void {
-  if (rowOf({ ...insn, code: BPF_STX | BPF_ATOMIC | BPF_DW }) === undefined) {
+  const size = BPF_SIZE(insn.code);
+  if (!ATOMIC_IMMEDIATES.has(insn.imm)) {
     env.reject(EINVAL, `BPF_ATOMIC uses invalid atomic opcode ${(insn.imm >>> 0).toString(16).padStart(2, "0")}`);
   }
   if (insn.imm === BPF_LOAD_ACQ) {
@@ -174,7 +181,6 @@ function atomic(env: Env, insn: Insn): void {
     checkAtomicPointer(env, insn, insn.dst_reg, "stores into");
     return;
   }
-  const size = BPF_SIZE(insn.code);
   if (size !== BPF_W && size !== BPF_DW) env.reject(EINVAL, "invalid atomic operand size");
   readReg(env, insn.src_reg);
   readReg(env, insn.dst_reg);
@@ -186,7 +192,7 @@ function atomic(env: Env, insn: Insn): void {
     env.setReg(loaded, UNKNOWN_SCALAR);
   }
   const bytes = accessBytes(insn.code);
-  const name = `R${insn.dst_reg}`;
+  const name = REG_NAMES[insn.dst_reg];
   const options = { strict: true, plain: false };
   checkAccess(env, env.reg(insn.dst_reg), name, insn.off, bytes, false, -1, options);
   if (loaded >= 0) checkAccess(env, env.reg(insn.dst_reg), name, insn.off, bytes, false, loaded, options);
@@ -310,6 +316,7 @@ function step(env: Env, insn: Insn): Step {
         if (BPF_SIZE(insn.code) !== BPF_DW) env.reject(EINVAL, "invalid BPF_LD_IMM insn");
         loadImm64(env, insn);
         env.insnIdx++;
+        env.aux[env.insnIdx].seen = true;
       }
       return undefined;
     }
@@ -364,6 +371,7 @@ function walkPaths(env: Env): void {
     cur.lastInsn = previous;
     cur.insnIdx = at;
     const aux = env.aux[at];
+    aux.seen = true;
     if (aux.prunePoint && !env.everyPath && isVisited(env, at)) {
       if (env.wantsLog) env.trace(showState ? `\nfrom ${previous} to ${at}: safe\n` : `${at}: safe\n`);
       if (!nextPath(env)) return undefined;

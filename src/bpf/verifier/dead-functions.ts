@@ -1,0 +1,57 @@
+// What becomes of references to functions when the instructions never walked are taken out: a function whose address is
+// taken but which is never called back goes away whole, and the reference then points at whatever follows. Where that is no
+// function Linux gives up (bpf_opt_remove_dead_code and jit_subprogs of kernel/bpf/fixups.c at v7.2).
+
+import { isPseudoFunc } from "./cfg.ts";
+import { EFAULT, isSubprogCall, type Env } from "./env.ts";
+
+/** A run of instructions never walked. */
+interface Gap {
+  readonly from: number;
+  readonly to: number;
+}
+
+function gaps(env: Env): Gap[] {
+  const found: Gap[] = [];
+  for (let at = 0; at < env.aux.length; at++) {
+    if (env.aux[at].seen) continue;
+    const from = at;
+    while (at < env.aux.length && !env.aux[at].seen) at++;
+    found.push({ from, to: at });
+  }
+  return found;
+}
+
+/** Where a reference to `target` points once the gaps are closed, one after the other. */
+function moved(target: number, closed: readonly Gap[]): number {
+  let gone = 0;
+  let to = target;
+  for (const gap of closed) {
+    const size = gap.to - gap.from;
+    if (to >= gap.to - gone) to -= size;
+    gone += size;
+  }
+  return to;
+}
+
+/** Removes functions never walked, and refuses a program with a reference that points to no function afterwards. */
+export function checkDeadFunctions(env: Env): void {
+  const closed = gaps(env);
+  if (closed.length === 0) return;
+  const starts = new Set<number>();
+  env.subprogs.forEach((sub, index) => {
+    const end = env.subprogEnd(index);
+    let first = sub.start;
+    while (first < end && !env.aux[first].seen) first++;
+    if (first === end) sub.removed = true;
+    else starts.add(moved(first, closed));
+  });
+  // a program of one function is not looked at again
+  if (starts.size <= 1) return;
+  for (let at = 0; at < env.insns.length; at++) {
+    const insn = env.insns[at];
+    if (!env.aux[at].seen || (!isPseudoFunc(insn) && !isSubprogCall(insn))) continue;
+    if (starts.has(moved(at + insn.imm + 1, closed))) continue;
+    env.reject(EFAULT, `verifier bug: No program to jit at insn ${moved(at, closed)} (subprog < 0)`);
+  }
+}
