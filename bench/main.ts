@@ -10,6 +10,7 @@ import { jitBench } from "./jit.bench.ts";
 import { kernelBench } from "./kernel.bench.ts";
 import { nopBench } from "./nop.bench.ts";
 import { startupBench } from "./startup.bench.ts";
+import { verifierBench } from "./verifier.bench.ts";
 
 /** The benchmarks by name. */
 const BENCHES: Readonly<Record<string, (root: string, only?: readonly string[]) => Bench>> = {
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, (root: string, only?: readonly string[]) 
   kernel: kernelBench,
   nop: nopBench,
   startup: startupBench,
+  verifier: verifierBench,
 };
 
 /** The folder of package.json above this file, which lies deeper when compiled. */

@@ -53,6 +53,8 @@ function argRegister(env: Env, index: number): Reg {
   return (index < 5 ? env.reg(index + 1) : env.frame.stackArgs[index - 5]) ?? UNINIT;
 }
 
+const MAX_REG_ARGS = 5;
+
 /** Name of an argument as messages call it. */
 export function argName(index: number): string {
   return index < 5 ? `R${index + 1}` : `*(R11-${(index - 4) * 8})`;
@@ -65,6 +67,12 @@ export function checkStackArgs(env: Env, count: number): void {
       env.reject(EFAULT, `callee expects ${count} args, stack arg${i - 4} is not initialized`);
     }
   }
+}
+
+/** Makes room in the caller for the arguments of a callee that takes `count`. */
+export function needStackArgs(env: Env, count: number): void {
+  const sub = env.subprogs[env.frame.subprogno];
+  sub.stackArgCount = Math.max(sub.stackArgCount, sub.inStackArgs + Math.max(0, count - MAX_REG_ARGS));
 }
 
 function checkArg(env: Env, arg: SubprogArg, reg: Reg, name: string): void {
@@ -183,6 +191,7 @@ export function checkSubprogCall(env: Env, target: number): "exit" | undefined {
     return callGlobal(env, subprog);
   }
   const caller = env.frame;
+  needStackArgs(env, sub.argCount);
   enterFunction(env, cur, subprog, env.insnIdx, (from, to) => {
     for (let r = 1; r <= 5; r++) to.regs[r] = from.regs[r]!;
   });

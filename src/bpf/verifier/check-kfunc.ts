@@ -5,7 +5,7 @@ import type { BtfType } from "../btf/index.ts";
 import type { Insn } from "../isa/index.ts";
 import { Range, sync, UNKNOWN } from "./bounds.ts";
 import { kindName, isInteger, sizeOf } from "./check-btf.ts";
-import { checkReturn, exitProgram, pushCallback } from "./check-call.ts";
+import { checkReturn, exitProgram, needStackArgs, pushCallback } from "./check-call.ts";
 import { timerCallback } from "./callbacks.ts";
 import { widenImprecise } from "./check-jump.ts";
 import { cnum32FromS, cnum64FromS } from "./cnum.ts";
@@ -286,6 +286,7 @@ export function checkKfuncCall(env: Env, insn: Insn): "exit" | undefined {
   }
   for (let r = 0; r <= 5; r++) env.setReg(r, UNINIT);
   clearStackArgs(env);
+  needStackArgs(env, meta.proto.params.length);
   setResult(env, call);
   if (flags & KF_ITER_NEXT) iterNext(env, call);
   return name === "bpf_throw" ? exitProgram(env, true) : undefined;

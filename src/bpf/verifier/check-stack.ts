@@ -447,6 +447,8 @@ export function writeStackArg(env: Env, off: number, value: Reg): void {
     env.reject(EINVAL, `stack arg write offset ${off} exceeds max ${MAX_STACK_ARGS} stack args`);
   while (frame.stackArgs.length < at + 1) frame.stackArgs.push(UNINIT);
   frame.stackArgs[at] = value;
+  const sub = env.subprogs[frame.subprogno];
+  sub.stackArgsWritten = Math.max(sub.stackArgsWritten, at + 1);
   frame.noStackArgLoad = true;
   env.pushHistory(HIST_STACK_ARG, at, 0, undefined);
 }

@@ -113,7 +113,10 @@ export class SubprogInfo {
   verified = false;
   args: readonly SubprogArg[] | undefined = undefined;
   argCount = 0;
+  /** Slots for arguments on the stack: those it is called with and the most it calls with. */
   stackArgCount = 0;
+  /** Slots it writes for calls. */
+  stackArgsWritten = 0;
   hasMayGoto = false;
   insnsTotal = 0;
   /** Taken out after the checks, because nothing reaches it. */

@@ -7,7 +7,6 @@ import type { VerifierOps } from "../struct-ops.ts";
 import { checkCfg, computePostorder, computeScc, sortSubprogs } from "./cfg.ts";
 import { checkFuncInfo } from "./check-btf.ts";
 import { computeConstRegs, pruneDeadBranches } from "./const-fold.ts";
-import { checkDeadFunctions } from "./dead-functions.ts";
 import { diagnose } from "./diagnostics.ts";
 import { E2BIG, EFAULT, EINVAL, Env, KERNEL_LIMITS, lineOf, type Limits, type Observer } from "./env.ts";
 import { Rejection, VerifierError } from "./errors.ts";
@@ -15,6 +14,7 @@ import { computeLiveRegisters } from "./liveness.ts";
 import { LOG_STATS } from "./log.ts";
 import { BPF_PROG_TYPE_STRUCT_OPS, programType, STRUCT_OPS_KFUNCS, type ProgramType } from "./prog-types.ts";
 import { checkSubprogs, findSubprogs, resolveInsns } from "./resolve.ts";
+import { checkRewritten } from "./rewritten.ts";
 import { addRewrites, checkMaxStackDepth, stackDepthText } from "./stack-depth.ts";
 import { computeStackLiveness } from "./stack-liveness.ts";
 import type { Verdict } from "./verdict.ts";
@@ -86,7 +86,7 @@ function check(env: Env): void {
   env.insnIdx = -1;
   checkMaxStackDepth(env);
   addRewrites(env);
-  checkDeadFunctions(env);
+  checkRewritten(env);
 }
 
 function run(
