@@ -3,12 +3,10 @@
 // instructions, with the memory it takes. Times are processor time: the verifier waits for nothing.
 
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { BpfObject } from "../src/bpf/object/index.ts";
-import { verify } from "../src/bpf/verifier/index.ts";
-import { LOOP_STEP_TYPE, loopTargetBtf } from "../src/loop/index.ts";
+import { verify, verifyOrThrow } from "../src/bpf/verifier/index.ts";
+import { LOOP_STEP_TYPE } from "../src/loop/index.ts";
 import {
   cpuClock,
   interleave,
@@ -21,6 +19,7 @@ import {
   type Report,
   type Skipped,
 } from "./harness.ts";
+import { readyProgram } from "./verifier/ready.ts";
 import { programOf, SHAPES } from "./verifier/shapes.ts";
 
 const OURS = "loopstep";
@@ -34,9 +33,8 @@ const TINY_SIZE = 600;
 const objectFile = (root: string, name: string): string => path.join(root, `src/programs/${name}/${name}.bpf.o`);
 
 function warmVerdict(root: string, name: string, effort: Effort): Answer {
-  const object = BpfObject.open(readFileSync(objectFile(root, name)));
-  const program = object.resolve(object.programs[0].name, { target: loopTargetBtf() });
-  const once = (): void => void verify(program, { type: LOOP_STEP_TYPE });
+  const program = readyProgram(objectFile(root, name));
+  const once = (): void => void verifyOrThrow(program, { type: LOOP_STEP_TYPE });
   const peer = { name: OURS, measure: (forNs: number) => timeCalls(once, forNs, cpuClock) };
   return interleave({ name: `verdict on ${name}`, peers: [warmUp(peer, effort)] }, effort);
 }

@@ -1,9 +1,6 @@
 // One verdict in a process of its own, for the benchmark of the verifier: `verdict FILE` says how long the first verdict took
-// from the start of the process, with everything it loads; `endless` how long a refusal after a million instructions took,
+// a process, with everything it loads, in processor time; `endless` how long a refusal after a million instructions took,
 // and how much memory was resident at most. Prints a line of JSON.
-
-import { readFileSync } from "node:fs";
-import { performance } from "node:perf_hooks";
 
 interface Answer {
   readonly ms: number;
@@ -12,12 +9,10 @@ interface Answer {
 }
 
 async function verdict(file: string): Promise<string> {
-  const { BpfObject } = await import("../../src/bpf/object/index.ts");
-  const { verify } = await import("../../src/bpf/verifier/index.ts");
-  const { LOOP_STEP_TYPE, loopTargetBtf } = await import("../../src/loop/index.ts");
-  const object = BpfObject.open(readFileSync(file));
-  const program = object.resolve(object.programs[0].name, { target: loopTargetBtf() });
-  return verify(program, { type: LOOP_STEP_TYPE }).error;
+  const { verifyOrThrow } = await import("../../src/bpf/verifier/index.ts");
+  const { LOOP_STEP_TYPE } = await import("../../src/loop/index.ts");
+  const { readyProgram } = await import("./ready.ts");
+  return verifyOrThrow(readyProgram(file), { type: LOOP_STEP_TYPE }).error;
 }
 
 async function endless(): Promise<string> {
@@ -27,7 +22,8 @@ async function endless(): Promise<string> {
 }
 
 const [what = "", file = ""] = process.argv.slice(2);
-const start = performance.now();
-const error = await (what === "endless" ? endless() : verdict(file));
-const answer: Answer = { ms: performance.now() - start, residentKiB: process.resourceUsage().maxRSS, error };
+const before = process.cpuUsage();
+const error = await(what === "endless" ? endless() : verdict(file));
+const { user, system } = process.cpuUsage(before);
+const answer: Answer = { ms: (user + system) / 1000, residentKiB: process.resourceUsage().maxRSS, error };
 console.log(JSON.stringify(answer));

@@ -16,7 +16,7 @@ import {
   MAP,
   programOf,
 } from "./world.ts";
-import { Writer } from "./writer.ts";
+import type { Writer } from "./writer.ts";
 
 const MOST_FUNCTIONS = 4;
 

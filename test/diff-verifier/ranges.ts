@@ -60,11 +60,10 @@ export function checkRanges(seed: number, runs: number): Outcome {
   const walked = new Set<number>();
   verify(program, { logLevel: 0, observer: (insn) => walked.add(insn) });
   const random = new Random(seed);
-  let found: Violation | undefined;
-  for (let run = 0; run < runs && found === undefined; run++) {
-    // with that many paths at one place the next run begins where the last one matched
+  const violations: Violation[] = [];
+  for (let run = 0; run < runs && violations.length === 0; run++) {
     execute(program.insns, random, (insn, regs, depth) => {
-      if (found !== undefined) return;
+      if (violations.length > 0) return;
       const values = regs.map(() => undefined as Range | undefined);
       const allows = (claim: Claim): boolean =>
         claim.depth === depth &&
@@ -75,9 +74,10 @@ export function checkRanges(seed: number, runs: number): Outcome {
               : constRange(fromBigInt(regs[reg] - base));
           return rangeIn(range, value);
         });
-      if (!walked.has(insn)) found = { seed, run, insn, regs: [...regs], what: "dead code" };
-      else if (claims[insn]?.some(allows) !== true) found = { seed, run, insn, regs: [...regs], what: "registers" };
+      const dead = !walked.has(insn);
+      if (!dead && (claims[insn] ?? []).some(allows)) return;
+      violations.push({ seed, run, insn, regs: [...regs], what: dead ? "dead code" : "registers" });
     });
   }
-  return found ?? "held";
+  return violations[0] ?? "held";
 }
