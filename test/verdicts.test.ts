@@ -7,12 +7,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { Btf } from "../src/bpf/btf/index.ts";
 import { BpfObject } from "../src/bpf/object/index.ts";
 import { programType, verify } from "../src/bpf/verifier/index.ts";
-<<<<<<< HEAD
 import { LOOP_STEP_TYPE } from "../src/loop/index.ts";
 import { recordedLoops } from "./recorded-loops.ts";
-=======
-import { LOOP_STEP_TYPE, loopTargetBtf } from "../src/loop/index.ts";
->>>>>>> 25a8532 (Verifier: share the stack between copies of a frame, keep kfuncs and immediates once looked up, and clean states without closures)
 import { missingShared, sharedPath } from "./shared-data.ts";
 
 const BTF = "linux-7.2.13.btf.xz";
@@ -57,19 +53,4 @@ describe.skipIf(missing)("verdicts of Linux 7.2.13", () => {
     },
     120_000,
   );
-});
-
-/** Enough to reach every reason but the limits. */
-const SHORT = 20_000;
-
-describe.skipIf(missing)("the same without that kernel's BTF", () => {
-  const short = recorded.filter((row) => row.processed < SHORT);
-
-  it.each(short.map((row) => [row.object, row] as const))("%s", (_, row) => {
-    const object = BpfObject.open(readFileSync(sharedPath(`verdicts/${row.object}`)));
-    const program = object.resolve(object.programs[0].name, { target: loopTargetBtf() });
-    const type = programType(program.type) ?? LOOP_STEP_TYPE;
-    const { errno, messages } = verify(program, { type, externs: object.externs });
-    expect({ errno, messages }).toEqual({ errno: Math.abs(row.errno), messages: row.messages });
-  });
 });
