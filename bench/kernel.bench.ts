@@ -21,7 +21,7 @@ type Row =
 
 /** What the rig's clock counts, and how often it has to be asked. */
 const CLOCKS: readonly { readonly unit: string; readonly options: readonly string[]; readonly turns: number }[] = [
-  { unit: "instructions", options: ["--icount"], turns: 1 },
+  { unit: "instructions", options: ["--icount"], turns: 3 },
   { unit: "emulated time", options: [], turns: 5 },
 ];
 
