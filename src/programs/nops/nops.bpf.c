@@ -24,9 +24,6 @@ __s32 result;
 
 static __u32 inflight;
 
-/* An iterator costs more than a request does, so as many come before it. */
-#define FIRST 8
-
 static __attribute__((always_inline)) void reap(struct io_uring_cqe *cqe)
 {
 	if (cqe->res < 0 && !result)
@@ -45,7 +42,7 @@ LOOP_STEP(nops)
 	const __u32 sq_mask = sq_entries - 1, cq_mask = cq_entries - 1;
 	__u8 *rings = bpf_io_uring_get_region(ring, IOU_REGION_CQ, cqes_offset + cq_entries * sizeof(struct io_uring_cqe));
 	struct io_uring_sqe *sqes = (void *)bpf_io_uring_get_region(ring, IOU_REGION_SQ, sq_entries * sizeof(struct io_uring_sqe));
-	__u32 *cq_head, head, ready, room, i;
+	__u32 *cq_head, head, ready, room;
 	struct io_uring_cqe *cqes;
 	int n, submitted;
 	__u64 left;
@@ -60,11 +57,11 @@ LOOP_STEP(nops)
 	ready = *(__u32 *)(rings + cq_tail_offset) - head;
 	if (ready > cq_mask + 1)
 		ready = cq_mask + 1;
-#pragma clang loop unroll(disable)
-	for (i = 0; i < FIRST && i < ready; i++)
-		reap(&cqes[(head + i) & cq_mask]);
-	if (ready > FIRST)
-		bpf_for(n, FIRST, ready)
+	/* an iterator costs more than a request does, so the first one comes before it */
+	if (ready)
+		reap(&cqes[head & cq_mask]);
+	if (ready > 1)
+		bpf_for(n, 1, ready)
 			reap(&cqes[(head + n) & cq_mask]);
 	head += ready;
 	*cq_head = head;
@@ -83,11 +80,9 @@ LOOP_STEP(nops)
 	if (room > left - inflight)
 		room = left - inflight;
 	if (room) {
-#pragma clang loop unroll(disable)
-		for (i = 0; i < FIRST && i < room; i++)
-			prepare(&sqes[i & sq_mask], i);
-		if (room > FIRST)
-			bpf_for(n, FIRST, room)
+		prepare(&sqes[0], 0);
+		if (room > 1)
+			bpf_for(n, 1, room)
 				prepare(&sqes[n & sq_mask], n);
 		submitted = bpf_io_uring_submit_sqes(ring, room);
 		if (submitted <= 0) {
