@@ -463,16 +463,24 @@ function prepReceive(ring: Ring, req: Request, sqe: number): number {
   return req.at === NOT_USER ? -EFAULT : 0;
 }
 
+/** What one attempt brought. `ended`: no payload, so that a multishot receive is over. */
+interface Received extends ReceiveInfo {
+  ended: boolean;
+}
+
 /** Receives once into the request's buffers; for multishot RECVMSG with the header that goes before the payload. */
-function receiveOnce(ring: Ring, req: Request, socket: SocketFile, data: MessageData, info: ReceiveInfo): number {
+function receiveOnce(ring: Ring, req: Request, socket: SocketFile, data: MessageData, info: Received): number {
   const { memory } = ring.machine;
   if (req.opcode !== IORING_OP.IORING_OP_RECVMSG || (req.flags & REQ_F.APOLL_MULTISHOT) === 0) {
-    return socket.receive(memory, vectorOf(req, req.done), req.opFlags, info);
+    const count = socket.receive(memory, vectorOf(req, req.done), req.opFlags, info);
+    info.ended = count <= 0;
+    return count;
   }
   const header = RECVMSG_OUT + data.nameLength + data.controlLength;
   if (req.len < header) return -EFAULT;
   const payload = req.len - header;
   const ret = socket.receive(memory, [req.at + header, payload], req.opFlags, info);
+  info.ended = ret <= 0;
   if (ret < 0) return ret;
   const name = info.from?.bytes ?? new Uint8Array(0);
   memory.view.setUint32(req.at, name.length, true);
@@ -480,7 +488,8 @@ function receiveOnce(ring: Ring, req: Request, socket: SocketFile, data: Message
   memory.view.setUint32(req.at + 8, ret, true);
   memory.view.setUint32(req.at + 12, info.truncated ? MSG_TRUNC : 0, true);
   memory.bytes.set(name.subarray(0, data.nameLength), req.at + RECVMSG_OUT);
-  return ret === 0 ? 0 : header + Math.min(ret, payload);
+  // the header counts even when nothing follows it
+  return header + Math.min(ret, payload);
 }
 
 function issueReceive(ring: Ring, req: Request, issueFlags: number): number {
@@ -493,13 +502,13 @@ function issueReceive(ring: Ring, req: Request, issueFlags: number): number {
   for (;;) {
     if (mustSelect(req)) {
       if (!selectBuffer(ring, req, req.off, issueFlags)) {
-        return finishReceive(ring, req, -ENOBUFS, socket, true, issueFlags);
+        return finishReceive(ring, req, -ENOBUFS, socket, issueFlags);
       }
       if (req.at === NOT_USER) return -EFAULT;
     }
     const segments = vectorOf(req, req.done);
     const min = (req.opFlags & MSG_WAITALL) !== 0 ? lengthOf(segments) : 0;
-    const info: ReceiveInfo = { from: null, truncated: false };
+    const info: Received = { from: null, truncated: false, ended: true };
     let ret = receiveOnce(ring, req, socket, data, info);
     if (ret < min || ret < 0) {
       if (ret === -EAGAIN && wouldBlock(req, socket, issueFlags)) {
@@ -516,14 +525,13 @@ function issueReceive(ring: Ring, req: Request, issueFlags: number): number {
       }
       setFail(req);
     } else if ((req.opFlags & MSG_WAITALL) !== 0 && info.truncated) setFail(req);
-    const ended = ret <= 0;
     if (ret >= 0 && !multishot && req.opcode === IORING_OP.IORING_OP_RECVMSG && data.headerAt >= 0) {
       writeBack(ring, data, info);
     }
     if (ret > 0) ret += req.done;
     else if (req.done > 0) ret = req.done;
     else recycleBuffer(req);
-    if (!multishot || ended) return finishReceive(ring, req, ret, socket, ended, issueFlags);
+    if (!multishot || info.ended) return finishReceive(ring, req, ret, socket, issueFlags);
     const inq = socket.isStream ? socket.readable : 0;
     const flags = (inq > 0 ? IORING_CQE_F_SOCK_NONEMPTY : 0) | putBuffer(ring, req, ret);
     if (!postMultishot(ring, req, ret, (flags | IORING_CQE_F_MORE) >>> 0)) {
@@ -554,14 +562,7 @@ function writeBack(ring: Ring, data: MessageData, info: ReceiveInfo): void {
   view.setBigUint64(at + MSG_CONTROLLEN, 0n, true);
 }
 
-function finishReceive(
-  ring: Ring,
-  req: Request,
-  res: number,
-  socket: SocketFile,
-  _ended: boolean,
-  issueFlags: number,
-): number {
+function finishReceive(ring: Ring, req: Request, res: number, socket: SocketFile, issueFlags: number): number {
   if (res < 0) setFail(req);
   const nonempty = res >= 0 && socket.isStream && socket.readable > 0 ? IORING_CQE_F_SOCK_NONEMPTY : 0;
   req.cflags = (nonempty | putBuffer(ring, req, res)) >>> 0;
