@@ -45,18 +45,24 @@ export function closeFd(machine: Machine, fd: number): boolean {
   return true;
 }
 
-/** Puts `file` into fixed slot `slot`, dropping what was there; takes over one reference. */
+/**
+ * Puts `file` into fixed slot `slot`, dropping what was there; takes over one reference. Where the search for a free slot
+ * begins next: at one that became free, or behind one that was and is not any more.
+ */
 export function setFixedFile(ring: Ring, slot: number, file: OpenFile | null): void {
   const old = ring.files[slot]!;
   ring.files[slot] = file;
+  if ((old === null) !== (file === null)) ring.fileAllocHint = file === null ? slot : slot + 1;
   if (old !== null) putFile(ring.machine, old);
 }
 
-/** A free slot in the allocation range, or -ENFILE. */
+/** A free slot in the allocation range, or -ENFILE (io_file_bitmap_get). */
 export function allocFixedSlot(ring: Ring): number {
   const { fileAllocStart: start, fileAllocEnd: end } = ring;
-  const hint = Math.min(Math.max(ring.fileAllocHint, start), end);
+  const hint = ring.fileAllocHint < start || ring.fileAllocHint >= end ? start : ring.fileAllocHint;
   for (let slot = hint; slot < end; slot++) if (ring.files[slot] === null) return slot;
+  // a search from the start stays one, also when what was found cannot be filled
+  ring.fileAllocHint = start;
   for (let slot = start; slot < hint; slot++) if (ring.files[slot] === null) return slot;
   return -ENFILE;
 }

@@ -19,7 +19,6 @@ function installAnywhere(ring: Ring, file: OpenFile): number {
   if (!ring.filesRegistered) return -ENFILE;
   const slot = allocFixedSlot(ring);
   if (slot < 0) return slot;
-  ring.fileAllocHint = slot + 1;
   const ret = installAt(ring, file, slot);
   return ret < 0 ? ret : slot;
 }
@@ -38,6 +37,5 @@ export function removeFixed(ring: Ring, slot: number): number {
   if (slot >= ring.files.length) return -EINVAL;
   if (ring.files[slot] === null) return -EBADF;
   setFixedFile(ring, slot, null);
-  ring.fileAllocHint = slot;
   return 0;
 }
