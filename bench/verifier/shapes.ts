@@ -29,9 +29,9 @@ export const SHAPES: readonly Shape[] = [
   },
   {
     name: "branches",
-    // both ways of every jump meet again with another range
+    // the two ways of a jump meet again and are alike, for what they set is written anew
     write: (size) =>
-      `${START}\n${lines(size / 6, (i) => `if r6 s> ${i % 97} goto +2\nr8 = ${i}\nr9 += 1\nr6 += r7\nr7 &= 0xfff`)}\n${END}`,
+      `${START}\n${lines(size / 6, (i) => `r6 = *(u64 *)(r1 + 0)\nif r6 s> ${i % 97} goto +1\nr8 = ${i}\nr8 = 0\nr6 = 0`)}\n${END}`,
   },
   {
     name: "loops",
@@ -44,7 +44,7 @@ export const SHAPES: readonly Shape[] = [
     write: (size) =>
       `${START}\n${lines(size / 6, (i) => {
         const at = (k: number): number => -8 * (1 + ((i * 3 + k) % SLOTS));
-        return `*(u64 *)(r10 ${at(0)}) = r6\n*(u64 *)(r10 ${at(1)}) = r7\nr6 = *(u64 *)(r10 ${at(1)})\nif r7 > ${i % 89} goto +1\n*(u64 *)(r10 ${at(2)}) = r8`;
+        return `*(u64 *)(r10 ${at(0)}) = r6\n*(u64 *)(r10 ${at(1)}) = r7\nr7 = *(u64 *)(r1 + 8)\nif r7 > ${i % 89} goto +1\n*(u64 *)(r10 ${at(2)}) = r8\nr7 = 0`;
       })}\n${END}`,
   },
   {

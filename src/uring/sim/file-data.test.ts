@@ -38,7 +38,8 @@ describe("the bytes of a file", () => {
           const count = Math.min(prng.below(150_000), plain.length - from);
           const out = new Uint8Array(count + 2).fill(0xee);
           file.read(from, out, 1, count);
-          expect(out.subarray(1, count + 1)).toEqual(plain.subarray(from, from + count));
+          // byte by byte, an assertion would take seconds
+          expect(Buffer.compare(out.subarray(1, count + 1), plain.subarray(from, from + count))).toBe(0);
           expect([out[0], out[count + 1]]).toEqual([0xee, 0xee]);
         }
       }
