@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { Btf } from "../src/bpf/btf/index.ts";
 import { BpfObject } from "../src/bpf/object/index.ts";
 import { programType, verify } from "../src/bpf/verifier/index.ts";
-import { LOOP_STEP_TYPE } from "../src/loop/index.ts";
+import { LOOP_STEP_TYPE, loopTargetBtf } from "../src/loop/index.ts";
 import { recordedLoops } from "./recorded-loops.ts";
 import { missingShared, sharedPath } from "./shared-data.ts";
 
@@ -53,4 +53,20 @@ describe.skipIf(missing)("verdicts of Linux 7.2.13", () => {
     },
     120_000,
   );
+});
+
+/** Enough to reach every reason but the limits. */
+const SHORT = 20_000;
+
+describe.skipIf(missing)("the same without that kernel's BTF", () => {
+  // those of testdata/verdicts look for kfuncs too that the built-in target lacks
+  const shared = recordedLoops.filter((row) => row.file.startsWith(sharedPath("verdicts")) && row.processed < SHORT);
+
+  it.each(shared.map((row) => [row.object, row] as const))("%s", (_, row) => {
+    const object = BpfObject.open(readFileSync(row.file));
+    const program = object.resolve(object.programs[0].name, { target: loopTargetBtf() });
+    const type = programType(program.type) ?? LOOP_STEP_TYPE;
+    const { errno, messages } = verify(program, { type, externs: object.externs });
+    expect({ errno, messages }).toEqual({ errno: Math.abs(row.errno), messages: row.messages });
+  });
 });

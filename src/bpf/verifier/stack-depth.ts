@@ -118,16 +118,12 @@ export function checkMaxStackDepth(env: Env): void {
 const LOOP_SPILLS = 24;
 const TIMED_MAY_GOTO = 16;
 
-/**
- * What the rewrites after the checks change: functions never walked go, spills around inlined bpf_loop() calls and the timer
- * of may_goto need stack.
- */
+/** What the rewrites after the checks add: stack for the spills around inlined bpf_loop() calls and for may_goto's timer. */
 export function addRewrites(env: Env): void {
   env.subprogs.forEach((sub, index) => {
     const end = env.subprogEnd(index);
     let loop = false;
     let goto = false;
-    sub.removed = index > 0 && sub.insnsTotal === 0;
     for (let i = sub.start; i < end; i++) {
       if (env.aux[i].loopCallback >= 0) loop = true;
       // one that goes to the next instruction is taken out
