@@ -244,12 +244,12 @@ function attempt(ring: Ring, req: Request, write: boolean, issueFlags: number): 
   else if (offset === -1) offset = 0;
   const length = totalLength(req);
   if (length > 0 && offset + length > Number.MAX_SAFE_INTEGER) return -EINVAL;
+  req.tried = true;
   if (offset > 0 && file.kind === "socket") return -ESPIPE;
   const append = write && (req.opFlags & RWF_APPEND) !== 0 && (file.flags & O.O_APPEND) === 0;
   const { flags } = file;
   if (append) file.flags |= O.O_APPEND;
   if ((req.opFlags & RWF_NOAPPEND) !== 0) file.flags &= ~O.O_APPEND;
-  req.tried = true;
   const count = transfer(ring, req, write, offset);
   file.flags = flags;
   if (count >= 0 && current) {
