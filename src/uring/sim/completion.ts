@@ -267,6 +267,8 @@ export function completeDefer(ring: Ring, req: Request): void {
 /** Fails a request that was not issued to its end (io_req_defer_failed). */
 export function deferFailed(ring: Ring, req: Request, res: number): void {
   setFail(req);
+  // named in the CQE, but what a buffer ring lent is not consumed
+  req.flags &= ~REQ_F.BUFFERS_COMMIT;
   req.cflags = putBuffer(ring, req, res);
   req.res = res;
   // What a partly done read, write, send or receive has moved already is its result.

@@ -2,6 +2,7 @@
 // lists filled by PROVIDE_BUFFERS, and rings in shared memory, also with incremental consumption (IOU_PBUF_RING_INC).
 
 import { IORING_CQE_F } from "../abi/index.ts";
+import { NULL_ADDRESS } from "./memory.ts";
 import { ISSUE_IOWQ, REQ_F, type BufferList, type Request, type Ring } from "./state.ts";
 
 const { IORING_CQE_F_BUFFER, IORING_CQE_F_BUF_MORE, IORING_CQE_BUFFER_SHIFT } = IORING_CQE_F;
@@ -24,7 +25,7 @@ export function mustSelect(req: Request): boolean {
 
 /**
  * Chooses a buffer of group `req.bufIndex` for at most `length` bytes (0: as long as the buffer), into req.at and req.len.
- * False when there is none.
+ * False when there is none, or one at the address 0: that one is chosen all the same.
  */
 export function selectBuffer(ring: Ring, req: Request, length: number, issueFlags: number): boolean {
   const list = ring.bufferLists.get(req.bufIndex);
@@ -38,7 +39,7 @@ export function selectBuffer(ring: Ring, req: Request, length: number, issueFlag
     req.bufferList = list;
     req.bufIndex = buffer[2];
     req.selected = buffer;
-    return true;
+    return req.at !== NULL_ADDRESS;
   }
   const tail = bufferRingTail(ring, list);
   if (tail === (list.head & 0xffff)) return false;
@@ -56,7 +57,7 @@ export function selectBuffer(ring: Ring, req: Request, length: number, issueFlag
     req.flags &= ~REQ_F.BUFFERS_COMMIT;
     req.bufferList = null;
   }
-  return true;
+  return req.at !== NULL_ADDRESS;
 }
 
 /** Consumes `length` bytes of the ring's current buffer; true when the buffer is used up. */

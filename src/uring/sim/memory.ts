@@ -20,6 +20,8 @@ const USER_TOP_LOW = 0xffff_f000;
 export const UNMAPPED = -1;
 /** `locate()`: an address no user space can have. */
 export const NOT_USER = -2;
+/** `locate()`: the address 0, where a provided buffer counts as none. */
+export const NULL_ADDRESS = -4;
 
 const UTF8 = new TextDecoder("utf-8");
 const UTF8_ENCODE = new TextEncoder();
@@ -70,11 +72,11 @@ export class SimMemory {
     this.view = new DataView(buffer);
   }
 
-  /** Offset behind the address given in two 32-bit halves, or UNMAPPED or NOT_USER. */
+  /** Offset behind the address given in two 32-bit halves, or UNMAPPED, NOT_USER or NULL_ADDRESS. */
   locate(low: number, high: number): number {
     if (high === BASE_HIGH) return low < this.bytes.length ? low : UNMAPPED;
     if (high > USER_TOP_HIGH || (high === USER_TOP_HIGH && low >= USER_TOP_LOW)) return NOT_USER;
-    return UNMAPPED;
+    return low === 0 && high === 0 ? NULL_ADDRESS : UNMAPPED;
   }
 
   /** As `locate`, of a u64 in memory at offset `at`. */

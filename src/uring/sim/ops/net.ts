@@ -405,7 +405,8 @@ function issueSend(ring: Ring, req: Request, issueFlags: number): number {
   if (mustPollFirst(req, IORING_RECVSEND_POLL_FIRST, issueFlags)) return -EAGAIN;
   if (mustSelect(req)) {
     if (!ring.bufferLists.has(req.bufIndex)) return -ENOENT;
-    if (!selectBuffer(ring, req, req.len, issueFlags)) return -ENOBUFS;
+    // the address 0 in a buffer ring is tried
+    if (!selectBuffer(ring, req, req.len, issueFlags) && (req.flags & REQ_F.BUFFER_RING) === 0) return -ENOBUFS;
     if (req.at === NOT_USER) return -EFAULT;
   }
   const data = req.data as MessageData;
@@ -502,6 +503,8 @@ function issueReceive(ring: Ring, req: Request, issueFlags: number): number {
   for (;;) {
     if (mustSelect(req)) {
       if (!selectBuffer(ring, req, req.off, issueFlags)) {
+        if (req.opcode === IORING_OP.IORING_OP_RECVMSG) return -ENOBUFS;
+        recycleBuffer(req);
         return finishReceive(ring, req, -ENOBUFS, socket, issueFlags);
       }
       if (req.at === NOT_USER) return -EFAULT;

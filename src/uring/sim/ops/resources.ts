@@ -7,7 +7,7 @@ import { setFail } from "../completion.ts";
 import { installFile, normalFile, setFixedFile } from "../fd-table.ts";
 import { installResult, removeFixed } from "../fixed-file.ts";
 import { closeFd } from "../fd-table.ts";
-import { NOT_USER } from "../memory.ts";
+import { NOT_USER, UNMAPPED } from "../memory.ts";
 import { makePipe } from "../pipe.ts";
 import { IOU_COMPLETE, REQ_F, type BufferList, type OpRow, type Request, type Ring } from "../state.ts";
 import {
@@ -70,7 +70,7 @@ function issueProvide(ring: Ring, req: Request): number {
   if (list.ringAt >= 0) return finish(req, -EINVAL);
   const length = Math.min(req.len, MAX_RW_COUNT);
   for (let i = 0; i < req.opFlags; i++) {
-    const at = req.at < 0 ? req.at : req.at + i * req.len;
+    const at = req.at >= 0 ? req.at + i * req.len : i === 0 ? req.at : UNMAPPED;
     list.buffers.push([at, length, (req.off + i) & 0xffff]);
   }
   return finish(req, 0);
