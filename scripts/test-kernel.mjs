@@ -38,4 +38,5 @@ const options = [
   `--hookTimeout=${TEST_TIMEOUT_MS}`,
 ];
 const rig = [path.join(root, "scripts/vm.mjs"), "--timeout", String(RIG_TIMEOUT_S), "--memory", "1536"];
-process.exitCode = run(process.execPath, [...rig, process.execPath, ...vitest, ...options, ...suites, ...given]);
+const command = ["env", "LOOPSTEP_ENGINES=user,kernel", process.execPath];
+process.exitCode = run(process.execPath, [...rig, ...command, ...vitest, ...options, ...suites, ...given]);
