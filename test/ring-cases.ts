@@ -150,6 +150,22 @@ export const RING_CASES: readonly EngineCase[] = [
     },
   },
   {
+    name: "runs on a ring that is a registered index and no descriptor",
+    not: { kernel: "programs are attached to descriptors" },
+    run: async (engine) => {
+      const flags = [...DEFAULT_SETUP_FLAGS, "NO_MMAP", "REGISTERED_FD_ONLY"];
+      const make = (): ReturnType<typeof setUp> =>
+        setUp(engine, "submit", { rounds: [1, 0, 0, 0] }, { entries: 8, cq_entries: 8, flags });
+      if (!knownHere(engine, flags)) {
+        await expect(make()).rejects.toThrow(/needs Linux/);
+        return;
+      }
+      using s = await make();
+      expect(await s.ring.run()).toBe(0);
+      expect(s.loaded.bss["returned"]).toEqual([1, 0, 0, 0]);
+    },
+  },
+  {
     name: "lets no other thread enter or register, and does not call the program for it",
     not: NO_DESCRIPTOR,
     run: async (engine) => {

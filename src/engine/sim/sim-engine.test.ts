@@ -10,6 +10,7 @@ import { findProgram } from "../../programs/index.ts";
 import { openObject } from "../open-object.ts";
 import { openSimEngine } from "./index.ts";
 import { NodeWorld } from "./node/index.ts";
+import type { SimRing } from "./sim-ring.ts";
 
 for (const interpret of [false, true]) {
   describe(`engine sim ${interpret ? "interpreted" : "compiled"}`, () => {
@@ -51,6 +52,18 @@ describe("engine sim over real files", () => {
 });
 
 describe("what engine sim hands out again", () => {
+  it("is the index of a ring without a descriptor", () => {
+    using engine = openSimEngine();
+    const flags = [...DEFAULT_SETUP_FLAGS, "NO_MMAP", "REGISTERED_FD_ONLY"];
+    const indices: number[] = [];
+    // more than a process can have at a time
+    for (let round = 0; round < 20; round++) {
+      using ring = engine.createRing({ entries: 8, cq_entries: 8, flags }) as SimRing;
+      indices.push(ring.fd);
+    }
+    expect(new Set(indices)).toEqual(new Set([0]));
+  });
+
   it("is the memory of rings, objects and buffers, once they are closed", async () => {
     using engine = openSimEngine();
     const places: unknown[] = [];

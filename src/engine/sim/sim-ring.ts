@@ -21,7 +21,10 @@ import {
   decodeParams,
   encodeParams,
   io_uring_params,
+  io_uring_rsrc_update,
+  IORING_ENTER,
   IORING_REGISTER,
+  IORING_REGISTER_FLAGS,
   IORING_SETUP,
   type SetupRequest,
 } from "../../uring/abi/index.ts";
@@ -41,6 +44,7 @@ import { IOU_CTX, regionBytes, RingMemory, setupRequest } from "../ring-memory.t
 import { loopError, type EndedBy } from "../run-outcome.ts";
 import { vmFaultEvent } from "../vm-fault-event.ts";
 
+const { IORING_ENTER_GETEVENTS, IORING_ENTER_REGISTERED_RING } = IORING_ENTER;
 const { fields } = io_uring_params;
 const [PARAMS_SQES] = fields["sq_off.user_addr"];
 const [PARAMS_RINGS] = fields["cq_off.user_addr"];
@@ -70,13 +74,19 @@ export class SimRing implements Ring {
   readonly sqes: Uint8Array;
   readonly rings: Uint8Array;
   readonly slot: OpsSlot;
+  /** The descriptor, or with REGISTERED_FD_ONLY the index among the registered rings. */
   readonly fd: number;
+  /** The ring inside the simulated kernel. */
+  readonly kernelRing: KernelRing;
   stats: RunStats = NO_STATS;
   readonly #kernel: SimKernel;
   readonly #memory: VmMemory;
   readonly #own: RingMemory;
   readonly #regions: Regions;
   readonly #onClose: RingClosed;
+  /** Memory for the arguments of system calls. */
+  readonly #arg: number;
+  readonly #registered: boolean;
   #submitted = 0;
   #current: LoopRun | undefined;
   #watch: GlobalWatch | undefined;
@@ -91,9 +101,11 @@ export class SimRing implements Ring {
     this.#onClose = onClose;
     const request = setupRequest(options);
     const { flags } = request;
+    this.#registered = (flags & IORING_SETUP.IORING_SETUP_REGISTERED_FD_ONLY) !== 0;
     let fd = -1;
+    let arg = 0;
     try {
-      const arg = own.own("arguments", ARGUMENTS);
+      arg = own.own("arguments", ARGUMENTS);
       kernel.memory.refresh(memory.memory.buffer);
       fd = this.#setup(arg, { ...request, flags: flags | IORING_SETUP.IORING_SETUP_NO_MMAP });
       if (fd < 0) throw setupError(fd, options);
@@ -105,11 +117,13 @@ export class SimRing implements Ring {
       this.#registerMem(fd, arg);
       this.#regions = own.publish();
     } catch (error) {
-      if (fd >= 0) kernel.close(fd);
+      if (fd >= 0) this.#close(fd, arg);
       own.release();
       throw error;
     }
     this.fd = fd;
+    this.#arg = arg;
+    this.kernelRing = kernel.ring(fd, this.#registered) as KernelRing;
     const { mem, cq, sq } = this.#regions;
     this.slot = { flags, ops: undefined };
     this.mem = mem && regionBytes(memory, mem);
@@ -123,11 +137,6 @@ export class SimRing implements Ring {
 
   get stepsSoFar(): number {
     return this.#current?.steps ?? 0;
-  }
-
-  /** The ring inside the simulated kernel. */
-  get kernelRing(): KernelRing {
-    return this.#kernel.ring(this.fd) as KernelRing;
   }
 
   /** Address of the task a program may look at. */
@@ -154,7 +163,25 @@ export class SimRing implements Ring {
     view.setBigUint64(desc, BigInt(SIM_BASE + mem.address), true);
     view.setBigUint64(desc + 8, BigInt(mem.size), true);
     view.setUint32(desc + 16, 1, true);
-    this.#kernel.register(fd, IORING_REGISTER.IORING_REGISTER_MEM_REGION, SIM_BASE + arg, 1);
+    this.#register(fd, IORING_REGISTER.IORING_REGISTER_MEM_REGION, SIM_BASE + arg, 1);
+  }
+
+  #register(fd: number, opcode: number, arg: number, nr: number): void {
+    const flag = this.#registered ? IORING_REGISTER_FLAGS.IORING_REGISTER_USE_REGISTERED_RING : 0;
+    this.#kernel.register(fd, (opcode | flag) >>> 0, arg, nr);
+  }
+
+  /** Gives up the ring: its descriptor, or its index. */
+  #close(fd: number, arg: number): void {
+    if (!this.#registered) {
+      this.#kernel.close(fd);
+      return;
+    }
+    this.#kernel.memory.refresh(this.#memory.memory.buffer);
+    const { view, u8 } = this.#memory;
+    u8.fill(0, arg, arg + io_uring_rsrc_update.size);
+    view.setUint32(arg + io_uring_rsrc_update.fields.offset[0], fd, true);
+    this.#register(fd, IORING_REGISTER.IORING_UNREGISTER_RING_FDS, SIM_BASE + arg, 1);
   }
 
   /** Installs the program as the ring's loop_step. `watch`: the globals that a trace tells of. */
@@ -171,7 +198,7 @@ export class SimRing implements Ring {
       return verdict;
     };
     this.#watch = watch;
-    this.#kernel.attach(this.fd, watch === undefined ? step : this.#tellingFaults(step));
+    this.#kernel.attach(ring, watch === undefined ? step : this.#tellingFaults(step));
   }
 
   /** A step that faults has no event of its own: what it did is told with the fault. */
@@ -199,7 +226,7 @@ export class SimRing implements Ring {
 
   /** Takes the program away; a run that is on ends with -EFAULT at its next iteration, and is not woken. */
   detach(): void {
-    if (!this.#closed) this.#kernel.detach(this.fd);
+    if (!this.#closed) this.#kernel.detach(this.kernelRing);
   }
 
   afterRun(callback: () => void): void {
@@ -263,7 +290,7 @@ export class SimRing implements Ring {
   }
 
   enable(): void {
-    this.#kernel.register(this.fd, IORING_REGISTER.IORING_REGISTER_ENABLE_RINGS, 0, 0);
+    this.#register(this.fd, IORING_REGISTER.IORING_REGISTER_ENABLE_RINGS, 0, 0);
   }
 
   [Symbol.dispose](): void {
@@ -271,7 +298,7 @@ export class SimRing implements Ring {
     this.#closed = true;
     ejectSlot(this.slot);
     this.#current?.end();
-    this.#kernel.close(this.fd);
+    this.#close(this.fd, this.#arg);
     this.#occupied.after(() => this.#own.release());
     this.#onClose(this);
   }
@@ -292,7 +319,10 @@ export class SimRing implements Ring {
     const started = performance.now();
     const tail = this.kernelRing.cachedCqTail;
     const attached = this.kernelRing.loopStep !== null;
-    const run = attached ? this.#kernel.startLoop(this.fd) : this.#kernel.enter(this.fd, 0, 0, 1);
+    const flag = this.#registered ? IORING_ENTER_REGISTERED_RING : 0;
+    const run = attached
+      ? this.#kernel.startLoop(this.fd, flag)
+      : this.#kernel.enter(this.fd, 0, 0, IORING_ENTER_GETEVENTS | flag);
     if (typeof run === "number") return { started, tail, run: undefined, plain: Math.min(run, 0) };
     this.#current = run;
     return { started, tail, run, plain: undefined };

@@ -2,7 +2,7 @@
 // memory, and a few ordinary calls (open, pipe, socketpair ...) that a host needs to set the stage. All answers are what the
 // real calls return: a value, or a negative errno.
 
-import { EBADF, EBADFD, EINTR, EINVAL, EMFILE, ENOMEM, EOPNOTSUPP } from "../../base/index.ts";
+import { EBADF, EBADFD, EBUSY, EINTR, EINVAL, ENOMEM, EOPNOTSUPP } from "../../base/index.ts";
 import { IORING_ENTER, IORING_OFF, IORING_SETUP } from "../abi/index.ts";
 import { Clock, REALTIME_OFFSET_SEC } from "./clock.ts";
 import { SimError } from "./errors.ts";
@@ -94,35 +94,43 @@ export class SimKernel {
     return this.machine.clock.now;
   }
 
-  /** io_uring_setup(2); `params` is the address of a struct io_uring_params. */
+  /**
+   * io_uring_setup(2); `params` is the address of a struct io_uring_params. A descriptor, with REGISTERED_FD_ONLY an index to
+   * enter with IORING_ENTER_REGISTERED_RING; or a negative errno.
+   */
   setup(entries: number, params: number | bigint): number {
     const { machine } = this;
     const at = this.#locate(params);
-    const fd = machine.files.indexOf(null) < 0 ? machine.files.length : machine.files.indexOf(null);
-    const ring = createRing(machine, entries, at, fd);
+    const ring = createRing(machine, entries, at);
     if (typeof ring === "number") return ring;
+    const registered = (ring.flags & IORING_SETUP.IORING_SETUP_REGISTERED_FD_ONLY) !== 0;
+    if (registered && ring.number >= RINGFD_MAX) return -EBUSY;
     const file = new RingFile(ring);
     ring.file = file;
     machine.trace?.({
       t: this.now,
-      ring: fd,
+      ring: ring.number,
       ev: "setup",
       sq: ring.sqEntries,
       cq: ring.cqEntries,
       flags: ring.flags >>> 0,
     });
-    if ((ring.flags & IORING_SETUP.IORING_SETUP_REGISTERED_FD_ONLY) === 0) return installFile(machine, file);
-    const slot = machine.registeredRings.indexOf(null);
-    if (slot < 0) return -EMFILE;
-    machine.registeredRings[slot] = file;
-    return slot;
+    if (!registered) return installFile(machine, file);
+    machine.registeredRings[ring.number] = file;
+    return ring.number;
   }
 
-  /** The ring behind a descriptor, or a negative errno. */
-  ring(fd: number): Ring | number {
-    const file = normalFile(this.machine, fd);
+  /** The ring behind a descriptor, with `registered` behind an index of registered rings; or a negative errno. */
+  ring(fd: number, registered = false): Ring | number {
+    const file = this.#ringFile(fd, registered);
+    return typeof file === "number" ? file : file.ring;
+  }
+
+  #ringFile(fd: number, registered: boolean): RingFile | number {
+    if (registered && (fd < 0 || fd >= RINGFD_MAX)) return -EINVAL;
+    const file = registered ? this.machine.registeredRings[fd]! : normalFile(this.machine, fd);
     if (file === null) return -EBADF;
-    return file instanceof RingFile ? file.ring : -EOPNOTSUPP;
+    return file instanceof RingFile ? file : -EOPNOTSUPP;
   }
 
   /**
@@ -162,9 +170,12 @@ export class SimKernel {
     return res;
   }
 
-  /** As enter() on a ring with a loop, but to be driven step by step; a negative errno when it cannot be entered. */
-  startLoop(fd: number): LoopRun | number {
-    const file = this.#beginEnter(fd, 0, 0, IORING_ENTER_GETEVENTS);
+  /**
+   * As enter() on a ring with a loop, but to be driven step by step; a negative errno when it cannot be entered. `flags`: 0 or
+   * IORING_ENTER_REGISTERED_RING.
+   */
+  startLoop(fd: number, flags = 0): LoopRun | number {
+    const file = this.#beginEnter(fd, 0, 0, IORING_ENTER_GETEVENTS | flags);
     return typeof file === "number" ? file : new LoopRun(file.ring, (result) => this.#endEnter(file, result));
   }
 
@@ -172,13 +183,8 @@ export class SimKernel {
   #beginEnter(fd: number, toSubmit: number, min: number, flags: number): RingFile | number {
     const { machine } = this;
     if ((flags & ~ENTER_FLAGS) !== 0) return -EINVAL;
-    let file: OpenFile | null;
-    if ((flags & IORING_ENTER_REGISTERED_RING) !== 0) {
-      if (fd < 0 || fd >= RINGFD_MAX) return -EINVAL;
-      file = machine.registeredRings[fd]!;
-    } else file = normalFile(machine, fd);
-    if (file === null) return -EBADF;
-    if (!(file instanceof RingFile)) return -EOPNOTSUPP;
+    const file = this.#ringFile(fd, (flags & IORING_ENTER_REGISTERED_RING) !== 0);
+    if (typeof file === "number") return file;
     const { ring } = file;
     if (isDisabled(ring)) return -EBADFD;
     machine.trace?.({ t: this.now, ring: ring.number, ev: "enter", submit: toSubmit, min, flags });
@@ -221,7 +227,7 @@ export class SimKernel {
   register(fd: number, opcode: number, arg: number | bigint, nr: number): number {
     const { machine } = this;
     const res = registerRing(machine, fd, opcode, this.#locate(arg), Number(arg), nr);
-    machine.trace?.({ t: this.now, ring: fd, ev: "register", op: opcode, res });
+    machine.trace?.({ t: this.now, ring: fd, ev: "register", op: opcode & 0x7fff_ffff, res });
     return res;
   }
 
@@ -313,15 +319,15 @@ export class SimKernel {
     return at < 0 ? -ENOMEM : SIM_BASE + at;
   }
 
-  /** Attaches a loop to a ring: 0, -EBADF, -EOPNOTSUPP or -EBUSY, in the kernel's order. */
-  attach(fd: number, step: LoopStep): number {
-    const ring = this.ring(fd);
+  /** Attaches a loop to a ring, given by its descriptor or itself: 0, -EBADF, -EOPNOTSUPP or -EBUSY, in the kernel's order. */
+  attach(to: number | Ring, step: LoopStep): number {
+    const ring = typeof to === "number" ? this.ring(to) : to;
     return typeof ring === "number" ? ring : attachLoop(ring, step);
   }
 
   /** Takes the loop away, waking nobody. */
-  detach(fd: number): void {
-    const ring = this.ring(fd);
+  detach(from: number | Ring): void {
+    const ring = typeof from === "number" ? this.ring(from) : from;
     if (typeof ring !== "number") detachLoop(ring);
   }
 

@@ -8,7 +8,8 @@ import { ringsLayout } from "../ring/index.ts";
 import { SIM_PAGE } from "./memory.ts";
 import { Ring, type Machine, type Region } from "./state.ts";
 
-const { IORING_SETUP_NO_MMAP, IORING_SETUP_NO_SQARRAY, IORING_SETUP_R_DISABLED } = IORING_SETUP;
+const { IORING_SETUP_NO_MMAP, IORING_SETUP_NO_SQARRAY, IORING_SETUP_R_DISABLED, IORING_SETUP_REGISTERED_FD_ONLY } =
+  IORING_SETUP;
 
 const { fields } = io_uring_params;
 const WQ_FD_END = 28;
@@ -18,7 +19,7 @@ const RESV_END = 40;
 export const SIM_KERNEL_VERSION: KernelVersion = [7, 2, 0];
 
 /** Makes a ring from the io_uring_params at memory offset `params` and fills them; or a negative errno. */
-export function createRing(machine: Machine, entries: number, params: number, number: number): Ring | number {
+export function createRing(machine: Machine, entries: number, params: number): Ring | number {
   const { memory } = machine;
   if (!memory.covers(params, io_uring_params.size)) return -EFAULT;
   for (let at = params + WQ_FD_END; at < params + RESV_END; at++) if (memory.bytes[at] !== 0) return -EINVAL;
@@ -60,7 +61,7 @@ export function createRing(machine: Machine, entries: number, params: number, nu
     view.setBigUint64(params + fields["sq_off.user_addr"][0], 0n, true);
     view.setBigUint64(params + fields["cq_off.user_addr"][0], 0n, true);
   }
-  return new Ring(machine, number, flags, {
+  return new Ring(machine, ringNumber(machine, flags), flags, {
     sqEntries: given.sq_entries,
     cqEntries: given.cq_entries,
     rings,
@@ -68,6 +69,13 @@ export function createRing(machine: Machine, entries: number, params: number, nu
     cqesAt: rings.at + given.cq_off.cqes,
     sqArrayAt: (flags & IORING_SETUP_NO_SQARRAY) === 0 ? rings.at + given.sq_off.array : -1,
   });
+}
+
+/** What the ring will be called by: its descriptor, or its place among the registered rings. */
+function ringNumber({ files, registeredRings }: Machine, flags: number): number {
+  const table = (flags & IORING_SETUP_REGISTERED_FD_ONLY) !== 0 ? registeredRings : files;
+  const free = table.indexOf(null);
+  return free < 0 ? table.length : free;
 }
 
 /** Memory of `size` bytes: at the user address stored at offset `userAt`, or pages of the kernel's own. */
