@@ -4,9 +4,14 @@
 import { existsSync } from "node:fs";
 
 function findRoot(): URL {
-  let folder = new URL("./", import.meta.url);
-  while (!existsSync(new URL("package.json", folder))) folder = new URL("../", folder);
-  return folder;
+  const here = new URL("./", import.meta.url);
+  for (let folder = here; ;) {
+    if (existsSync(new URL("package.json", folder))) return folder;
+    const above = new URL("../", folder);
+    // code that was put into another program's file, alone
+    if (above.href === folder.href) return here;
+    folder = above;
+  }
 }
 
 /** The folder of package.json, as a URL that ends with a slash. */
