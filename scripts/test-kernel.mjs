@@ -38,5 +38,5 @@ const options = [
   `--hookTimeout=${TEST_TIMEOUT_MS}`,
 ];
 const rig = [path.join(root, "scripts/vm.mjs"), "--timeout", String(RIG_TIMEOUT_S), "--memory", "1536"];
-const command = ["env", "LOOPSTEP_ENGINES=user,kernel", process.execPath];
+const command = ["env", "LOOPSTEP_ENGINES=user,kernel", "LOOPSTEP_TRACES=kernel", process.execPath];
 process.exitCode = run(process.execPath, [...rig, ...command, ...vitest, ...options, ...suites, ...given]);

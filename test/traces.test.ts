@@ -67,10 +67,15 @@ function noLoops(): string | undefined {
   }
 }
 
+/** The engines asked for, by commas: in the rig the one that is nowhere else. All unless given. */
+const WANTED = process.env["LOOPSTEP_TRACES"]?.split(",");
+const notWanted = (engine: EngineName): string | undefined =>
+  (WANTED?.includes(engine) ?? true) ? undefined : "LOOPSTEP_TRACES does not name it";
+
 const ENGINES: readonly { readonly engine: EngineName; readonly missing: string | undefined }[] = [
-  { engine: "sim", missing: undefined },
-  { engine: "user", missing: missingRing() },
-  { engine: "kernel", missing: noLoops() },
+  { engine: "sim", missing: notWanted("sim") },
+  { engine: "user", missing: notWanted("user") ?? missingRing() },
+  { engine: "kernel", missing: notWanted("kernel") ?? noLoops() },
 ];
 const missingOf = (engine: EngineName): string | undefined => ENGINES.find((row) => row.engine === engine)!.missing;
 
@@ -101,6 +106,10 @@ function common(events: readonly TraceEvent[]): unknown[] {
 
 const stepsIn = (events: readonly TraceEvent[]): number[] =>
   events.flatMap((event) => (event.ev === "step" ? [event.n] : []));
+
+it("knows the engines it is asked for", () => {
+  expect(ENGINES.map(({ engine }) => engine)).toEqual(expect.arrayContaining(WANTED ?? []));
+});
 
 it("the document has a row for each event", () => {
   expect([...TRACE_SCHEMA.keys()].toSorted()).toEqual(
