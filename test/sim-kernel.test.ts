@@ -178,6 +178,7 @@ interface Recorded {
   readonly object: string;
   readonly mcpu: string;
   readonly verdict: string;
+  readonly processed: number;
   readonly unstable?: boolean;
   readonly run_interrupted: number;
 }
