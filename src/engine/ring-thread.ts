@@ -81,6 +81,19 @@ export const GRACE_MS = 400;
 /** Time a thread has to start, on a machine that is busy with other things. */
 const START_MS = 60_000;
 
+/**
+ * The ready words of threads that were started. Node aborts the whole process when a thread is ended while it loads native
+ * code, so none is, and the process does not end before either.
+ */
+const starting = new Set<Int32Array>();
+
+function awaitStart(control: Int32Array): void {
+  Atomics.wait(control, CONTROL.ready, READY.notYet, START_MS);
+  starting.delete(control);
+}
+
+process.on("exit", () => starting.forEach(awaitStart));
+
 /** The caller's side of one ring's thread. */
 export class RingThread implements Disposable {
   readonly control: Int32Array;
@@ -97,6 +110,7 @@ export class RingThread implements Disposable {
   constructor(entry: URL, trace?: TracePipe) {
     const control = new SharedArrayBuffer(CONTROL.words * 4);
     this.control = new Int32Array(control);
+    starting.add(this.control);
     this.trace = trace;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
@@ -108,9 +122,10 @@ export class RingThread implements Disposable {
     });
     this.#worker.unref();
     this.#worker.on("error", (error) => this.#fail(error));
-    this.#worker.on("exit", () =>
-      this.#fail(new ThreadError({ code: "THREAD_ENDED", message: "the ring's thread ended before it answered" })),
-    );
+    this.#worker.on("exit", () => {
+      starting.delete(this.control);
+      this.#fail(new ThreadError({ code: "THREAD_ENDED", message: "the ring's thread ended before it answered" }));
+    });
     port1.on("message", (answer: Answer) => this.#settle(answer));
     port1.unref();
   }
@@ -178,6 +193,7 @@ export class RingThread implements Disposable {
   /** Ends the thread, whatever it is doing; a blocked system call must have been woken before. */
   terminate(): Promise<number> {
     this.#ended = true;
+    awaitStart(this.control);
     return this.#worker.terminate();
   }
 
@@ -185,15 +201,17 @@ export class RingThread implements Disposable {
     if (this.#ended) return;
     this.#ended = true;
     this.#port.close();
+    awaitStart(this.control);
     void this.#worker.terminate();
   }
 
   /** A thread that cannot start never answers. */
   #awaitReady(): void {
-    Atomics.wait(this.control, CONTROL.ready, READY.notYet, START_MS);
+    awaitStart(this.control);
     if (Atomics.load(this.control, CONTROL.ready) === READY.yes) return;
     const failed = receiveMessageOnPort(this.#port);
-    void this.terminate();
+    this.#ended = true;
+    void this.#worker.terminate();
     if (failed && "failed" in failed.message) throw new ThreadError(failed.message.failed);
     const message = `the ring's thread did not start within ${START_MS / 1000} seconds`;
     throw new ThreadError({ code: "THREAD_STUCK", message });
