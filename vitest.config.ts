@@ -6,7 +6,7 @@ export default defineConfig({
     globalSetup: "test/build-dist.ts",
     // all cores: many files wait for processes and threads of their own
     maxWorkers: "100%",
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 });
