@@ -159,22 +159,27 @@ describe.skipIf(missing !== undefined)("the kernel engine", () => {
     for (const [what, count] of Object.entries(nothing)) expect(after[what], what).toBeLessThanOrEqual(count);
   });
 
-  it.each(["sleep", "spin"])("leaves nothing attached when its process is killed (%s)", async (name) => {
+  // what a process has by the time it is killed: its ring's maps, its program, its link, and a loop that sleeps or spins
+  it.each([
+    ["sleep", "MAP", 0],
+    ["sleep", "PROG", 0],
+    ["sleep", "LINK", 0],
+    ["sleep", "LINK", 500],
+    ["spin", "LINK", 500],
+  ] as const)("leaves nothing attached when its process is killed (%s, %s, %i ms later)", async (name, kind, later) => {
     const bpf = new BpfCalls(openSys());
-    const { maps, programs, links } = holdings(bpf);
+    const nothing = { maps: 0, programs: 0, links: 0 };
+    expect(await settled(bpf, nothing)).toMatchObject(nothing);
     const child = spawn(process.execPath, [CLI, "run", loop(name), "--engine", "kernel", "--quiet"], {
       stdio: "ignore",
     });
     const ended = new Promise((resolve) => child.once("exit", (_, signal) => resolve(signal)));
-    while (bpf.ids("LINK").length === links && child.exitCode === null)
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    while (bpf.ids(kind).length === 0 && child.exitCode === null)
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    await new Promise((resolve) => setTimeout(resolve, later));
     child.kill("SIGKILL");
     expect(await ended).toBe("SIGKILL");
-    expect(await settled(bpf, { maps: maps, programs: programs, links: links })).toMatchObject({
-      maps,
-      programs,
-      links,
-    });
+    expect(await settled(bpf, nothing)).toMatchObject(nothing);
   });
 
   it("says why the kernel refuses a program, with the line of source", async () => {
