@@ -2,7 +2,7 @@
 // at the kernel's limits and at a quarter of that size: processor time of compile() and of the engine that takes the module.
 
 import { compile } from "../src/bpf/jit/index.ts";
-import type { Insn } from "../src/bpf/isa/index.ts";
+import { insn, type Insn } from "../src/bpf/isa/index.ts";
 import { buildImage, VmMemory, type VmImage } from "../src/bpf/vm/index.ts";
 import { cpuClock, median, ratiosTo, type Answer, type Bench, type Report } from "./harness.ts";
 
@@ -10,13 +10,6 @@ import { cpuClock, median, ratiosTo, type Answer, type Bench, type Report } from
 const MOST = 1_000_000;
 const ROUNDS = 1;
 
-const insn = (code: number, dst_reg: number, src_reg: number, off: number, imm: number): Insn => ({
-  code,
-  dst_reg,
-  src_reg,
-  off,
-  imm,
-});
 const EXIT = insn(0x95, 0, 0, 0, 0);
 const mov = (dst: number, imm: number): Insn => insn(0xb7, dst, 0, 0, imm);
 const add = (dst: number, imm: number): Insn => insn(0x07, dst, 0, 0, imm);

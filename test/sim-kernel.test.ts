@@ -8,13 +8,13 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fnv1a, setField } from "../src/base/index.ts";
 import { openEngine, openObject } from "../src/engine/index.ts";
-import { openKernelEngine } from "../src/engine/kernel/index.ts";
 import { openSimEngine, type SimEngine } from "../src/engine/sim/index.ts";
 import { NodeWorld } from "../src/engine/sim/node/index.ts";
-import { DEFAULT_SETUP_FLAGS, LoopError, UnsupportedError, type Engine, type Ring } from "../src/loop/index.ts";
+import { DEFAULT_SETUP_FLAGS, LoopError, type Engine, type Ring } from "../src/loop/index.ts";
 import { openSys } from "../src/sys/index.ts";
 import { IORING_SETUP, io_uring_sqe, O, type SqeField } from "../src/uring/abi/index.ts";
 import { PLAYS, type Play, type Round, type Stage } from "./loop-plays.ts";
+import { missingLoops } from "./missing-loops.ts";
 import { missingShared, sharedPath } from "./shared-data.ts";
 
 /** Of x86-64, the rig's. */
@@ -126,18 +126,7 @@ async function perform(engine: Engine, play: Play): Promise<Record<string, unkno
   };
 }
 
-function whyNoKernel(): string | undefined {
-  if (process.arch !== "x64") return "the rig is an x86-64 machine";
-  try {
-    openKernelEngine()[Symbol.dispose]();
-    return undefined;
-  } catch (error) {
-    if (error instanceof UnsupportedError) return error.message;
-    throw error;
-  }
-}
-
-const missing = whyNoKernel();
+const missing = process.arch === "x64" ? missingLoops() : "the rig is an x86-64 machine";
 const simulated = (): SimEngine => openSimEngine({ world: new NodeWorld() });
 
 describe("the simulator", () => {

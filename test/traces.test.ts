@@ -6,10 +6,8 @@ import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { EFAULT, EINTR } from "../src/base/index.ts";
 import { openEngine, openObject } from "../src/engine/index.ts";
-import { openKernelEngine } from "../src/engine/kernel/index.ts";
 import {
   DEFAULT_SETUP_FLAGS,
-  UnsupportedError,
   type Engine,
   type EngineName,
   type EngineOptions,
@@ -18,6 +16,7 @@ import {
 import { copyFile, runNops } from "../src/programs/index.ts";
 import { toChromeTrace, type TraceEvent } from "../src/uring/trace/index.ts";
 import { loopPath, missingRing } from "./command-line.ts";
+import { missingLoops } from "./missing-loops.ts";
 import { chromeViolations, TRACE_SCHEMA, violations } from "./trace-schema.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "loopstep-traces-"));
@@ -57,16 +56,6 @@ const PROGRAMS: readonly { readonly name: string; readonly run: (engine: Engine)
   { name: "sleep", run: loop("sleep", EIGHT) },
 ];
 
-function noLoops(): string | undefined {
-  try {
-    openKernelEngine()[Symbol.dispose]();
-    return undefined;
-  } catch (error) {
-    if (error instanceof UnsupportedError) return error.message;
-    throw error;
-  }
-}
-
 /** The engines asked for, by commas: in the rig the one that is nowhere else. All unless given. */
 const WANTED = process.env["LOOPSTEP_TRACES"]?.split(",");
 const notWanted = (engine: EngineName): string | undefined =>
@@ -75,7 +64,7 @@ const notWanted = (engine: EngineName): string | undefined =>
 const ENGINES: readonly { readonly engine: EngineName; readonly missing: string | undefined }[] = [
   { engine: "sim", missing: notWanted("sim") },
   { engine: "user", missing: notWanted("user") ?? missingRing() },
-  { engine: "kernel", missing: notWanted("kernel") ?? noLoops() },
+  { engine: "kernel", missing: notWanted("kernel") ?? missingLoops() },
 ];
 const missingOf = (engine: EngineName): string | undefined => ENGINES.find((row) => row.engine === engine)!.missing;
 

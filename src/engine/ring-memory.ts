@@ -2,19 +2,14 @@
 // io_uring regions, the parameter region, and what loop_step is called with. All of it is handed out again once released.
 
 import type { VmMemory } from "../bpf/vm/index.ts";
-import { placeTask, UnsupportedError, type Region, type Regions, type RingOptions } from "../loop/index.ts";
-import { parseSetupFlags, type SetupRequest } from "../uring/abi/index.ts";
+import { placeTask, type Region, type Regions, type RingOptions } from "../loop/index.ts";
 import { ringsLayout } from "../uring/ring/index.ts";
+import { setupRequest } from "./ring-request.ts";
 
 const PAGE = 4096;
 
 /** What stands for struct iou_ctx: a value in the page no program may touch, so that it can be passed on but not read. */
 export const IOU_CTX = 0x40;
-
-/** What io_uring_setup is asked for by these options. */
-export function setupRequest({ entries, cq_entries, flags }: RingOptions): SetupRequest {
-  return { entries, flags: parseSetupFlags(flags), ...(cq_entries === undefined ? {} : { cq_entries }) };
-}
 
 /** Places of one ring in the memory. Not in it yet: what the kernel writes when it makes the ring. */
 export class RingMemory {
@@ -36,7 +31,6 @@ export class RingMemory {
   /** `pid`: of the process a program finds itself in. Takes nothing when it throws. */
   constructor(memory: VmMemory, options: RingOptions, pid: number) {
     const { mem } = options;
-    checkMemSize(mem);
     const layout = ringsLayout(setupRequest(options));
     this.#memory = memory;
     this.#ringsSize = layout.ringsSize;
@@ -89,13 +83,4 @@ export class RingMemory {
 /** Bytes of a region. */
 export function regionBytes(memory: VmMemory, { address, size }: Region): Uint8Array {
   return memory.u8.subarray(address, address + size);
-}
-
-function checkMemSize(mem: number | undefined): void {
-  if (mem === undefined || (Number.isInteger(mem) && mem > 0 && mem % PAGE === 0)) return;
-  throw new UnsupportedError("FEATURE_UNSUPPORTED", {
-    message: "the parameter region must be whole pages",
-    found: `${mem} bytes`,
-    expected: `a multiple of ${PAGE}, not 0`,
-  });
 }

@@ -199,10 +199,8 @@ export class RingThread implements Disposable {
 
   [Symbol.dispose](): void {
     if (this.#ended) return;
-    this.#ended = true;
     this.#port.close();
-    awaitStart(this.control);
-    void this.#worker.terminate();
+    void this.terminate();
   }
 
   /** A thread that cannot start never answers. */

@@ -1,14 +1,8 @@
 // Short names for the instructions that generated programs are written with.
 
-import type { Insn } from "../../src/bpf/isa/index.ts";
+import { insn, type Insn } from "../../src/bpf/isa/index.ts";
 
-export const insn = (code: number, dst_reg: number, src_reg: number, off: number, imm: number): Insn => ({
-  code,
-  dst_reg,
-  src_reg,
-  off,
-  imm,
-});
+export { insn };
 
 /** `[size bits of the opcode, bytes]` */
 export type Size = readonly [bits: number, bytes: number];

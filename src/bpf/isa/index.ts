@@ -87,6 +87,7 @@ export {
   BPF_PSEUDO_MAP_IDX_VALUE,
   BPF_PSEUDO_MAP_VALUE,
   INSN_SIZE,
+  insn,
   type Insn,
 } from "./insn.ts";
 export { asm, type AsmOptions } from "./asm.ts";

@@ -15,6 +15,15 @@ export interface Insn {
   readonly imm: number;
 }
 
+/** The slot with these fields, in the order of `BPF_RAW_INSN` (tools/include/linux/filter.h). */
+export const insn = (code: number, dst_reg: number, src_reg: number, off: number, imm: number): Insn => ({
+  code,
+  dst_reg,
+  src_reg,
+  off,
+  imm,
+});
+
 /** Bytes in one slot. */
 export const INSN_SIZE = 8;
 

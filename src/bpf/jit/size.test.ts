@@ -2,17 +2,10 @@
 // generated code grows with the program and not faster. Times are the benchmarks' business.
 
 import { describe, expect, it } from "vitest";
-import { decode, type Insn } from "../isa/index.ts";
+import { decode, insn, type Insn } from "../isa/index.ts";
 import { buildImage, Interpreter, VmMemory } from "../vm/index.ts";
 import { compile, instantiate } from "./index.ts";
 
-const insn = (code: number, dst_reg: number, src_reg: number, off: number, imm: number): Insn => ({
-  code,
-  dst_reg,
-  src_reg,
-  off,
-  imm,
-});
 const EXIT = insn(0x95, 0, 0, 0, 0);
 const mov = (dst: number, imm: number): Insn => insn(0xb7, dst, 0, 0, imm);
 const add = (dst: number, imm: number): Insn => insn(0x07, dst, 0, 0, imm);

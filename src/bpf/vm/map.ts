@@ -218,7 +218,8 @@ class HashVmMap extends VmMap {
   }
 }
 
-class QueueVmMap extends VmMap {
+/** A map without keys. As it is, of a ring buffer or task storage: only its helpers know what is in it. */
+class KeylessVmMap extends VmMap {
   lookup(): number {
     return 0;
   }
@@ -231,7 +232,11 @@ class QueueVmMap extends VmMap {
     return -EINVAL;
   }
 
-  *entries(): Generator<readonly [key: number, value: number]> {
+  *entries(): Generator<readonly [key: number, value: number]> {}
+}
+
+class QueueVmMap extends KeylessVmMap {
+  override *entries(): Generator<readonly [key: number, value: number]> {
     const { values, stride, max_entries, type } = this.image;
     const count = this.word(L.MAP_COUNT);
     const head = this.word(L.MAP_QUEUE_HEAD);
@@ -279,27 +284,10 @@ class QueueVmMap extends VmMap {
   }
 }
 
-/** A ring buffer or task storage: only its helpers know what is in it. */
-class OpaqueVmMap extends VmMap {
-  lookup(): number {
-    return 0;
-  }
-
-  update(): number {
-    return -EINVAL;
-  }
-
-  delete(): number {
-    return -EINVAL;
-  }
-
-  *entries(): Generator<readonly [key: number, value: number]> {}
-}
-
 /** The map behind an image, over this thread's view of the memory. */
 export function openMap(image: MapImage, memory: VmMemory): VmMap {
   const shape = L.shapeOf(image.type);
   if (shape === "array") return new ArrayVmMap(image, memory);
-  if (shape === "ring" || shape === "storage") return new OpaqueVmMap(image, memory);
+  if (shape === "ring" || shape === "storage") return new KeylessVmMap(image, memory);
   return shape === "hash" ? new HashVmMap(image, memory) : new QueueVmMap(image, memory);
 }

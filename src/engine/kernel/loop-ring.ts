@@ -16,11 +16,12 @@ import {
   type RunStats,
 } from "../../loop/index.ts";
 import type { RingPlacement, Sys } from "../../sys/index.ts";
-import { IORING_REGISTER, parseSetupFlags } from "../../uring/abi/index.ts";
+import { IORING_REGISTER } from "../../uring/abi/index.ts";
 import { ringsLayout } from "../../uring/ring/index.ts";
 import { IndexCount } from "../full-count.ts";
 import { reviveSysError } from "../revive.ts";
 import { ABORT, CONTROL, type RingThread } from "../ring-thread.ts";
+import { setupRequest } from "../ring-request.ts";
 import { loopError, type EndedBy } from "../run-outcome.ts";
 import type { EngineTracing } from "../tracing.ts";
 import { EnterTrace } from "./enter-trace.ts";
@@ -28,7 +29,6 @@ import type { PageMemory } from "./page-memory.ts";
 import { EJECT, OWN, type CreateReply, type CreateRequest, type RunReply } from "./protocol.ts";
 import { wake } from "./wake.ts";
 
-const PAGE = 4096;
 /** Between two wake-ups of a thread that has not answered the last. */
 const WAKE_EVERY_MS = 2;
 /** The CQ tail has to be looked at before it can have come round: long before, since no kernel completes 2 ** 32 in it. */
@@ -72,12 +72,12 @@ export class LoopRing implements Ring {
     sys: Sys,
     memory: PageMemory,
     thread: RingThread,
-    { entries, cq_entries, flags, mem }: RingOptions,
+    options: RingOptions,
     giveBack: (thread: RingThread) => void,
     tracing?: EngineTracing,
   ) {
-    checkMemSize(mem);
-    const request = { entries, flags: parseSetupFlags(flags), ...(cq_entries === undefined ? {} : { cq_entries }) };
+    const { mem } = options;
+    const request = setupRequest(options);
     const layout = ringsLayout(request);
     this.#sys = sys;
     this.#memory = memory;
@@ -274,13 +274,4 @@ function isAsleep(tid: number): boolean {
   const stat = readFileSync(`/proc/self/task/${tid}/stat`, "latin1");
   // the name before it is in brackets and may contain anything
   return stat.charAt(stat.lastIndexOf(")") + 2) === "S";
-}
-
-function checkMemSize(mem: number | undefined): void {
-  if (mem === undefined || (Number.isInteger(mem) && mem > 0 && mem % PAGE === 0)) return;
-  throw new UnsupportedError("FEATURE_UNSUPPORTED", {
-    message: "the parameter region must be whole pages",
-    found: `${mem} bytes`,
-    expected: `a multiple of ${PAGE}, not 0`,
-  });
 }

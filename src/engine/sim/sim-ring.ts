@@ -40,7 +40,8 @@ import type { TraceSink } from "../../uring/trace/index.ts";
 import type { GlobalWatch } from "../global-watch.ts";
 import { fullCount } from "../full-count.ts";
 import { Occupied } from "../occupied.ts";
-import { IOU_CTX, regionBytes, RingMemory, setupRequest } from "../ring-memory.ts";
+import { IOU_CTX, regionBytes, RingMemory } from "../ring-memory.ts";
+import { setupRequest } from "../ring-request.ts";
 import { loopError, type EndedBy } from "../run-outcome.ts";
 import { vmFaultEvent } from "../vm-fault-event.ts";
 
