@@ -15,6 +15,7 @@ import {
 } from "../vm/index.ts";
 import { slotsOf, type Effects } from "./effects.ts";
 import type { CallPlan, Signature } from "./emit-call.ts";
+import { FramePointers } from "./frame-pointers.ts";
 import { NODE_CODE, type Unit } from "./unit.ts";
 
 type HostCallee = Pick<Callee, "params" | "result" | "signed" | "table">;
@@ -68,6 +69,9 @@ const RUNTIME_KFUNCS: Readonly<Record<string, "iterNew" | "iterNext" | "iterDest
   bpf_iter_num_destroy: "iterDestroy",
 };
 
+/** struct bpf_iter_num, the place of which is their r1: all that they write to. */
+const ITERATOR_BYTES = 8;
+
 /** Kfuncs that do nothing, and helpers with one answer: there is one CPU, and nothing to lock out. */
 const CONSTANT_KFUNCS = new Set([
   "bpf_rcu_read_lock",
@@ -83,9 +87,6 @@ const LOOP_PARAMS: readonly ParamKind[] = ["i32", "func", "i64", "i64"];
 
 /** What registers are known to hold, as [low, high] words. */
 type Known = (readonly [number, number] | undefined)[];
-
-/** Registers known to hold an address in the frame, as the distance from r10. */
-type Frames = (number | undefined)[];
 
 function helperCall(slot: number, id: number, known: Known, image: VmImage, own: HostCallee | undefined): CallFacts {
   const base = { slot, callee: undefined, isLocal: false, unknownCallback: false };
@@ -130,7 +131,7 @@ function kfuncCall(
   slot: number,
   id: number,
   known: Known,
-  frames: Frames,
+  frames: FramePointers,
   image: VmImage,
   options: OwnCallees,
 ): CallFacts {
@@ -151,7 +152,7 @@ function kfuncCall(
   const signature = { params: kfunc.params, result: kfunc.result };
   const runtime = RUNTIME_KFUNCS[name];
   if (runtime !== undefined) {
-    const iterator = frames[1];
+    const iterator = frames.of(1);
     return iterator === undefined ? { ...base, runtime, signature } : { ...base, runtime, iterator, signature };
   }
   return { ...base, host: { kind: "kfunc", field: name, id, name, signature } };
@@ -168,7 +169,7 @@ export function planCalls(unit: Unit, effects: Effects, image: VmImage, own: Own
   const { insns, rows, writes } = effects;
   const calls: CallFacts[] = [];
   const known: Known = [];
-  const frames: Frames = [];
+  const frames = new FramePointers();
   const callAt = (slot: number): CallFacts => {
     const insn = insns[slot];
     const row = rows[slot]!;
@@ -194,8 +195,7 @@ export function planCalls(unit: Unit, effects: Effects, image: VmImage, own: Own
   for (let node = 0; node < unit.kind.length; node++) {
     if (unit.kind[node] !== NODE_CODE) continue;
     known.length = 0;
-    frames.length = 0;
-    frames[10] = 0;
+    frames.startBlock();
     for (let slot = unit.first[node]; slot < unit.end[node]; slot += slotsOf(rows[slot])) {
       const row = rows[slot];
       if (row === undefined) continue;
@@ -205,12 +205,8 @@ export function planCalls(unit: Unit, effects: Effects, image: VmImage, own: Own
       if (row.op === "ld_imm64") value = [imm, insns[slot + 1].imm];
       else if (row.op === "mov" && row.source === "K") value = [imm, row.width === 64 && imm < 0 ? -1 : 0];
       else if (row.op === "mov" && row.width === 64 && row.source === "X") value = known[src_reg];
-      let frame: number | undefined;
-      if (row.width === 64 && row.op === "mov" && row.source === "X") frame = frames[src_reg];
-      else if (row.width === 64 && row.op === "add" && row.source === "K" && frames[dst_reg] !== undefined)
-        frame = frames[dst_reg] + imm;
-      for (let reg = 0; reg < 10; reg++) if (writes[slot] & (1 << reg)) frames[reg] = undefined;
-      if (frame !== undefined) frames[dst_reg] = frame;
+      const isIterator = callKind(insns[slot]) === "kfunc" && Object.hasOwn(RUNTIME_KFUNCS, image.kfuncs[imm] ?? "");
+      frames.step(insns[slot], row, writes[slot], isIterator ? ITERATOR_BYTES : undefined);
       if (value !== undefined) known[dst_reg] = value;
       else for (let reg = 0; reg < 10; reg++) if (writes[slot] & (1 << reg)) known[reg] = undefined;
     }

@@ -55,6 +55,22 @@ describe("submitting", () => {
     expect(view.getUint32(OWN + ENTERS, true)).toBe(0);
   });
 
+  // four at a time where SQEs lie in a row: whichever is unlike the others is seen, and none beyond the last
+  test.each([1, 4, 5, 6, 7, 8])("looks at each of %i requests", (count) => {
+    for (const [opcode, kinds] of [
+      [0, 0],
+      [5, 4],
+    ] as const) {
+      for (let slot = 0; slot < ENTRIES; slot++) {
+        const { submit, sqe, kinds: seen } = rig({});
+        for (let i = 0; i < ENTRIES; i++) sqe(i, i === slot ? 6 : opcode, i === slot ? 0x10 : 0);
+        submit(CTX, count);
+        const others = slot === 0 && count === 1 ? 0 : kinds;
+        expect(seen(), `opcode ${opcode}, slot ${slot}`).toBe(slot < count ? others | 9 : others);
+      }
+    }
+  });
+
   test.each([
     // what is special of the ring, SQ head, slots looked at for 2 requests
     ["rewinding", {}, 0, [0, 1]],

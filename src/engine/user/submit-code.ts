@@ -177,7 +177,7 @@ class SubmitCode {
   // Sets COUNT, and notes the kinds of that many SQEs. Those in a row often have one opcode and the same flags.
   #look(): void {
     const { expr } = this;
-    const { own, sqMask, head, flags, flagKind } = this.#place;
+    const { own, sqMask, head, array, flags, flagKind } = this.#place;
     // no more than there are entries
     expr.get(NR);
     expr.i32(sqMask + 1);
@@ -194,6 +194,7 @@ class SubmitCode {
     // what no SQE's first two bytes are
     expr.i32(-1);
     expr.set(LAST);
+    if (head === 0 && array === 0) this.#lookAtFours();
     const again = expr.loop();
     this.#slotAddress();
     expr.memory(OP["i32.load16_u"], 0);
@@ -201,18 +202,7 @@ class SubmitCode {
     expr.get(LAST);
     expr.op(OP["i32.ne"]);
     expr.if();
-    expr.get(WORD);
-    expr.tee(LAST);
-    expr.i32(0xff);
-    expr.op(OP["i32.and"]);
-    expr.memory(OP["i32.load8_u"], own + KIND_TABLE);
-    expr.get(KINDS_SEEN);
-    expr.op(OP["i32.or"]);
-    expr.set(KINDS_SEEN);
-    expr.get(LAST);
-    expr.get(FLAGS_SEEN);
-    expr.op(OP["i32.or"]);
-    expr.set(FLAGS_SEEN);
+    this.#note();
     expr.end();
     expr.get(INDEX);
     expr.i32(1);
@@ -237,6 +227,65 @@ class SubmitCode {
       expr.op(OP.select);
       expr.op(OP["i32.or"]);
     });
+  }
+
+  /** Notes the kind of WORD, an SQE's first two bytes. */
+  #note(): void {
+    const { expr } = this;
+    expr.get(WORD);
+    expr.tee(LAST);
+    expr.i32(0xff);
+    expr.op(OP["i32.and"]);
+    expr.memory(OP["i32.load8_u"], this.#place.own + KIND_TABLE);
+    expr.get(KINDS_SEEN);
+    expr.op(OP["i32.or"]);
+    expr.set(KINDS_SEEN);
+    expr.get(LAST);
+    expr.get(FLAGS_SEEN);
+    expr.op(OP["i32.or"]);
+    expr.set(FLAGS_SEEN);
+  }
+
+  // Where SQEs lie in a row from slot 0: four at a time, for as long as all are like the first, and not the last of them.
+  #lookAtFours(): void {
+    const { expr } = this;
+    const { sqes, sqeSize } = this.#place;
+    const more = (): void => {
+      expr.get(LEFT);
+      expr.i32(4);
+      expr.op(OP["i32.gt_u"]);
+    };
+    more();
+    expr.if();
+    expr.i32(0);
+    expr.memory(OP["i32.load16_u"], sqes);
+    expr.set(WORD);
+    this.#note();
+    const again = expr.loop();
+    for (let i = 0; i < 4; i++) {
+      expr.get(INDEX);
+      expr.i32(sqeSize);
+      expr.op(OP["i32.mul"]);
+      expr.memory(OP["i32.load16_u"], sqes + i * sqeSize);
+      expr.get(WORD);
+      expr.op(OP["i32.xor"]);
+      if (i > 0) expr.op(OP["i32.or"]);
+    }
+    expr.op(OP["i32.eqz"]);
+    expr.if();
+    expr.get(INDEX);
+    expr.i32(4);
+    expr.op(OP["i32.add"]);
+    expr.set(INDEX);
+    expr.get(LEFT);
+    expr.i32(4);
+    expr.op(OP["i32.sub"]);
+    expr.set(LEFT);
+    more();
+    expr.brIf(again);
+    expr.end();
+    expr.end();
+    expr.end();
   }
 
   /** Pushes the address of the SQE that entry INDEX stands for. */
