@@ -12,6 +12,7 @@ import { lowParams, typeOfParam, typesOfResult, type CallPlan } from "./emit-cal
 import { ARG_MASK, effectsOf, type Effects } from "./effects.ts";
 import { compact, foldSelects, threadJumps } from "./fold.ts";
 import { graphOf } from "./graph.ts";
+import { iteratorUses, type IteratorCall } from "./iterator-uses.ts";
 import { liveness } from "./liveness.ts";
 import { writeRepeat, type Repeat } from "./repeat.ts";
 import { EXPORT, RuntimeFunctions, type LocalFunction } from "./runtime.ts";
@@ -363,7 +364,15 @@ class Compiler {
       boundary,
       budget,
       callPlan: (slot) => this.#plans.get(slot)!,
+      iterators: this.#iteratorsKnown
+        ? iteratorUses(unit, this.#effects, (slot) => this.#iteratorCall(slot))
+        : undefined,
     });
+  }
+
+  #iteratorCall(slot: number): IteratorCall | undefined {
+    const plan = this.#plans.get(slot);
+    return plan?.kind === "iterator" ? plan : undefined;
   }
 
   #hasMayGoto(unit: Unit): boolean {

@@ -4,10 +4,12 @@ import { ATOMIC, I32, I64, OP } from "../../wasm/index.ts";
 import { CONTROL_ABORT } from "../vm/index.ts";
 import { emitAlu } from "./emit-alu.ts";
 import { emitCall, type CallPlan } from "./emit-call.ts";
+import { emitIteratorLoad, emitIteratorTest } from "./emit-iterator.ts";
 import { emitCondition, emitGuard } from "./emit-jump.ts";
 import { emitConstant, emitMemory, emitStorePair } from "./emit-memory.ts";
 import { FAULT_CODE, type FunctionContext, type Site } from "./context.ts";
 import { FLOW_COND, FLOW_EXIT, FLOW_FAULT, FLOW_GOTO, slotsOf, type Effects } from "./effects.ts";
+import type { IteratorUses } from "./iterator-uses.ts";
 import { findStorePairs } from "./store-pairs.ts";
 import { findRotations, type Rotation } from "./rotates.ts";
 import { structureOf, writeStructured, type NodeWriter } from "./structure.ts";
@@ -29,13 +31,15 @@ export interface UnitSource {
   readonly typing: Typing;
   readonly boundary: Boundary;
   readonly callPlan: (slot: number) => CallPlan;
+  /** Uses of iterators whose state is in locals. */
+  readonly iterators?: IteratorUses | undefined;
   /** The turns may_goto has left, for functions that have it. */
   readonly budget: { get(): void; set(): void } | undefined;
 }
 
 /** Writes the unit; gives false when dispatchers were needed, which only speed depends on. */
 export function writeUnit(context: FunctionContext, source: UnitSource): void {
-  const { unit, effects, typing, boundary, callPlan } = source;
+  const { unit, effects, typing, boundary, callPlan, iterators } = source;
   const { expr } = context;
   const { insns, rows, flow } = effects;
   const structure = structureOf(unit);
@@ -95,9 +99,14 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
     expr.op(wide ? OP["i64.rotl"] : OP["i32.rotl"]);
     context.set(wide, site.insn.dst_reg, (site.bits & DEF_I32) !== 0);
   };
+  const jumps = (slot: number, negate: boolean): void => {
+    const iterator = iterators?.tests.get(slot);
+    if (iterator === undefined) emitCondition(context, siteAt(slot), negate);
+    else emitIteratorTest(context, siteAt(slot), iterator, negate);
+  };
   // Each folded move keeps the old value when the jump would have skipped it.
   const folded = (node: number): void => {
-    emitCondition(context, siteAt(unit.end[node] - 1), false);
+    jumps(unit.end[node] - 1, false);
     const skip = context.temp(I32, "skip");
     expr.set(skip);
     for (let slot = unit.foldFirst[node]; slot < unit.foldEnd[node]; slot += slotsOf(rows[slot])) {
@@ -129,6 +138,8 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
     const pair = pairs?.get(slot);
     if (pair !== undefined) return emitStorePair(context, site, pair);
     if (pairs?.has(slot - 1)) return undefined;
+    const iterator = iterators?.loads.get(slot);
+    if (iterator !== undefined) return emitIteratorLoad(context, site, iterator);
     const rotation = rotations.byOr.get(slot);
     if (rotation !== undefined) return rotate(site, rotation);
     switch (site.row.class) {
@@ -166,8 +177,8 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
     condition(node, negate) {
       const guard = unit.guards.get(node);
       if (guard !== undefined) return emitGuard(context, guard, typing.leave.get(node) ?? 0, negate);
-      const site = siteAt(unit.end[node] - 1);
-      if (site.row.op !== "may_goto") return emitCondition(context, site, negate);
+      const slot = unit.end[node] - 1;
+      if (rows[slot]?.op !== "may_goto") return jumps(slot, negate);
       const budget = source.budget!;
       // Taken when nothing is left; else one turn less.
       budget.get();

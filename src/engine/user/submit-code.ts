@@ -195,6 +195,8 @@ class SubmitCode {
     expr.i32(-1);
     expr.set(LAST);
     if (head === 0 && array === 0) this.#lookAtFours();
+    expr.get(LEFT);
+    expr.if();
     const again = expr.loop();
     this.#slotAddress();
     expr.memory(OP["i32.load16_u"], 0);
@@ -213,6 +215,7 @@ class SubmitCode {
     expr.op(OP["i32.sub"]);
     expr.tee(LEFT);
     expr.brIf(again);
+    expr.end();
     expr.end();
     this.#store(own + KINDS, () => {
       this.#load(own + KINDS);
@@ -246,14 +249,14 @@ class SubmitCode {
     expr.set(FLAGS_SEEN);
   }
 
-  // Where SQEs lie in a row from slot 0: four at a time, for as long as all are like the first, and not the last of them.
+  // Where SQEs lie in a row from slot 0: four at a time, for as long as all are like the first.
   #lookAtFours(): void {
     const { expr } = this;
     const { sqes, sqeSize } = this.#place;
     const more = (): void => {
       expr.get(LEFT);
       expr.i32(4);
-      expr.op(OP["i32.gt_u"]);
+      expr.op(OP["i32.ge_u"]);
     };
     more();
     expr.if();
