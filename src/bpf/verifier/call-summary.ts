@@ -25,9 +25,9 @@ export function paramCount(env: Env, insn: Insn): number | undefined {
 function mapBytes(env: Env, at: number, arg: number, key: boolean): number {
   const proto = helperProto(env.insns[at].imm);
   const mapArg = proto?.args.findIndex((spec, i) => i < arg && spec.kind === "map") ?? -1;
-  const aux = env.aux[at];
-  if (mapArg >= 0 && aux.constMapMask & (1 << (mapArg + 1))) {
-    const map = aux.constMaps[mapArg + 1];
+  const { mapMask, maps } = env.aux.known(at);
+  if (mapArg >= 0 && mapMask & (1 << (mapArg + 1))) {
+    const map = maps[mapArg + 1];
     if (map !== undefined) return key ? map.key_size : map.value_size;
   }
   const most = Math.max(0, ...env.usedMaps.map((map) => (key ? map.key_size : map.value_size)));
@@ -40,7 +40,7 @@ function helperBytes(env: Env, at: number, arg: number): number {
   const spec = proto?.args[arg];
   if (proto === undefined || spec === undefined) return ALL_BYTES;
   const signed = (bytes: number): number => (spec.uninit ? -bytes : bytes);
-  const { constMask, constValues } = env.aux[at];
+  const { constMask, values } = env.aux.known(at);
   switch (spec.kind) {
     case "key":
       return signed(mapBytes(env, at, arg, true));
@@ -52,7 +52,7 @@ function helperBytes(env: Env, at: number, arg: number): number {
       if (spec.size !== 0) return signed(spec.size);
       if (proto.args[arg + 1]?.kind !== "size") return ALL_BYTES;
       const reg = arg + 2;
-      if (constMask & (1 << reg)) return signed(constValues[reg]);
+      if (constMask & (1 << reg)) return signed(values[reg]);
       return spec.uninit ? 0 : MAX_STACK;
     }
     case "dynptr":
@@ -78,9 +78,9 @@ function kfuncBytes(env: Env, at: number, arg: number): number {
   if (behind.kind === "STRUCT" && behind.name === "bpf_dynptr") return signed(DYNPTR_BYTES);
   const next = meta.proto.params[arg + 1];
   if (hasSuffix(next, "__sz") || hasSuffix(next, "__szk")) {
-    const { constMask, constValues } = env.aux[at];
+    const { constMask, values } = env.aux.known(at);
     const reg = arg + 2;
-    return constMask & (1 << reg) ? signed(constValues[reg]) : MAX_STACK;
+    return constMask & (1 << reg) ? signed(values[reg]) : MAX_STACK;
   }
   try {
     return signed(target.sizeOf(type.type));

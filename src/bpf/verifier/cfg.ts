@@ -20,6 +20,7 @@ import {
 } from "../isa/index.ts";
 import { E2BIG, EINVAL, isHelperCall, isKfuncCall, isSubprogCall, type Env } from "./env.ts";
 import { ASYNC_CALLBACK_HELPERS, helperNumber, helperProto, SYNC_CALLBACK_HELPERS } from "./helpers-proto.ts";
+import { CALLS_CALLBACK, FORCE_CHECKPOINT, JMP_POINT, MAY_RETURN, NOWHERE, PRUNE_POINT } from "./insn-aux.ts";
 import { kfuncMeta } from "./kfunc-meta.ts";
 import { KF_ITER_NEXT, KF_SLEEPABLE } from "./kfuncs.ts";
 import { BPF_PROG_TYPE_STRUCT_OPS } from "./prog-types.ts";
@@ -112,11 +113,10 @@ class Walk {
     const { env } = this;
     const size = isLdImm64(env.insns[at]) ? 2 : 1;
     if (this.follow(at, at + size, FALLTHROUGH)) return true;
-    const next = env.aux[at + size];
-    if (next !== undefined) next.prunePoint = next.jmpPoint = true;
+    if (at + size < env.insns.length) env.aux.mark(at + size, PRUNE_POINT | JMP_POINT);
     if (!intoCallee) return false;
     const target = at + env.insns[at].imm + 1;
-    env.aux[at].prunePoint = true;
+    env.aux.mark(at, PRUNE_POINT);
     const caller = env.subprogs[env.subprogOf(at)];
     const callee = env.subprogs[env.subprogOf(target)];
     caller.changesPacket ||= callee.changesPacket;
@@ -128,12 +128,11 @@ class Walk {
   visit(at: number): boolean {
     const { env } = this;
     const insn = env.insns[at];
-    const aux = env.aux[at];
     if (isPseudoFunc(insn)) return this.call(at, true);
     const kind = BPF_CLASS(insn.code);
     if (kind !== BPF_JMP && kind !== BPF_JMP32) {
       const mode = BPF_MODE(insn.code);
-      if (kind === BPF_LD && (mode === BPF_ABS || mode === BPF_IND)) mayReturn(env, at);
+      if (kind === BPF_LD && (mode === BPF_ABS || mode === BPF_IND)) env.aux.mark(at, MAY_RETURN);
       return this.follow(at, at + (isLdImm64(insn) ? 2 : 1), FALLTHROUGH);
     }
     switch (BPF_OP(insn.code)) {
@@ -150,28 +149,21 @@ class Walk {
         return false;
       }
       default:
-        aux.prunePoint = true;
-        if (isMayGoto(insn)) aux.forceCheckpoint = true;
+        env.aux.mark(at, isMayGoto(insn) ? PRUNE_POINT | FORCE_CHECKPOINT : PRUNE_POINT);
         return this.follow(at, at + 1, FALLTHROUGH) || this.follow(at, at + insn.off + 1, BRANCH);
     }
   }
 }
 
 function markJump(env: Env, target: number): void {
-  const aux = env.aux[target];
-  aux.prunePoint = aux.jmpPoint = aux.jumpTarget = true;
-}
-
-/** An instruction that may end its function as well as fall through. */
-function mayReturn(env: Env, at: number): void {
-  env.aux[at].extraSuccessors ??= [at + 1, env.subprogs[env.subprogOf(at)].exitInsn];
+  env.aux.mark(target, PRUNE_POINT | JMP_POINT);
 }
 
 function markCall(env: Env, at: number, insn: Insn): void {
-  const aux = env.aux[at];
+  const { aux } = env;
   const sub = env.subprogs[env.subprogOf(at)];
-  if (callsBackAsync(env, insn)) aux.prunePoint = true;
-  if (callsBackSync(env, insn)) aux.callsCallback = aux.forceCheckpoint = aux.prunePoint = aux.jmpPoint = true;
+  if (callsBackAsync(env, insn)) aux.mark(at, PRUNE_POINT);
+  if (callsBackSync(env, insn)) aux.mark(at, CALLS_CALLBACK | FORCE_CHECKPOINT | PRUNE_POINT | JMP_POINT);
   if (isHelperCall(insn)) {
     // The operations of a struct_ops type are looked up after this pass: Linux knows no prototype here, and so lets a global
     // function that calls a sleeping helper be called where nothing may sleep.
@@ -179,12 +171,12 @@ function markCall(env: Env, at: number, insn: Insn): void {
     if (known && helperProto(insn.imm)?.mightSleep) sub.mightSleep = true;
     if (insn.imm === TAIL_CALL) {
       sub.changesPacket = true;
-      mayReturn(env, at);
+      env.aux.mark(at, MAY_RETURN);
     }
   } else if (isKfuncCall(insn)) {
     const meta = kfuncMeta(env, insn);
     if (meta === undefined) return;
-    if (meta.flags & KF_ITER_NEXT) aux.prunePoint = aux.forceCheckpoint = true;
+    if (meta.flags & KF_ITER_NEXT) aux.mark(at, PRUNE_POINT | FORCE_CHECKPOINT);
     if (meta.flags & KF_SLEEPABLE) sub.mightSleep = true;
     if (isThrow(env, insn)) sub.mightThrow = true;
   }
@@ -204,43 +196,62 @@ export function checkCfg(env: Env): void {
   }
 }
 
-/** Instructions that may follow inside the function; a call's is the one behind it. */
-export function successors(env: Env, at: number): readonly number[] {
-  const extra = env.aux[at].extraSuccessors;
-  if (extra !== undefined) return extra;
-  const insn = env.insns[at];
-  const kind = BPF_CLASS(insn.code);
-  if (kind !== BPF_JMP && kind !== BPF_JMP32) return [at + (isLdImm64(insn) ? 2 : 1)];
-  const op = BPF_OP(insn.code);
-  if (op === BPF_EXIT) return [];
-  if (op === BPF_CALL) return [at + 1];
-  const target = at + jumpOffset(insn) + 1;
-  return op === BPF_JA ? [target] : [at + 1, target];
-}
-
-/** Fills `env.postorder`, function by function. */
-export function computePostorder(env: Env): void {
-  const seen = new Uint8Array(env.insns.length);
-  const order: number[] = [];
-  for (const sub of env.subprogs) {
-    sub.postorderStart = order.length;
-    const stack = [sub.start];
-    while (stack.length > 0) {
-      const at = stack[stack.length - 1];
-      if (seen[at] === 2) {
-        order.push(at);
-        stack.pop();
-        continue;
-      }
-      for (const next of successors(env, at)) {
-        if (seen[next] !== 0) continue;
-        seen[next] = 1;
-        stack.push(next);
-      }
-      seen[at] = 2;
+/** Fills `next` and `branch` of every instruction. */
+function findSuccessors(env: Env): void {
+  const { marks, next, branch } = env.aux;
+  const { insns } = env;
+  for (let at = 0; at < insns.length; at++) {
+    const insn = insns[at];
+    const kind = BPF_CLASS(insn.code);
+    const op = BPF_OP(insn.code);
+    next[at] = at + 1;
+    branch[at] = NOWHERE;
+    if (marks[at] & MAY_RETURN) {
+      branch[at] = env.subprogs[env.subprogOf(at)].exitInsn;
+    } else if (kind !== BPF_JMP && kind !== BPF_JMP32) {
+      if (isLdImm64(insn)) next[at] = at + 2;
+    } else if (op === BPF_EXIT) {
+      next[at] = NOWHERE;
+    } else if (op === BPF_JA) {
+      next[at] = at + jumpOffset(insn) + 1;
+    } else if (op !== BPF_CALL) {
+      branch[at] = at + jumpOffset(insn) + 1;
     }
   }
-  env.postorder = order;
+}
+
+/** Fills `env.postorder`, function by function, and the successors of every instruction. */
+export function computePostorder(env: Env): void {
+  findSuccessors(env);
+  const { next, branch } = env.aux;
+  const count = env.insns.length;
+  const seen = new Uint8Array(count);
+  const order = new Int32Array(count);
+  const stack = new Int32Array(count);
+  let length = 0;
+  let depth = 0;
+  const push = (at: number): void => {
+    if (at === NOWHERE || at >= count || seen[at] !== 0) return;
+    seen[at] = 1;
+    stack[depth++] = at;
+  };
+  for (const sub of env.subprogs) {
+    sub.postorderStart = length;
+    seen[sub.start] = 1;
+    stack[depth++] = sub.start;
+    while (depth > 0) {
+      const at = stack[depth - 1];
+      if (seen[at] === 2) {
+        order[length++] = at;
+        depth--;
+        continue;
+      }
+      seen[at] = 2;
+      push(next[at]);
+      push(branch[at]);
+    }
+  }
+  env.postorder = order.subarray(0, length);
 }
 
 /** Range of a function in the postorder. */
@@ -291,47 +302,50 @@ export function sortSubprogs(env: Env): void {
 
 /** Numbers the loops: instructions of one strongly connected component share a number (Tarjan, without recursion). */
 export function computeScc(env: Env): void {
+  const { next, branch, scc } = env.aux;
   const count = env.insns.length;
   const pre = new Uint32Array(count);
   const low = new Uint32Array(count);
-  const open: number[] = [];
+  const open = new Int32Array(count);
+  const walk = new Int32Array(count);
   const NONE = 0xffff_ffff;
   let nextNumber = 1;
   let nextScc = 1;
+  let opened = 0;
+  let depth = 0;
   const close = (at: number): void => {
-    const alone = open[open.length - 1] === at;
-    const isLoop = !alone || successors(env, at).includes(at) || env.aux[at].callsCallback;
+    const alone = open[opened - 1] === at;
+    const isLoop = !alone || next[at] === at || branch[at] === at || env.aux.has(at, CALLS_CALLBACK);
     let member;
     do {
-      member = open.pop()!;
+      member = open[--opened];
       low[member] = NONE;
-      if (isLoop) env.aux[member].scc = nextScc;
+      if (isLoop) scc[member] = nextScc;
     } while (member !== at);
     if (isLoop) nextScc++;
   };
+  /** Whether `to` must be walked before `at` is done. */
+  const follow = (at: number, to: number): boolean => {
+    if (to === NOWHERE || to >= count) return false;
+    if (pre[to] === 0) return true;
+    if (low[to] < low[at]) low[at] = low[to];
+    return false;
+  };
   for (let i = 0; i < count; i++) {
     if (pre[i] !== 0) continue;
-    const walk = [i];
-    while (walk.length > 0) {
-      const at = walk[walk.length - 1];
+    walk[depth++] = i;
+    while (depth > 0) {
+      const at = walk[depth - 1];
       if (pre[at] === 0) {
         low[at] = pre[at] = nextNumber++;
-        open.push(at);
+        open[opened++] = at;
       }
-      let deeper = false;
-      for (const next of successors(env, at)) {
-        if (next >= count) continue;
-        if (pre[next] !== 0) {
-          low[at] = Math.min(low[at], low[next]);
-        } else {
-          walk.push(next);
-          deeper = true;
-          break;
-        }
+      if (follow(at, next[at])) walk[depth++] = next[at];
+      else if (follow(at, branch[at])) walk[depth++] = branch[at];
+      else {
+        if (low[at] >= pre[at]) close(at);
+        depth--;
       }
-      if (deeper) continue;
-      if (low[at] >= pre[at]) close(at);
-      walk.pop();
     }
   }
 }

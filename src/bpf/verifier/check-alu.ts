@@ -72,9 +72,16 @@ export function readReg(env: Env, index: number): Reg {
   return reg;
 }
 
+/** How many immediates are kept as registers, a power of two. */
+const IMMEDIATES = 256;
+
 /** The sign-extended immediate of the current instruction as a register. */
 export function immediate(env: Env, insn: Insn): Reg {
-  return (env.aux[env.insnIdx].immediate ??= scalar(constRangeS32(insn.imm)));
+  const { imm } = insn;
+  const at = imm & (IMMEDIATES - 1);
+  const kept = env.immediates[at];
+  if (kept !== undefined && kept.range.value.lo === imm) return kept;
+  return (env.immediates[at] = scalar(constRangeS32(imm)));
 }
 
 /** A register about to be written; the frame pointer is not to be. */

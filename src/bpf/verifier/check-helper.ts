@@ -527,12 +527,13 @@ function special(env: Env, meta: CallMeta): void {
 }
 
 function loopCall(env: Env, meta: CallMeta): void {
-  const aux = env.aux[env.insnIdx];
-  if (aux.loopCallback !== -2) {
+  const { loopCallbacks } = env.aux;
+  const before = loopCallbacks.get(env.insnIdx);
+  if (before !== -2) {
     const zeroFlags = isNull(env.reg(4));
     if (zeroFlags) markPrecise(env, 4);
-    const same = aux.loopCallback === -1 || aux.loopCallback === meta.subprog;
-    aux.loopCallback = zeroFlags && same ? meta.subprog : -2;
+    const same = before === undefined || before === meta.subprog;
+    loopCallbacks.set(env.insnIdx, zeroFlags && same ? meta.subprog : -2);
   }
   markPrecise(env, 1);
   const { frame } = env;

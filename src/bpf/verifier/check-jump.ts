@@ -57,7 +57,7 @@ function collectLinked(env: Env, state: State, id: number, linked: LinkedReg[]):
   };
   for (let f = state.frames.length - 1; f >= 0; f--) {
     const frame = state.frames[f];
-    const { liveRegs } = env.aux[state.insnOf(f)];
+    const liveRegs = env.aux.liveRegs[state.insnOf(f)];
     for (let r = 0; r < FP; r++) {
       if (!(liveRegs & (1 << r)) || !belongs(frame.regs[r])) continue;
       if (!take(f, r, true)) frame.regs[r] = unlinked(frame.regs[r]);

@@ -11,6 +11,7 @@ import { widenImprecise } from "./check-jump.ts";
 import { cnum32FromS, cnum64FromS } from "./cnum.ts";
 import { EACCES, EFAULT, EINVAL, type Env } from "./env.ts";
 import { checkKfuncArgs, type KfuncCall } from "./kfunc-args.ts";
+import { ITER_NEXT } from "./insn-aux.ts";
 import { kfuncMeta } from "./kfunc-meta.ts";
 import {
   KF_ACQUIRE,
@@ -247,7 +248,7 @@ export function checkKfuncCall(env: Env, insn: Insn): "exit" | undefined {
   if (insn.imm === 0) return undefined;
   const meta = findMeta(env, insn);
   const { name, flags } = meta;
-  env.aux[env.insnIdx].isIterNext = (flags & KF_ITER_NEXT) !== 0;
+  if (flags & KF_ITER_NEXT) env.aux.mark(env.insnIdx, ITER_NEXT);
   if (UNMODELLED_KFUNCS.has(name)) env.notModelled(`kernel function ${name}`);
   if (isResLock(name)) pushFailedLock(env);
   if (name === "__bpf_trap") env.reject(EFAULT, "unexpected __bpf_trap() due to uninitialized variable?");

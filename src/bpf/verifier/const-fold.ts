@@ -53,8 +53,9 @@ import {
   MAX_BPF_REG,
   type Insn,
 } from "../isa/index.ts";
-import { computePostorder, isMayGoto, successors } from "./cfg.ts";
+import { computePostorder, isMayGoto } from "./cfg.ts";
 import type { Env } from "./env.ts";
+import { NOWHERE } from "./insn-aux.ts";
 import { isConstant, type MapInfo } from "./maps.ts";
 import { isStackArgLoad, isStackArgStore, isStackArgStoreImm } from "./resolve.ts";
 
@@ -90,28 +91,27 @@ export function readConstant(map: MapInfo, offset: number, bytes: number, signed
   return signed ? u64(BigInt.asIntN(bytes * 8, value)) : value;
 }
 
-function addTo(a: Known, delta: bigint): Known {
-  if (a.kind === "const") return constant(a.value + delta);
-  if (a.kind === "map_value") return { ...a, offset: u64(a.offset + delta) };
+function addTo(a: Known, delta: number): Known {
+  if (a.kind === "const") return constant(a.value + BigInt(delta));
+  if (a.kind === "map_value") return { ...a, offset: u64(a.offset + BigInt(delta)) };
   return UNKNOWN;
 }
 
 function alu(insn: Insn, dst: Known, src: Known): Known {
-  const imm = BigInt(insn.imm);
   switch (BPF_OP(insn.code) | BPF_SRC(insn.code)) {
     case BPF_MOV | BPF_K:
-      return constant(imm);
+      return constant(BigInt(insn.imm));
     case BPF_MOV | BPF_X:
       if (insn.off === 0) return src;
       if (src.kind !== "const" || ![8, 16, 32].includes(insn.off)) return UNKNOWN;
       return constant(BigInt.asIntN(insn.off, src.value));
     case BPF_ADD | BPF_K:
-      return addTo(dst, imm);
+      return addTo(dst, insn.imm);
     case BPF_SUB | BPF_K:
-      return addTo(dst, -imm);
+      return addTo(dst, -insn.imm);
     case BPF_AND | BPF_K:
       if (dst.kind !== "const") return insn.imm === 0 ? constant(0n) : UNKNOWN;
-      return constant(dst.value & u64(imm));
+      return constant(dst.value & u64(BigInt(insn.imm)));
     case BPF_AND | BPF_X:
       if ((dst.kind === "const" && dst.value === 0n) || (src.kind === "const" && src.value === 0n)) return constant(0n);
       return dst.kind === "const" && src.kind === "const" ? constant(dst.value & src.value) : UNKNOWN;
@@ -121,7 +121,7 @@ function alu(insn: Insn, dst: Known, src: Known): Known {
 }
 
 function loadImm(env: Env, at: number, insn: Insn): Known {
-  const { map, mapOffset } = env.aux[at];
+  const use = env.aux.maps.get(at);
   switch (insn.src_reg) {
     case 0:
       return constant(imm64(insn, env.insns[at + 1]));
@@ -131,10 +131,10 @@ function loadImm(env: Env, at: number, insn: Insn): Known {
     }
     case BPF_PSEUDO_MAP_VALUE:
     case BPF_PSEUDO_MAP_IDX_VALUE:
-      return map === undefined ? UNKNOWN : { kind: "map_value", map, offset: BigInt(mapOffset) };
+      return use === undefined ? UNKNOWN : { kind: "map_value", map: use.map, offset: BigInt(use.offset) };
     case BPF_PSEUDO_MAP_FD:
     case BPF_PSEUDO_MAP_IDX:
-      return map === undefined ? UNKNOWN : { kind: "map", map };
+      return use === undefined ? UNKNOWN : { kind: "map", map: use.map };
     default:
       return UNKNOWN;
   }
@@ -147,110 +147,156 @@ function load(insn: Insn, src: Known): Known {
   return value === undefined ? UNKNOWN : constant(value);
 }
 
-/** What is known behind instruction `at`, from what is known before it. */
-function transfer(env: Env, at: number, regs: Known[]): void {
+/** Numbers of what is known behind instruction `at`, in place of those before it. */
+function transfer(env: Env, at: number, regs: Int32Array, values: KnownValues): void {
   const insn = env.insns[at];
   if (isStackArgStore(insn) || isStackArgStoreImm(insn)) return;
   if (isStackArgLoad(insn)) {
-    regs[insn.dst_reg] = UNKNOWN;
+    regs[insn.dst_reg] = UNKNOWN_NUMBER;
     return;
   }
-  const forgetCallerSaved = (): void => {
-    for (let r = 0; r <= 5; r++) regs[r] = UNKNOWN;
-  };
   switch (BPF_CLASS(insn.code)) {
     case BPF_ALU:
     case BPF_ALU64: {
-      const out = alu(insn, regs[insn.dst_reg], regs[insn.src_reg] ?? UNKNOWN);
       const narrow = BPF_CLASS(insn.code) === BPF_ALU;
-      if (narrow) regs[insn.dst_reg] = out.kind === "const" ? constant(BigInt.asUintN(32, out.value)) : UNKNOWN;
-      else regs[insn.dst_reg] = out;
+      const out = alu(insn, values.list[regs[insn.dst_reg]], values.list[regs[insn.src_reg]]);
+      if (!narrow) regs[insn.dst_reg] = values.numberOf(out);
+      else if (out.kind !== "const") regs[insn.dst_reg] = UNKNOWN_NUMBER;
+      else regs[insn.dst_reg] = values.numberOf(constant(BigInt.asUintN(32, out.value)));
       return;
     }
     case BPF_LD: {
       const mode = BPF_MODE(insn.code);
-      if (mode === BPF_ABS || mode === BPF_IND) forgetCallerSaved();
-      else if (mode === BPF_IMM && BPF_SIZE(insn.code) === BPF_DW) regs[insn.dst_reg] = loadImm(env, at, insn);
+      if (mode === BPF_ABS || mode === BPF_IND) forgetCallerSaved(regs);
+      else if (mode === BPF_IMM && BPF_SIZE(insn.code) === BPF_DW) {
+        regs[insn.dst_reg] = values.numberOf(loadImm(env, at, insn));
+      }
       return;
     }
     case BPF_LDX:
-      regs[insn.dst_reg] = load(insn, regs[insn.src_reg] ?? UNKNOWN);
+      regs[insn.dst_reg] = values.numberOf(load(insn, values.list[regs[insn.src_reg]]));
       return;
     case BPF_JMP:
-      if ((BPF_OP(insn.code) | BPF_SRC(insn.code)) === BPF_CALL) forgetCallerSaved();
+      if ((BPF_OP(insn.code) | BPF_SRC(insn.code)) === BPF_CALL) forgetCallerSaved(regs);
       return;
     case BPF_STX: {
       const reg = atomicLoadReg(insn);
-      if (reg >= 0) regs[reg] = UNKNOWN;
+      if (reg >= 0) regs[reg] = UNKNOWN_NUMBER;
       return;
     }
     default:
   }
 }
 
-function same(a: Known, b: Known): boolean {
-  if (a.kind === "const") return b.kind === "const" && a.value === b.value;
-  if (a.kind === "map") return b.kind === "map" && a.map === b.map;
-  if (a.kind === "subprog") return b.kind === "subprog" && a.index === b.index;
-  if (a.kind === "map_value") return b.kind === "map_value" && a.map === b.map && a.offset === b.offset;
-  return b.kind === "unknown";
+function forgetCallerSaved(regs: Int32Array): void {
+  regs.fill(UNKNOWN_NUMBER, 0, 6);
 }
 
-/** Fills the const fields of every instruction. */
-export function computeConstRegs(env: Env): void {
-  const before: (Known | undefined)[][] = env.insns.map(() => []);
-  for (const sub of env.subprogs) before[sub.start] = Array.from({ length: MAX_BPF_REG }, () => UNKNOWN);
-  const join = (to: (Known | undefined)[], from: readonly Known[]): boolean => {
-    let changed = false;
-    for (let r = 0; r < MAX_BPF_REG; r++) {
-      const old = to[r];
-      const now = from[r];
-      if (old === undefined) {
-        to[r] = now;
-        changed = true;
-      } else if (old.kind !== "unknown" && !same(old, now)) {
-        to[r] = UNKNOWN;
-        changed = true;
-      }
+/** Known values by number, each once: 0 for what is not reached, 1 for unknown. */
+class KnownValues {
+  readonly list: Known[] = [UNKNOWN, UNKNOWN];
+  readonly #numbers = new Map<bigint | string, number>();
+  readonly #maps: MapInfo[] = [];
+
+  numberOf(known: Known): number {
+    if (known.kind === "unknown") return UNKNOWN_NUMBER;
+    const key = this.#key(known);
+    let number = this.#numbers.get(key);
+    if (number === undefined) {
+      number = this.list.push(known) - 1;
+      this.#numbers.set(key, number);
     }
-    return changed;
-  };
+    return number;
+  }
+
+  #key(known: Exclude<Known, { kind: "unknown" }>): bigint | string {
+    switch (known.kind) {
+      case "const":
+        return known.value;
+      case "subprog":
+        return `function ${known.index}`;
+      case "map":
+        return `map ${this.#mapNumber(known.map)}`;
+      default:
+        return `value ${this.#mapNumber(known.map)} ${known.offset}`;
+    }
+  }
+
+  #mapNumber(map: MapInfo): number {
+    const at = this.#maps.indexOf(map);
+    return at >= 0 ? at : this.#maps.push(map) - 1;
+  }
+}
+
+const UNREACHED = 0;
+const UNKNOWN_NUMBER = 1;
+
+/** Joins `regs` into the registers before instruction `to`; true when something changed. */
+function join(before: Int32Array, to: number, regs: Int32Array): boolean {
+  let changed = false;
+  const base = to * MAX_BPF_REG;
+  for (let r = 0; r < MAX_BPF_REG; r++) {
+    const old = before[base + r];
+    const now = regs[r];
+    if (old === now || old === UNKNOWN_NUMBER) continue;
+    before[base + r] = old === UNREACHED ? now : UNKNOWN_NUMBER;
+    changed = true;
+  }
+  return changed;
+}
+
+/** Notes of every jump and call what is known of the registers before it. */
+export function computeConstRegs(env: Env): void {
+  const { next, branch } = env.aux;
+  const count = env.insns.length;
+  const values = new KnownValues();
+  /** Numbers of what each register holds before each instruction. */
+  const before = new Int32Array(count * MAX_BPF_REG);
+  for (const { start } of env.subprogs) {
+    before.fill(UNKNOWN_NUMBER, start * MAX_BPF_REG, (start + 1) * MAX_BPF_REG);
+  }
+  const regs = new Int32Array(MAX_BPF_REG);
   let changed = true;
   while (changed) {
     changed = false;
     for (let p = env.postorder.length - 1; p >= 0; p--) {
       const at = env.postorder[p];
-      if (before[at].length === 0) continue;
-      const regs = before[at].slice() as Known[];
-      transfer(env, at, regs);
-      for (const next of successors(env, at)) {
-        if (next < before.length && join(before[next], regs)) changed = true;
-      }
+      const base = at * MAX_BPF_REG;
+      if (before[base] === UNREACHED) continue;
+      for (let r = 0; r < MAX_BPF_REG; r++) regs[r] = before[base + r];
+      transfer(env, at, regs, values);
+      if (next[at] !== NOWHERE && next[at] < count && join(before, next[at], regs)) changed = true;
+      if (branch[at] !== NOWHERE && branch[at] < count && join(before, branch[at], regs)) changed = true;
     }
   }
-  before.forEach((regs, at) => record(env, at, regs));
+  for (let at = 0; at < count; at++) {
+    const kind = BPF_CLASS(env.insns[at].code);
+    if (kind === BPF_JMP || kind === BPF_JMP32) record(env, at, before, values.list);
+  }
 }
 
-function record(env: Env, at: number, regs: readonly (Known | undefined)[]): void {
-  const aux = env.aux[at];
+function record(env: Env, at: number, before: Int32Array, list: readonly Known[]): void {
   const values: number[] = [];
   const maps: (MapInfo | undefined)[] = [];
+  let constMask = 0;
+  let mapMask = 0;
+  let subprogMask = 0;
   for (let r = 0; r < 10; r++) {
-    const known = regs[r];
-    if (known === undefined) continue;
+    const number = before[at * MAX_BPF_REG + r];
+    if (number <= UNKNOWN_NUMBER) continue;
+    const known = list[number];
     if (known.kind === "const" && known.value <= 0xffff_ffffn) {
-      aux.constMask |= 1 << r;
+      constMask |= 1 << r;
       values[r] = Number(known.value);
     } else if (known.kind === "map") {
-      aux.constMapMask |= 1 << r;
+      mapMask |= 1 << r;
       maps[r] = known.map;
     } else if (known.kind === "subprog") {
-      aux.constSubprogMask |= 1 << r;
+      subprogMask |= 1 << r;
       values[r] = known.index;
     }
   }
-  aux.constValues = values;
-  aux.constMaps = maps;
+  if (constMask | mapMask | subprogMask) env.aux.knownRegs.set(at, { constMask, mapMask, subprogMask, values, maps });
 }
 
 function evaluate(op: number, a: bigint, b: bigint): boolean {
@@ -296,12 +342,12 @@ export function pruneDeadBranches(env: Env): void {
   let changed = false;
   env.insns.forEach((insn, at) => {
     if (!isCondJump(insn) || isMayGoto(insn)) return;
-    const { constMask, constValues } = env.aux[at];
+    const { constMask, values } = env.aux.known(at);
     if (!(constMask & (1 << insn.dst_reg))) return;
     const register = BPF_SRC(insn.code) === BPF_X;
     if (register && !(constMask & (1 << insn.src_reg))) return;
-    let a = BigInt(constValues[insn.dst_reg]);
-    let b = register ? BigInt(constValues[insn.src_reg]) : u64(BigInt(insn.imm));
+    let a = BigInt(values[insn.dst_reg]);
+    let b = register ? BigInt(values[insn.src_reg]) : u64(BigInt(insn.imm));
     if (BPF_CLASS(insn.code) === BPF_JMP32) {
       a = u64(BigInt.asIntN(32, a));
       b = u64(BigInt.asIntN(32, b));

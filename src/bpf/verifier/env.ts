@@ -5,6 +5,7 @@ import type { Btf } from "../btf/index.ts";
 import { BPF_CALL, BPF_JMP, BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL, disasmInsn, type Insn } from "../isa/index.ts";
 import type { LineInfo, ResolvedProgram } from "../object/index.ts";
 import { Rejection } from "./errors.ts";
+import { InsnAux } from "./insn-aux.ts";
 import { LOG_LEVEL1, LOG_LEVEL2, alignment, LogBuffer, stateText } from "./log.ts";
 import type { KfuncMeta, KfuncRow } from "./kfuncs.ts";
 import type { MapInfo } from "./maps.ts";
@@ -43,41 +44,6 @@ export interface Limits {
 }
 
 export const KERNEL_LIMITS: Limits = { insns: 1_000_000, jumps: 8192, log: 16 * 1024 * 1024, cpus: 2 };
-
-/** What the passes know about one instruction. */
-export class InsnAux {
-  prunePoint = false;
-  jmpPoint = false;
-  jumpTarget = false;
-  forceCheckpoint = false;
-  callsCallback = false;
-  isIterNext = false;
-  /** Walked on some path. */
-  seen = false;
-  /** Strongly connected component; 0 for none. */
-  scc = 0;
-  /** Registers read later on: a bit mask. */
-  liveRegs = 0;
-  /** Pointer type this load or store was seen with. */
-  ptrType = 0;
-  /** ld_imm64 of a map or map value. */
-  map: MapInfo | undefined = undefined;
-  mapOffset = 0;
-  /** The immediate as a register, once it was needed. */
-  immediate: Reg | undefined = undefined;
-  /** ld_imm64 of a kernel symbol. */
-  symbol: Reg | undefined = undefined;
-  /** Successors that the opcode does not show. */
-  extraSuccessors: readonly number[] | undefined = undefined;
-  /** Registers known to be constant, map pointers, functions: masks, and their values. */
-  constMask = 0;
-  constMapMask = 0;
-  constSubprogMask = 0;
-  constValues: readonly number[] = [];
-  constMaps: readonly (MapInfo | undefined)[] = [];
-  /** bpf_loop(): -1 unseen, else the one callback it always has with zero flags, or -2. */
-  loopCallback = -1;
-}
 
 /** What an argument of a function of the program is, by its BTF. */
 export interface SubprogArg {
@@ -157,13 +123,15 @@ export class Env {
   readonly observer: Observer | undefined;
   readonly gplCompatible: boolean;
   readonly insns: Insn[];
-  readonly aux: InsnAux[];
+  readonly aux: InsnAux;
+  /** Immediates as registers, the last one of each remainder. */
+  readonly immediates: (Reg | undefined)[] = [];
   subprogs: SubprogInfo[] = [];
   hasFuncInfo = false;
   exceptionCallback = 0;
   seenException = false;
   readonly usedMaps: MapInfo[] = [];
-  postorder: number[] = [];
+  postorder: Int32Array = new Int32Array(0);
   topoOrder: number[] = [];
   /**
    * Which 4-byte halves of a frame's stack slots may still be read, a bit each, or undefined for all of them; set once stack
@@ -229,7 +197,7 @@ export class Env {
     this.observer = init.observer;
     this.gplCompatible = GPL_LICENSES.has(init.program.license);
     this.insns = init.program.insns.slice();
-    this.aux = this.insns.map(() => new InsnAux());
+    this.aux = new InsnAux(this.insns.length);
   }
 
   /* ---- words ---- */

@@ -220,7 +220,7 @@ function refsSafe(old: State, cur: State, ids: IdMap): boolean {
 function frameSafe(env: Env, old: Frame, cur: Frame, at: number, ids: IdMap, level: number): boolean {
   if (old.callbackDepth > cur.callbackDepth) return false;
   if (!old.noStackArgLoad && cur.noStackArgLoad) return false;
-  const { liveRegs } = env.aux[at];
+  const liveRegs = env.aux.liveRegs[at];
   for (let r = 0; r < REGS; r++) {
     if (!(liveRegs & (1 << r))) continue;
     if (!regSafe(old.regs[r], cur.regs[r], (old.preciseRegs & (1 << r)) !== 0, ids, level)) return false;

@@ -5,6 +5,7 @@ import { backtrack, markAllPrecise, newTrace } from "./backtrack.ts";
 import { isMayGoto } from "./cfg.ts";
 import { EFAULT, EINVAL, type Env } from "./env.ts";
 import { EXACT, mayLoop, NOT_EXACT, RANGE_WITHIN, statesEqual } from "./equivalence.ts";
+import { CALLS_CALLBACK, FORCE_CHECKPOINT, ITER_NEXT, JMP_POINT } from "./insn-aux.ts";
 import { stateText } from "./log.ts";
 import { ADD_CONST, ITER_ACTIVE, isNull, SCALAR_VALUE, UNINIT, unlinked, type Reg } from "./reg-state.ts";
 import {
@@ -46,7 +47,7 @@ function findCallchain(env: Env, state: State): string | undefined {
   let chain = "";
   for (let i = 0; i < state.frames.length; i++) {
     const at = state.insnOf(i);
-    const { scc } = env.aux[at];
+    const scc = env.aux.scc[at];
     if (scc !== 0) return `${chain}${scc}`;
     chain += `${at},`;
   }
@@ -179,7 +180,7 @@ function clean(env: Env, state: State): void {
   for (let i = 0; i < frames.length; i++) {
     const frame = frames[i];
     const alive = frame.slots.length > 0 ? env.liveHalves(state, i) : undefined;
-    cleanFrame(frame, env.aux[state.insnOf(i)].liveRegs, alive);
+    cleanFrame(frame, env.aux.liveRegs[state.insnOf(i)], alive);
   }
 }
 
@@ -262,15 +263,15 @@ const MISS_IN_LOOP = 3;
 function compareOpen(env: Env, old: State, cur: State, insn: number): number {
   const frame = old.frame;
   if (frame.inAsyncCallback && frame.asyncEntries !== cur.frame.asyncEntries) return MISS_IN_LOOP;
-  const aux = env.aux[insn];
-  if (aux.isIterNext) {
+  const { aux } = env;
+  if (aux.has(insn, ITER_NEXT)) {
     // iterators end by contract: an equal state proves that the loop converges
     return statesEqual(env, old, cur, RANGE_WITHIN) && iterIsActive(cur) ? LOOP_HIT : MISS_IN_LOOP;
   }
   if (isMayGoto(env.insns[insn])) {
     if (old.mayGotoDepth !== cur.mayGotoDepth && statesEqual(env, old, cur, RANGE_WITHIN)) return LOOP_HIT;
   }
-  if (aux.callsCallback) return statesEqual(env, old, cur, RANGE_WITHIN) ? LOOP_HIT : MISS_IN_LOOP;
+  if (aux.has(insn, CALLS_CALLBACK)) return statesEqual(env, old, cur, RANGE_WITHIN) ? LOOP_HIT : MISS_IN_LOOP;
   const endless =
     mayLoop(old, cur) &&
     statesEqual(env, old, cur, EXACT) &&
@@ -289,7 +290,7 @@ function compareOpen(env: Env, old: State, cur: State, insn: number): number {
 
 function onHit(env: Env, old: State, cur: State, insn: number, loop: boolean): void {
   old.hits++;
-  if (env.aux[insn].jmpPoint) env.pushHistory(0, 0, 0, undefined);
+  if (env.aux.has(insn, JMP_POINT)) env.pushHistory(0, 0, 0, undefined);
   propagatePrecision(env, old, cur);
   if (!loop) return;
   const backedge = cur.copy();
@@ -308,8 +309,8 @@ function onHit(env: Env, old: State, cur: State, insn: number, loop: boolean): v
 /** Looks up the current state at a meeting point; true when the path may end here. */
 export function isVisited(env: Env, insn: number): boolean {
   const { cur } = env;
-  const aux = env.aux[insn];
-  const force = aux.forceCheckpoint || cur.history.length > HISTORY_TOO_LONG;
+  const forced = env.aux.has(insn, FORCE_CHECKPOINT);
+  const force = forced || cur.history.length > HISTORY_TOO_LONG;
   const jumps = env.jmpsProcessed - env.prevJmpsProcessed;
   const steps = env.insnProcessed - env.prevInsnProcessed;
   let add = force || (jumps >= 2 && steps >= 8);
@@ -334,7 +335,7 @@ export function isVisited(env: Env, insn: number): boolean {
       return true;
     }
     if (add) old.misses++;
-    const patience = aux.forceCheckpoint && old.branches > 0 ? 64 : 3;
+    const patience = forced && old.branches > 0 ? 64 : 3;
     if (old.misses > old.hits * patience + patience) {
       list.splice(i, 1);
       old.inFreeList = true;

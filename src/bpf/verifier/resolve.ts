@@ -328,13 +328,12 @@ function resolveImm64(env: Env, at: number, maps: (MapInfo | undefined)[]): void
     env.reject(EINVAL, "invalid bpf_ld_imm64 insn");
   }
   if (insn.off) env.reject(EINVAL, "BPF_LD_IMM64 uses reserved fields");
-  const aux = env.aux[at];
   switch (insn.src_reg) {
     case 0:
     case BPF_PSEUDO_FUNC:
       return;
     case BPF_PSEUDO_BTF_ID:
-      aux.symbol = kernelSymbol(env, insn.imm);
+      env.aux.symbols.set(at, kernelSymbol(env, insn.imm));
       return;
     case BPF_PSEUDO_MAP_VALUE:
     case BPF_PSEUDO_MAP_IDX_VALUE:
@@ -349,14 +348,16 @@ function resolveImm64(env: Env, at: number, maps: (MapInfo | undefined)[]): void
   const spec = env.program.maps[insn.imm];
   if (spec === undefined) env.reject(9, `fd ${insn.imm} is not pointing to valid bpf_map`);
   const map = (maps[insn.imm] ??= useMap(env, mapInfo(spec, env.btf, env.target)));
-  aux.map = map;
-  if (insn.src_reg === BPF_PSEUDO_MAP_FD || insn.src_reg === BPF_PSEUDO_MAP_IDX) return;
+  if (insn.src_reg === BPF_PSEUDO_MAP_FD || insn.src_reg === BPF_PSEUDO_MAP_IDX) {
+    env.aux.maps.set(at, { map, offset: 0 });
+    return;
+  }
   if (!hasDirectValue(map)) env.reject(EINVAL, "no direct value access support for this map type");
   const offset = next.imm >>> 0;
   if (offset >= map.value_size) {
     env.reject(EINVAL, `invalid access to map value pointer, value_size=${map.value_size} off=${offset}`);
   }
-  aux.mapOffset = offset;
+  env.aux.maps.set(at, { map, offset });
 }
 
 /** Whether this program may use the map at all (check_map_prog_compatibility). */

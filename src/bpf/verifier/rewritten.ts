@@ -4,6 +4,7 @@
 
 import { isPseudoFunc } from "./cfg.ts";
 import { EFAULT, EINVAL, isSubprogCall, type Env } from "./env.ts";
+import { SEEN } from "./insn-aux.ts";
 
 /** A run of instructions never walked. */
 interface Gap {
@@ -13,10 +14,11 @@ interface Gap {
 
 function gaps(env: Env): Gap[] {
   const found: Gap[] = [];
-  for (let at = 0; at < env.aux.length; at++) {
-    if (env.aux[at].seen) continue;
+  const count = env.insns.length;
+  for (let at = 0; at < count; at++) {
+    if (env.aux.has(at, SEEN)) continue;
     const from = at;
-    while (at < env.aux.length && !env.aux[at].seen) at++;
+    while (at < count && !env.aux.has(at, SEEN)) at++;
     found.push({ from, to: at });
   }
   return found;
@@ -40,7 +42,7 @@ function removeFunctions(env: Env, closed: readonly Gap[]): ReadonlySet<number> 
   env.subprogs.forEach((sub, index) => {
     const end = env.subprogEnd(index);
     let first = sub.start;
-    while (first < end && !env.aux[first].seen) first++;
+    while (first < end && !env.aux.has(first, SEEN)) first++;
     if (first === end) sub.removed = true;
     else starts.add(moved(first, closed));
   });
@@ -63,7 +65,7 @@ function checkReferences(env: Env, closed: readonly Gap[], starts: ReadonlySet<n
   if (closed.length === 0 || starts.size <= 1) return;
   for (let at = 0; at < env.insns.length; at++) {
     const insn = env.insns[at];
-    if (!env.aux[at].seen || (!isPseudoFunc(insn) && !isSubprogCall(insn))) continue;
+    if (!env.aux.has(at, SEEN) || (!isPseudoFunc(insn) && !isSubprogCall(insn))) continue;
     if (starts.has(moved(at + insn.imm + 1, closed))) continue;
     env.reject(EFAULT, `verifier bug: No program to jit at insn ${moved(at, closed)} (subprog < 0)`);
   }

@@ -125,7 +125,7 @@ export function addRewrites(env: Env): void {
     let loop = false;
     let goto = false;
     for (let i = sub.start; i < end; i++) {
-      if (env.aux[i].loopCallback >= 0) loop = true;
+      if ((env.aux.loopCallbacks.get(i) ?? -1) >= 0) loop = true;
       // one that goes to the next instruction is taken out
       if (isMayGoto(env.insns[i]) && env.insns[i].off !== 0) goto = true;
     }

@@ -11,7 +11,6 @@ import {
   BPF_CLASS,
   BPF_IMM,
   BPF_JMP,
-  BPF_JMP32,
   BPF_LD,
   BPF_LDX,
   BPF_LOAD_ACQ,
@@ -45,10 +44,11 @@ import {
   type ArgTrack,
 } from "./arg-track.ts";
 import { ALL_BYTES, paramCount, stackBytes } from "./call-summary.ts";
-import { postorderOf, successors } from "./cfg.ts";
+import { postorderOf } from "./cfg.ts";
 import { accessBytes, atomicLoadReg } from "./const-fold.ts";
 import { E2BIG, EINVAL, isCall, isHelperCall, isSubprogCall, type Env } from "./env.ts";
 import { helperNumber } from "./helpers-proto.ts";
+import { CALLS_CALLBACK, NOWHERE } from "./insn-aux.ts";
 import { isStackArgLoad, isStackArgStore, isStackArgStoreImm } from "./resolve.ts";
 import { MAX_CALL_FRAMES, type State } from "./states.ts";
 
@@ -80,12 +80,7 @@ interface Instance {
   analysed: boolean;
 }
 
-interface Tracks {
-  readonly regs: readonly (readonly ArgTrack[])[];
-  readonly slots: readonly (readonly ArgTrack[])[];
-}
-
-/** Tracks before one instruction. Shared between instructions, so never changed. */
+/** Tracks before one instruction. Shared between instructions, so never changed: who writes copies first. */
 interface Tracked {
   readonly regs: readonly ArgTrack[];
   readonly slots: readonly ArgTrack[];
@@ -96,16 +91,14 @@ const UNREACHED: Tracked = {
   regs: filled(REGS + MAX_STACK_ARGS, TRACK_UNVISITED),
   slots: filled(STACK_SLOTS, TRACK_UNVISITED),
 };
+const NO_TRACKS: readonly ArgTrack[] = filled(STACK_SLOTS, TRACK_NONE);
 
-/** Conditional jumps and the like leave the registers alone. */
-function writesRegs(insn: Insn): boolean {
-  const kind = BPF_CLASS(insn.code);
-  return kind !== BPF_JMP32 && (kind !== BPF_JMP || BPF_OP(insn.code) === BPF_CALL);
-}
-
-function writesMemory(insn: Insn): boolean {
-  const kind = BPF_CLASS(insn.code);
-  return kind === BPF_STX || kind === BPF_ST;
+/** `regs` with one of them changed; itself when nothing changes. */
+function withTrack(regs: readonly ArgTrack[], reg: number, track: ArgTrack): readonly ArgTrack[] {
+  if (regs[reg] === track) return regs;
+  const copy = regs.slice();
+  copy[reg] = track;
+  return copy;
 }
 
 const CALLBACKS: ReadonlyMap<number, readonly [callback: number, context: number, parameter: number]> = new Map([
@@ -131,7 +124,8 @@ const instanceKey = (depth: number, site: number): number => site * MAX_CALL_FRA
 class Analysis {
   readonly env: Env;
   readonly instances = new Map<number, Instance>();
-  readonly tracks: (Tracks | undefined)[] = [];
+  /** Functions analysed from some call. */
+  readonly analysed = new Set<number>();
   readonly callerSlots = new Map<number, readonly ArgTrack[]>();
   calls = 0;
 
@@ -254,68 +248,58 @@ class Analysis {
     }
   }
 
-  /** Tracks behind instruction `at`. */
+  /** Tracks behind instruction `at`; `before` itself when it changes nothing. */
   transfer(
     instance: Instance,
     at: number,
-    regs: ArgTrack[],
-    slots: ArgTrack[],
+    before: Tracked,
     entryArgs: readonly ArgTrack[],
     callsites: readonly number[],
-  ): void {
+  ): Tracked {
     const insn = this.env.insns[at];
-    const { depth } = instance;
+    const kind = BPF_CLASS(insn.code);
+    const regs = this.transferRegs(instance, insn, before, entryArgs, callsites);
+    const slots = kind === BPF_STX || kind === BPF_ST ? transferSlots(instance.depth, insn, before) : before.slots;
+    return regs === before.regs && slots === before.slots ? before : { regs, slots };
+  }
+
+  transferRegs(
+    { depth }: Instance,
+    insn: Insn,
+    { regs, slots }: Tracked,
+    entryArgs: readonly ArgTrack[],
+    callsites: readonly number[],
+  ): readonly ArgTrack[] {
     const dst = regs[insn.dst_reg];
     const src = regs[insn.src_reg];
     if (isStackArgStore(insn) || isStackArgStoreImm(insn)) {
       const slot = stackArgSlot(insn.off);
-      if (slot >= 0) regs[REGS + slot] = isStackArgStore(insn) ? src : TRACK_NONE;
-      return;
+      return slot < 0 ? regs : withTrack(regs, REGS + slot, isStackArgStore(insn) ? src : TRACK_NONE);
     }
     if (isStackArgLoad(insn)) {
-      const slot = stackArgSlot(insn.off);
-      regs[insn.dst_reg] = entryArgs[slot] ?? TRACK_NONE;
-      return;
+      return withTrack(regs, insn.dst_reg, entryArgs[stackArgSlot(insn.off)] ?? TRACK_NONE);
     }
-    const op = BPF_OP(insn.code);
     switch (BPF_CLASS(insn.code)) {
       case BPF_ALU64:
-        if (op === BPF_MOV) regs[insn.dst_reg] = BPF_SRC(insn.code) === BPF_X && insn.off === 0 ? src : TRACK_NONE;
-        else if (BPF_SRC(insn.code) === BPF_X) regs[insn.dst_reg] = trackAlu(dst, src);
-        else if (dst.frame >= 0) {
-          if (op === BPF_ADD) regs[insn.dst_reg] = trackAdd(dst, insn.imm);
-          else if (op === BPF_SUB) regs[insn.dst_reg] = trackAdd(dst, -insn.imm);
-          else regs[insn.dst_reg] = trackAnywhere(dst.frame);
-        }
-        return;
+        return withTrack(regs, insn.dst_reg, alu64(insn, dst, src));
       case BPF_ALU:
-        regs[insn.dst_reg] = TRACK_NONE;
-        return;
-      case BPF_JMP:
-        if (op === BPF_CALL) for (let r = 0; r <= 5; r++) regs[r] = TRACK_NONE;
-        return;
-      case BPF_LDX:
-        regs[insn.dst_reg] = this.load(insn, depth, src, regs, slots, callsites);
-        return;
-      case BPF_LD:
-        if (BPF_MODE(insn.code) === BPF_IMM) regs[insn.dst_reg] = TRACK_NONE;
-        return;
-      case BPF_STX: {
-        const local = insn.dst_reg === FP || mayBeFrame(dst, depth);
-        const bytes = accessBytes(insn.code);
-        if (local && BPF_MODE(insn.code) === BPF_MEM) spill(insn, regs, slots, bytes === 8 ? src : TRACK_NONE);
-        if (BPF_MODE(insn.code) !== BPF_ATOMIC) return;
-        if (local && insn.imm !== BPF_LOAD_ACQ) clearSlots(insn, regs, slots, bytes);
-        const loaded = atomicLoadReg(insn);
-        if (loaded >= 0) regs[loaded] = TRACK_NONE;
-        return;
+        return withTrack(regs, insn.dst_reg, TRACK_NONE);
+      case BPF_JMP: {
+        if (BPF_OP(insn.code) !== BPF_CALL) return regs;
+        let after = regs;
+        for (let r = 0; r <= 5; r++) after = withTrack(after, r, TRACK_NONE);
+        return after;
       }
-      case BPF_ST:
-        if (BPF_MODE(insn.code) === BPF_MEM && (insn.dst_reg === FP || mayBeFrame(dst, depth))) {
-          clearSlots(insn, regs, slots, accessBytes(insn.code));
-        }
-        return;
+      case BPF_LDX:
+        return withTrack(regs, insn.dst_reg, this.load(insn, depth, src, regs, slots, callsites));
+      case BPF_LD:
+        return BPF_MODE(insn.code) === BPF_IMM ? withTrack(regs, insn.dst_reg, TRACK_NONE) : regs;
+      case BPF_STX: {
+        const loaded = atomicLoadReg(insn);
+        return loaded >= 0 ? withTrack(regs, loaded, TRACK_NONE) : regs;
+      }
       default:
+        return regs;
     }
   }
 
@@ -337,58 +321,64 @@ class Analysis {
   }
 
   /** Tracks before every instruction of the function, to a fixed point; then its accesses. */
-  computeTracks(instance: Instance, entry: readonly ArgTrack[] | undefined, callsites: readonly number[]): Tracks {
+  computeTracks(
+    instance: Instance,
+    entry: readonly ArgTrack[] | undefined,
+    callsites: readonly number[],
+  ): readonly Tracked[] {
     const { env } = this;
+    const { next, branch } = env.aux;
     const { start, count, depth, subprog } = instance;
     const [first, last] = postorderOf(env, subprog);
-    const reached: (Readonly<Tracked> | undefined)[] = Array.from({ length: count }, () => undefined);
+    const reached: Tracked[] = Array.from({ length: count }, () => UNREACHED);
     const atEntry = filled(REGS + MAX_STACK_ARGS, TRACK_NONE);
     atEntry[FP] = trackAt(depth, 0);
     if (entry !== undefined) for (let r = 1; r <= 5; r++) atEntry[r] = entry[r]!;
-    reached[0] = { regs: atEntry, slots: filled(STACK_SLOTS, TRACK_NONE) };
+    reached[0] = { regs: atEntry, slots: NO_TRACKS };
     const entryArgs = entry === undefined ? [] : entry.slice(REGS);
+    /** Whether the tracks before `to` changed by what is behind its predecessor. */
+    const arrive = (to: number, tracked: Tracked): boolean => {
+      if (to < start || to >= start + count) return false;
+      const there = reached[to - start];
+      const joined = there === UNREACHED ? tracked : joinTracked(there, tracked);
+      if (joined === there) return false;
+      reached[to - start] = joined;
+      return true;
+    };
     let changed = true;
     while (changed) {
       changed = false;
       for (let p = last - 1; p >= first; p--) {
         const at = env.postorder[p];
         const before = reached[at - start];
-        if (before === undefined) continue;
-        const insn = env.insns[at];
-        const out: Tracked = {
-          regs: writesRegs(insn) ? before.regs.slice() : before.regs,
-          slots: writesMemory(insn) ? before.slots.slice() : before.slots,
-        };
-        this.transfer(instance, at, out.regs as ArgTrack[], out.slots as ArgTrack[], entryArgs, callsites);
-        for (const next of successors(env, at)) {
-          if (next < start || next >= start + count) continue;
-          const there = reached[next - start];
-          const joined = there === undefined ? out : joinTracked(there, out);
-          if (joined === there) continue;
-          reached[next - start] = joined;
-          changed = true;
-        }
+        if (before === UNREACHED) continue;
+        const after = this.transfer(instance, at, before, entryArgs, callsites);
+        if (next[at] !== NOWHERE && arrive(next[at], after)) changed = true;
+        if (branch[at] !== NOWHERE && arrive(branch[at], after)) changed = true;
       }
     }
-    const regs = reached.map((tracked) => tracked?.regs ?? UNREACHED.regs);
-    const slots = reached.map((tracked) => tracked?.slots ?? UNREACHED.slots);
     for (let p = last - 1; p >= first; p--) {
       const at = env.postorder[p];
       const insn = env.insns[at];
-      this.recordLoadStore(instance, regs[at - start], at);
-      if (isCall(insn)) this.recordCall(instance, regs[at - start], at);
-      if (isSubprogCall(insn) || env.aux[at].callsCallback) this.callerSlots.set(at, slots[at - start]);
+      const { regs, slots } = reached[at - start];
+      this.recordLoadStore(instance, regs, at);
+      if (isCall(insn)) this.recordCall(instance, regs, at);
+      if (isSubprogCall(insn) || env.aux.has(at, CALLS_CALLBACK)) this.callerSlots.set(at, slots);
     }
-    return { regs, slots };
+    return reached;
   }
 
   /** The function a call enters and the tracks of its parameters; undefined when none is entered with stack pointers. */
-  callee(instance: Instance, at: number, tracks: Tracks): { subprog: number; args: ArgTrack[] } | undefined {
+  callee(
+    instance: Instance,
+    at: number,
+    tracks: readonly Tracked[],
+  ): { subprog: number; args: ArgTrack[] } | undefined {
     const { env } = this;
     const insn = env.insns[at];
-    const regs = tracks.regs[at - instance.start];
+    const { regs } = tracks[at - instance.start];
     const direct = isSubprogCall(insn);
-    if (!direct && !env.aux[at].callsCallback) return undefined;
+    if (!direct && !env.aux.has(at, CALLS_CALLBACK)) return undefined;
     const args = filled(REGS + MAX_STACK_ARGS, TRACK_NONE);
     if (direct) {
       const subprog = env.subprogAt(at + insn.imm + 1);
@@ -400,15 +390,15 @@ class Analysis {
     const spec = isHelperCall(insn) ? CALLBACKS.get(insn.imm) : undefined;
     if (spec === undefined) return undefined;
     const [callback, context, parameter] = spec;
-    const aux = env.aux[at];
-    if (!(aux.constSubprogMask & (1 << callback))) {
+    const { subprogMask, values } = env.aux.known(at);
+    if (!(subprogMask & (1 << callback))) {
       if (regs[context].frame !== NONE) {
         for (let frame = 0; frame <= instance.depth; frame++) this.readAll(instance, frame, at);
       }
       return undefined;
     }
     args[parameter] = regs[context]!;
-    return { subprog: aux.constValues[callback], args };
+    return { subprog: values[callback], args };
   }
 
   analyse(instance: Instance, entry: readonly ArgTrack[] | undefined, callsites: number[]): void {
@@ -418,7 +408,7 @@ class Analysis {
     }
     const work: Instance = instance.analysed ? { ...instance, frames: [], analysed: false } : instance;
     const tracks = this.computeTracks(work, entry, callsites);
-    this.tracks[work.subprog] = tracks;
+    this.analysed.add(work.subprog);
     const [first, last] = postorderOf(env, work.subprog);
     for (let p = first; p < last; p++) {
       const at = env.postorder[p];
@@ -442,32 +432,41 @@ class Analysis {
 
   /** Live halves backwards through the function. */
   propagate(instance: Instance): void {
-    const { env } = this;
     instance.analysed = true;
-    const [first, last] = postorderOf(env, instance.subprog);
-    for (let frame = 0; frame <= instance.depth; frame++) {
-      const masks = instance.frames[frame];
+    for (const masks of instance.frames) {
       if (masks === undefined) continue;
-      let changed = true;
-      while (changed) {
-        changed = false;
-        for (let p = first; p < last; p++) {
-          const at = env.postorder[p];
-          const next = successors(env, at);
-          if (next.length === 0) continue;
-          const base = (at - instance.start) * WORDS;
-          for (let w = 0; w < WORDS; w++) {
-            let after = 0;
-            for (const target of next) after |= masks.live[(target - instance.start) * WORDS + w];
-            const before = (after & ~masks.writes[base + w]) | masks.reads[base + w];
-            if (before === masks.live[base + w]) continue;
-            masks.live[base + w] = before;
-            changed = true;
-          }
-        }
+      // a word nothing reads has nothing live
+      for (let w = 0; w < WORDS; w++) if (hasBits(masks.reads, w)) this.propagateWord(instance, masks, w);
+    }
+  }
+
+  propagateWord({ start, subprog }: Instance, { reads, writes, live }: FrameMasks, word: number): void {
+    const { postorder, aux } = this.env;
+    const { next, branch } = aux;
+    const [first, last] = postorderOf(this.env, subprog);
+    const at0 = word - start * WORDS;
+    let changed = true;
+    while (changed) {
+      changed = false;
+      for (let p = first; p < last; p++) {
+        const at = postorder[p];
+        if (next[at] === NOWHERE) continue;
+        let after = live[at0 + next[at] * WORDS];
+        if (branch[at] !== NOWHERE) after |= live[at0 + branch[at] * WORDS];
+        const here = at0 + at * WORDS;
+        const before = (after & ~writes[here]) | reads[here];
+        if (before === live[here]) continue;
+        live[here] = before;
+        changed = true;
       }
     }
   }
+}
+
+/** Whether word `word` of any instruction has a bit set. */
+function hasBits(words: Int32Array, word: number): boolean {
+  for (let i = word; i < words.length; i += WORDS) if (words[i] !== 0) return true;
+  return false;
 }
 
 function setBits(words: Int32Array, index: number, from: number, to: number): void {
@@ -513,36 +512,68 @@ function fill(insn: Insn, regs: readonly ArgTrack[], slots: readonly ArgTrack[],
   return result;
 }
 
-function spill(insn: Insn, regs: readonly ArgTrack[], slots: ArgTrack[], value: ArgTrack): void {
+function alu64(insn: Insn, dst: ArgTrack, src: ArgTrack): ArgTrack {
+  const op = BPF_OP(insn.code);
+  const register = BPF_SRC(insn.code) === BPF_X;
+  if (op === BPF_MOV) return register && insn.off === 0 ? src : TRACK_NONE;
+  if (register) return trackAlu(dst, src);
+  if (dst.frame < 0) return dst;
+  if (op === BPF_ADD) return trackAdd(dst, insn.imm);
+  if (op === BPF_SUB) return trackAdd(dst, -insn.imm);
+  return trackAnywhere(dst.frame);
+}
+
+/** Slots behind a store. */
+function transferSlots(depth: number, insn: Insn, { regs, slots }: Tracked): readonly ArgTrack[] {
+  if (isStackArgStore(insn) || isStackArgStoreImm(insn)) return slots;
+  if (insn.dst_reg !== FP && !mayBeFrame(regs[insn.dst_reg], depth)) return slots;
+  const bytes = accessBytes(insn.code);
+  const mode = BPF_MODE(insn.code);
+  if (mode === BPF_ATOMIC) return insn.imm === BPF_LOAD_ACQ ? slots : clearSlots(insn, regs, slots, bytes);
+  if (mode !== BPF_MEM) return slots;
+  if (BPF_CLASS(insn.code) === BPF_ST) return clearSlots(insn, regs, slots, bytes);
+  return spill(insn, regs, slots, bytes === 8 ? regs[insn.src_reg] : TRACK_NONE);
+}
+
+function spill(
+  insn: Insn,
+  regs: readonly ArgTrack[],
+  slots: readonly ArgTrack[],
+  value: ArgTrack,
+): readonly ArgTrack[] {
   if (insn.dst_reg === FP) {
     const slot = slotAt(insn.off);
-    if (slot >= 0) slots[slot] = value;
-    return;
+    return slot >= 0 ? withTrack(slots, slot, value) : slots;
   }
   const { offsets } = regs[insn.dst_reg];
-  if (offsets.length === 0) {
-    for (let i = 0; i < slots.length; i++) slots[i] = trackJoin(slots[i], value);
-    return;
-  }
+  if (offsets.length === 0) return slots.map((track) => trackJoin(track, value));
+  let after = slots;
   for (const offset of offsets) {
     const sum = addOffset(offset, insn.off);
     const slot = sum === undefined ? -1 : slotAt(sum);
-    if (slot >= 0) slots[slot] = offsets.length === 1 ? value : trackJoin(slots[slot], value);
+    if (slot >= 0) after = withTrack(after, slot, offsets.length === 1 ? value : trackJoin(after[slot], value));
   }
+  return after;
 }
 
 /** Slots that a store of plain data at one of several offsets overlaps hold no pointer any more. */
-function clearSlots(insn: Insn, regs: readonly ArgTrack[], slots: ArgTrack[], bytes: number): void {
+function clearSlots(
+  insn: Insn,
+  regs: readonly ArgTrack[],
+  slots: readonly ArgTrack[],
+  bytes: number,
+): readonly ArgTrack[] {
+  let after = slots;
   const clear = (offset: number, count: number): void => {
     for (let i = 0; i < slots.length; i++) {
       const start = -(i + 1) * 8;
       if (count !== 0 && (start >= offset + bytes || start + 8 <= offset)) continue;
-      slots[i] = count === 1 ? TRACK_NONE : trackJoin(slots[i], TRACK_NONE);
+      after = withTrack(after, i, count === 1 ? TRACK_NONE : trackJoin(after[i], TRACK_NONE));
     }
   };
   if (insn.dst_reg === FP) {
     clear(insn.off, 1);
-    return;
+    return after;
   }
   const { offsets } = regs[insn.dst_reg];
   if (offsets.length === 0) clear(0, 0);
@@ -554,6 +585,7 @@ function clearSlots(insn: Insn, regs: readonly ArgTrack[], slots: ArgTrack[], by
     }
     clear(sum, offsets.length);
   }
+  return after;
 }
 
 /** Joins a second analysis into the first: reads of either, writes of both. */
@@ -580,7 +612,7 @@ export function computeStackLiveness(env: Env): void {
   const analysis = new Analysis(env);
   for (let k = env.topoOrder.length - 1; k >= 0; k--) {
     const subprog = env.topoOrder[k];
-    if (analysis.tracks[subprog] !== undefined && !env.subprogs[subprog].global) continue;
+    if (analysis.analysed.has(subprog) && !env.subprogs[subprog].global) continue;
     analysis.analyse(analysis.instance(0, 0, subprog), undefined, []);
   }
   env.liveHalves = query(env, analysis.instances);
@@ -629,7 +661,7 @@ function query(
       const at = frameno + instance.depth - i;
       if (at < 0 || at > instance.depth) return undefined;
       const callsite = state.frames[i + 1].callsite;
-      addLive(words, instance, env.aux[callsite].callsCallback ? callsite : callsite + 1, at);
+      addLive(words, instance, env.aux.has(callsite, CALLS_CALLBACK) ? callsite : callsite + 1, at);
     }
     return words;
   };

@@ -49,6 +49,7 @@ import { accessBytes, atomicLoadReg } from "./const-fold.ts";
 import { E2BIG, EACCES, EFAULT, EINVAL, type Env } from "./env.ts";
 import { Rejection } from "./errors.ts";
 import { helperNumber } from "./helpers-proto.ts";
+import { JMP_POINT, PRUNE_POINT, SEEN } from "./insn-aux.ts";
 import { stateText } from "./log.ts";
 import { endPath, isVisited } from "./prune.ts";
 import { checkResourceLeak, clearCallerSaved } from "./references.ts";
@@ -95,10 +96,11 @@ function mixes(type: number): boolean {
 }
 
 function recordPointerType(env: Env, type: number, allowTrust: boolean): void {
-  const aux = env.aux[env.insnIdx];
-  const before = aux.ptrType;
+  const { ptrType } = env.aux;
+  const at = env.insnIdx;
+  const before = ptrType[at];
   if (before === 0) {
-    aux.ptrType = type;
+    ptrType[at] = type;
     return;
   }
   if (type === before || (mixes(type) && mixes(before))) return;
@@ -107,7 +109,7 @@ function recordPointerType(env: Env, type: number, allowTrust: boolean): void {
     env.reject(EINVAL, "same insn cannot be used with different pointers");
   }
   const base = baseType(type) === PTR_TO_MEM || baseType(before) === PTR_TO_MEM ? PTR_TO_MEM : PTR_TO_BTF_ID;
-  aux.ptrType = base | ((type | before) & (PTR_UNTRUSTED | MEM_RDONLY));
+  ptrType[at] = base | ((type | before) & (PTR_UNTRUSTED | MEM_RDONLY));
 }
 
 function load(env: Env, insn: Insn, strict: boolean, allowTrust: boolean): void {
@@ -206,13 +208,13 @@ function atomic(env: Env, insn: Insn): void {
 function loadImm64(env: Env, insn: Insn): void {
   checkWritable(env, insn.dst_reg);
   const at = env.insnIdx;
-  const aux = env.aux[at];
   if (insn.src_reg === 0) {
     env.setReg(insn.dst_reg, scalar(constRange(fromBigInt(imm64(insn, env.insns[at + 1])))));
     return;
   }
-  if (aux.symbol !== undefined) {
-    env.setReg(insn.dst_reg, aux.symbol);
+  const symbol = env.aux.symbols.get(at);
+  if (symbol !== undefined) {
+    env.setReg(insn.dst_reg, symbol);
     return;
   }
   if (insn.src_reg === BPF_PSEUDO_FUNC) {
@@ -227,8 +229,9 @@ function loadImm64(env: Env, insn: Insn): void {
   }
   const value = insn.src_reg === BPF_PSEUDO_MAP_VALUE || insn.src_reg === BPF_PSEUDO_MAP_IDX_VALUE;
   const reg = pointer(value ? PTR_TO_MAP_VALUE : CONST_PTR_TO_MAP);
-  reg.map = aux.map;
-  if (value) reg.range = constRange(fromNumber(aux.mapOffset));
+  const use = env.aux.maps.get(at);
+  reg.map = use?.map;
+  if (value) reg.range = constRange(fromNumber(use?.offset ?? 0));
   env.setReg(insn.dst_reg, reg);
 }
 
@@ -316,7 +319,7 @@ function step(env: Env, insn: Insn): Step {
         if (BPF_SIZE(insn.code) !== BPF_DW) env.reject(EINVAL, "invalid BPF_LD_IMM insn");
         loadImm64(env, insn);
         env.insnIdx++;
-        env.aux[env.insnIdx].seen = true;
+        env.aux.mark(env.insnIdx, SEEN);
       }
       return undefined;
     }
@@ -370,16 +373,15 @@ function walkPaths(env: Env): void {
     }
     cur.lastInsn = previous;
     cur.insnIdx = at;
-    const aux = env.aux[at];
-    aux.seen = true;
-    if (aux.prunePoint && !env.everyPath && isVisited(env, at)) {
+    const marks = (env.aux.marks[at] |= SEEN);
+    if (marks & PRUNE_POINT && !env.everyPath && isVisited(env, at)) {
       if (env.wantsLog) env.trace(showState ? `\nfrom ${previous} to ${at}: safe\n` : `${at}: safe\n`);
       if (!nextPath(env)) return undefined;
       previous = env.prevInsnIdx;
       showState = true;
       continue;
     }
-    if (aux.jmpPoint) env.pushHistory(0, 0, 0, undefined);
+    if (marks & JMP_POINT) env.pushHistory(0, 0, 0, undefined);
     if (env.wantsLog) traceStep(env, at, previous, showState);
     if (env.wantsLevel2) showState = false;
     env.observer?.(at, cur);
