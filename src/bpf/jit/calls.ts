@@ -44,6 +44,8 @@ export interface CallFacts {
   readonly runtime?: "iterNew" | "iterNext" | "iterDestroy";
   /** With `runtime`: where in the frame (from r10) the iterator lies, if that is known. */
   readonly iterator?: number;
+  /** With `iterator`: the number it starts from, if that is known. */
+  readonly start?: number | undefined;
   readonly signature?: Signature;
   readonly plan?: CallPlan;
 }
@@ -153,7 +155,9 @@ function kfuncCall(
   const runtime = RUNTIME_KFUNCS[name];
   if (runtime !== undefined) {
     const iterator = frames.of(1);
-    return iterator === undefined ? { ...base, runtime, signature } : { ...base, runtime, iterator, signature };
+    return iterator === undefined
+      ? { ...base, runtime, signature }
+      : { ...base, runtime, iterator, start: known[2]?.[0], signature };
   }
   return { ...base, host: { kind: "kfunc", field: name, id, name, signature } };
 }

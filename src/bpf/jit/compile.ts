@@ -250,7 +250,13 @@ class Compiler {
     if (call.loop)
       return { kind: "runtime", func: this.#runtime.loop(call.callee), signature: call.signature!, frame: true };
     if (call.runtime !== undefined && call.iterator !== undefined && whole && this.#iteratorsKnown) {
-      return { kind: "iterator", step: call.runtime, offset: call.iterator, signature: call.signature! };
+      return {
+        kind: "iterator",
+        step: call.runtime,
+        offset: call.iterator,
+        start: call.start,
+        signature: call.signature!,
+      };
     }
     if (call.runtime !== undefined) {
       return { kind: "runtime", func: this.#runtime[call.runtime], signature: call.signature!, frame: true };
@@ -365,7 +371,7 @@ class Compiler {
       budget,
       callPlan: (slot) => this.#plans.get(slot)!,
       iterators: this.#iteratorsKnown
-        ? iteratorUses(unit, this.#effects, (slot) => this.#iteratorCall(slot))
+        ? iteratorUses(unit, this.#effects, (slot) => this.#iteratorCall(slot), typing.liveAt)
         : undefined,
     });
   }
@@ -488,33 +494,41 @@ class Compiler {
     return 0;
   }
 
-  // run(ctx, arg2): the entry on the uppermost frame; r0 in full stays in a global.
-  #writeRun(): void {
+  // A run: calls the program with the locals for r1 on, keeps r0, and pushes its low half.
+  #writeEntry(expr: Expr, locals: readonly number[]): void {
     const { func, args, narrow } = this.#reference(0);
-    const run = this.#module.declare("run", [I32, I32], [I32]);
-    const context = this.#context(2, 0);
-    const { expr } = context;
     expr.i32(this.#image.stack.end);
     for (let reg = 1; reg <= 5; reg++) {
-      if (args & (1 << reg)) pushEntry(expr, reg, (narrow & (1 << reg)) !== 0);
+      if (args & (1 << reg)) pushEntry(expr, locals[reg - 1], (narrow & (1 << reg)) !== 0);
     }
     expr.call(func);
     expr.globalSet(this.#runtime.r0);
     expr.globalGet(this.#runtime.r0);
     expr.op(OP["i32.wrap_i64"]);
-    this.#module.define(run, { locals: context.locals, code: expr.finish() });
+  }
+
+  // run(ctx, arg2): the entry on the uppermost frame; r0 in full stays in a global.
+  #writeRun(): void {
+    const run = this.#module.declare("run", [I32, I32], [I32]);
+    const context = this.#context(2, 0);
+    this.#writeEntry(context.expr, [0, 1]);
+    this.#module.define(run, { locals: context.locals, code: context.expr.finish() });
     this.#module.exports.add(EXPORT.run, "function", run);
     const { repeat } = this.#options;
-    if (repeat) this.#module.exports.add(EXPORT.repeat, "function", writeRepeat(this.#module, run, repeat));
+    if (repeat) {
+      const entry = (expr: Expr, ctx: number): void => this.#writeEntry(expr, [ctx]);
+      this.#module.exports.add(EXPORT.repeat, "function", writeRepeat(this.#module, entry, repeat));
+    }
     if ([...this.#functions.values()].some(({ calls }) => calls.some((call) => call.unknownCallback))) {
       this.#module.exports.add(EXPORT.callback, "function", this.#runtime.callback);
     }
   }
 }
 
-function pushEntry(expr: Expr, reg: number, isI32: boolean): void {
-  if (reg <= 2) {
-    expr.get(reg - 1);
+// Pushes an argument: a local's address, or 0.
+function pushEntry(expr: Expr, local: number | undefined, isI32: boolean): void {
+  if (local !== undefined) {
+    expr.get(local);
     if (!isI32) expr.op(OP["i64.extend_i32_u"]);
   } else if (isI32) expr.i32(0);
   else expr.i64(0, 0);

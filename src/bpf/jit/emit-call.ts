@@ -5,6 +5,7 @@ import { F64, I32, I64, OP, type WasmType } from "../../wasm/index.ts";
 import type { MapImage, ParamKind, ResultKind, TableRow } from "../vm/index.ts";
 import { FAULT_CALL_DEPTH, FAULT_HELPER, type FunctionContext, type Site } from "./context.ts";
 import { emitIterator } from "./emit-iterator.ts";
+import type { IteratorCall, IteratorUses } from "./iterator-uses.ts";
 import { withFrame } from "./segment-check.ts";
 import { ARG1_I32, DEF_I32, DST_I32 } from "./typing.ts";
 
@@ -30,12 +31,7 @@ export type CallPlan =
   /** A function of the host that is no more than a table (Callee.table), and the rows that may apply. */
   | { readonly kind: "table"; readonly rows: readonly TableRow[]; readonly signature: Signature }
   /** A call on a number iterator at `offset` from r10 that no other function knows: its state is in locals (emit-iterator.ts). */
-  | {
-      readonly kind: "iterator";
-      readonly step: "iterNew" | "iterNext" | "iterDestroy";
-      readonly offset: number;
-      readonly signature: Signature;
-    }
+  | ({ readonly kind: "iterator"; readonly signature: Signature } & IteratorCall)
   /** A helper whose number is in a register: (number i32, r1 .. r5) -> r0, all i64. */
   | { readonly kind: "indirect"; readonly func: number }
   /** Nothing by that number or name: a `helper` fault. */
@@ -176,7 +172,12 @@ function tableLookup(context: FunctionContext, site: Site, rows: readonly TableR
 }
 
 /** Writes a call. */
-export function emitCall(context: FunctionContext, site: Site, plan: CallPlan): void {
+export function emitCall(
+  context: FunctionContext,
+  site: Site,
+  plan: CallPlan,
+  iterators: IteratorUses | undefined,
+): void {
   const { expr, runtime } = context;
   switch (plan.kind) {
     case "local":
@@ -187,7 +188,9 @@ export function emitCall(context: FunctionContext, site: Site, plan: CallPlan): 
     case "table":
       return tableLookup(context, site, plan.rows);
     case "iterator":
-      emitIterator(context, plan.step, plan.offset, (reg) => context.get32(reg, argIsI32(site, reg)));
+      emitIterator(context, plan, iterators?.plain.has(plan.offset) === true, (reg) =>
+        context.get32(reg, argIsI32(site, reg)),
+      );
       return storeResult(context, site, plan.signature.result);
     case "constant":
       expr.i32(plan.value);

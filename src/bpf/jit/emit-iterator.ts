@@ -1,14 +1,17 @@
 // bpf_iter_num_* in verified code (kernel/bpf/bpf_iter.c at v7.2), written out where the iterator's place in the frame is known
 // everywhere. The verifier lets nothing else write there, so that cur and end can be kept in locals as well: a loop then need
-// not wait each turn for the store of the turn before. Memory is written, for it is what the pointer of bpf_iter_num_next
-// shows, but for the end of an iterator that is at its end: only destroying it clears that.
+// not wait each turn for the store of the turn before. The number is written to memory too where it is looked at there.
 
 import { E2BIG, EINVAL } from "../../base/index.ts";
 import { I32, OP } from "../../wasm/index.ts";
 import { MAX_BPF_STACK } from "../isa/index.ts";
 import { BPF_MAX_LOOPS } from "../vm/index.ts";
 import type { FunctionContext, Site } from "./context.ts";
+import type { IteratorCall } from "./iterator-uses.ts";
 import { DEF_I32 } from "./typing.ts";
+
+/** From here no end below 0 is fewer than BPF_MAX_LOOPS away, in 32 bits. */
+const SMALL_START = 1 << 30;
 
 type State = "cur" | "end" | "next";
 
@@ -16,86 +19,116 @@ type State = "cur" | "end" | "next";
 const stateOf = (context: FunctionContext, offset: number, state: State): number =>
   context.temp(I32, `iterator ${offset} ${state}`);
 
-/** Writes one call; pushes its result, if it has one. `argument` pushes a register as i32. */
+/**
+ * Writes one call; pushes its result, if it has one. `argument` pushes a register as i32; `plain`: nobody sees the iterator's
+ * memory, and it is not asked again once it gave NULL (iterator-uses.ts).
+ */
 export function emitIterator(
   context: FunctionContext,
-  step: "iterNew" | "iterNext" | "iterDestroy",
+  { step, offset, start }: IteratorCall,
+  plain: boolean,
+  argument: (reg: number) => void,
+): void {
+  switch (step) {
+    case "iterNew":
+      return emitNew(context, offset, plain, start, argument);
+    case "iterNext":
+      return emitNext(context, offset, plain);
+    case "iterDestroy":
+      return clear(context, offset);
+  }
+}
+
+function store(context: FunctionContext, local: number, to: number): void {
+  context.expr.get(context.frameLow);
+  context.expr.get(local);
+  context.expr.memory(OP["i32.store"], MAX_BPF_STACK + to);
+}
+
+function clear(context: FunctionContext, offset: number): void {
+  const { expr } = context;
+  for (const part of ["cur", "end"] as const) {
+    expr.i32(0);
+    expr.set(stateOf(context, offset, part));
+  }
+  expr.get(context.frameLow);
+  expr.i64(0, 0);
+  expr.memory(OP["i64.store"], MAX_BPF_STACK + offset);
+}
+
+function emitNew(
+  context: FunctionContext,
   offset: number,
+  plain: boolean,
+  known: number | undefined,
   argument: (reg: number) => void,
 ): void {
   const { expr } = context;
-  const at = MAX_BPF_STACK + offset;
   const cur = stateOf(context, offset, "cur");
   const end = stateOf(context, offset, "end");
-  const store = (local: number, to: number): void => {
-    expr.get(context.frameLow);
-    expr.get(local);
-    expr.memory(OP["i32.store"], to);
-  };
-  const clear = (): void => {
-    for (const local of [cur, end]) {
-      expr.i32(0);
-      expr.set(local);
-    }
-    expr.get(context.frameLow);
-    expr.i64(0, 0);
-    expr.memory(OP["i64.store"], at);
-  };
-
-  if (step === "iterDestroy") return clear();
-  if (step === "iterNew") {
-    const start = context.temp(I32, "iterator start");
-    const result = context.temp(I32, "iterator result");
-    argument(2);
-    expr.set(start);
-    argument(3);
-    expr.set(end);
-    expr.i32(-EINVAL);
-    expr.i32(-E2BIG);
-    expr.i32(0);
-    expr.get(end);
-    expr.get(start);
-    expr.op(OP["i32.sub"]);
-    expr.i32(BPF_MAX_LOOPS);
-    expr.op(OP["i32.gt_u"]);
-    expr.op(OP.select);
+  const start = context.temp(I32, "iterator start");
+  const isBackward = (): void => {
     expr.get(start);
     expr.get(end);
     expr.op(OP["i32.gt_s"]);
-    expr.op(OP.select);
-    expr.tee(result);
-    expr.if();
-    clear();
-    expr.else();
-    // one before the first: next() advances and then shows the value
-    expr.get(start);
-    expr.i32(1);
-    expr.op(OP["i32.sub"]);
-    expr.set(cur);
-    store(cur, at);
-    store(end, at + 4);
-    expr.end();
-    return expr.get(result);
+  };
+  argument(2);
+  expr.set(start);
+  argument(3);
+  expr.tee(end);
+  expr.get(start);
+  expr.op(OP["i32.sub"]);
+  expr.i32(BPF_MAX_LOOPS);
+  expr.op(OP["i32.gt_u"]);
+  // from a small start backward is far too many as well
+  if (known === undefined || known < 0 || known > SMALL_START) {
+    isBackward();
+    expr.op(OP["i32.or"]);
   }
+  expr.if(I32);
+  expr.i32(-EINVAL);
+  expr.i32(-E2BIG);
+  isBackward();
+  expr.op(OP.select);
+  clear(context, offset);
+  expr.else();
+  // one before the first: next() advances and then shows the value
+  expr.get(start);
+  expr.i32(1);
+  expr.op(OP["i32.sub"]);
+  expr.set(cur);
+  if (!plain) {
+    store(context, cur, offset);
+    store(context, end, offset + 4);
+  }
+  expr.i32(0);
+  expr.end();
+}
+
+function emitNext(context: FunctionContext, offset: number, plain: boolean): void {
+  const { expr } = context;
+  const cur = stateOf(context, offset, "cur");
   const next = stateOf(context, offset, "next");
   expr.get(cur);
   expr.i32(1);
   expr.op(OP["i32.add"]);
   expr.tee(next);
-  expr.get(end);
-  expr.op(OP["i32.lt_s"]);
-  expr.if();
-  expr.get(next);
-  expr.set(cur);
-  store(cur, at);
-  expr.end();
+  if (plain) expr.set(cur);
+  else {
+    expr.get(stateOf(context, offset, "end"));
+    expr.op(OP["i32.lt_s"]);
+    expr.if();
+    expr.get(next);
+    expr.set(cur);
+    store(context, cur, offset);
+    expr.end();
+  }
   expr.get(context.frameLow);
-  expr.i32(at);
+  expr.i32(MAX_BPF_STACK + offset);
   expr.op(OP["i32.add"]);
   expr.i32(0);
   more(context, offset);
   expr.op(OP.select);
-  return undefined;
 }
 
 // Pushes an i32: whether the last bpf_iter_num_next gave a number. Not the comparison made there: a result used twice is not

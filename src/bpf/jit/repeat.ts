@@ -15,10 +15,13 @@ export interface Repeat {
   readonly mask: number;
 }
 
-/** Writes (ctx, limit) -> the last run's result: at most `limit` runs (at least one), until one gives something but 0. */
+/**
+ * Writes (ctx, limit) -> the last run's result: at most `limit` runs (at least one), until one gives something but 0. `run`
+ * writes one run with the argument that a local holds, and pushes its result.
+ */
 export function writeRepeat(
   module: ModuleWriter,
-  run: number,
+  run: (code: Expr, ctx: number) => void,
   { count, reached, target, flags, mask }: Repeat,
 ): number {
   const [ctx, limit, result] = [0, 1, 2];
@@ -35,9 +38,7 @@ export function writeRepeat(
   code.i64(1, 0);
   code.op(OP["i64.add"]);
   code.memory(OP["i64.store"], 0);
-  code.get(ctx);
-  code.i32(0);
-  code.call(run);
+  run(code, ctx);
   code.tee(result);
   code.brIf(done);
   load(reached);

@@ -154,7 +154,7 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
         return emitConstant(context, site, insns[slot + 1]?.imm ?? 0);
       default:
         spill();
-        emitCall(context, site, callPlan(slot));
+        emitCall(context, site, callPlan(slot), iterators);
         return reload();
     }
   };

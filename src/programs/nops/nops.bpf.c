@@ -83,7 +83,7 @@ LOOP_STEP(nops)
 		prepare(&sqes[0], 0);
 		if (room > 1)
 			bpf_for(n, 1, room)
-				prepare(&sqes[n & sq_mask], n);
+				prepare(&sqes[n & sq_mask], (__u32)n);
 		submitted = bpf_io_uring_submit_sqes(ring, room);
 		if (submitted <= 0) {
 			result = submitted ? submitted : -EAGAIN;
