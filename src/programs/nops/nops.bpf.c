@@ -39,10 +39,10 @@ static __attribute__((always_inline)) void prepare(struct io_uring_sqe *sqe, __u
 
 LOOP_STEP(nops)
 {
-	const __u32 sq_mask = sq_entries - 1, cq_mask = cq_entries - 1;
+	const __u32 cq_mask = cq_entries - 1;
 	__u8 *rings = bpf_io_uring_get_region(ring, IOU_REGION_CQ, cqes_offset + cq_entries * sizeof(struct io_uring_cqe));
 	struct io_uring_sqe *sqes = (void *)bpf_io_uring_get_region(ring, IOU_REGION_SQ, sq_entries * sizeof(struct io_uring_sqe));
-	__u32 *cq_head, head, ready, room;
+	__u32 *cq_head, head, ready, room, entries;
 	struct io_uring_cqe *cqes;
 	int n, submitted;
 	__u64 left;
@@ -75,7 +75,10 @@ LOOP_STEP(nops)
 	if (result || !left)
 		return IOU_LOOP_STOP;
 
-	room = queue_depth <= sq_mask ? queue_depth : sq_mask + 1;
+	room = queue_depth;
+	entries = sq_entries;
+	if (room > entries)
+		room = entries;
 	room = inflight < room ? room - inflight : 0;
 	if (room > left - inflight)
 		room = left - inflight;
@@ -83,7 +86,7 @@ LOOP_STEP(nops)
 		prepare(&sqes[0], 0);
 		if (room > 1)
 			bpf_for(n, 1, room)
-				prepare(&sqes[n & sq_mask], (__u32)n);
+				prepare(&sqes[n & (entries - 1)], (__u32)n);
 		submitted = bpf_io_uring_submit_sqes(ring, room);
 		if (submitted <= 0) {
 			result = submitted ? submitted : -EAGAIN;
