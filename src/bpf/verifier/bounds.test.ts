@@ -28,7 +28,7 @@ import {
   BPF_SUB,
   BPF_XOR,
 } from "../isa/index.ts";
-import { constRange, isImpossible, Range, rangeIn, sync } from "./bounds.ts";
+import { constRange, isImpossible, Range, rangeIn } from "./bounds.ts";
 import { branchOutcome } from "./branch.ts";
 import {
   Cnum32,
@@ -46,6 +46,7 @@ import {
   umax32,
   umin32,
 } from "./cnum.ts";
+import { sync } from "./range-sync.ts";
 import { aluRange, signExtendRange, truncate } from "./scalar-alu.ts";
 import { tnumConst, tnumUnion } from "./tnum.ts";
 import { fromBigInt, toBigInt, toSigned } from "./u64.ts";

@@ -1,23 +1,15 @@
 // What is known of one scalar: its bits (tnum) and two arcs, one for all 64 bits and one for the low 32. The three are kept
-// in step with each other (reg_bounds_sync of kernel/bpf/verifier.c at v7.2). Immutable.
+// in step with each other by range-sync.ts. Immutable.
 
 import {
   Cnum32,
   cnum32Equal,
-  cnum32FromCnum64,
-  cnum32FromS,
-  cnum32FromU,
-  cnum32Intersect,
   cnum32IsConst,
   cnum32IsEmpty,
   cnum32IsSubset,
   CNUM32_UNBOUNDED,
   Cnum64,
-  cnum64Cnum32Intersect,
   cnum64Equal,
-  cnum64FromS,
-  cnum64FromU,
-  cnum64Intersect,
   cnum64IsConst,
   cnum64IsEmpty,
   cnum64IsSubset,
@@ -36,16 +28,12 @@ import {
   tnumConst,
   tnumEqual,
   tnumIn,
-  tnumIntersect,
   tnumIsConst,
-  tnumRange,
-  tnumStep,
-  tnumSubreg,
   tnumSubregIsConst,
   tnumWithSubreg,
   TNUM_UNKNOWN,
 } from "./tnum.ts";
-import { andNot, eq, fromS32, isZero, ltu, or, U64, ZERO } from "./u64.ts";
+import { eq, fromS32, isZero, U64, ZERO } from "./u64.ts";
 
 /** What is known of a 64-bit value (of a pointer: of its offset from the object's start). */
 export class Range {
@@ -138,80 +126,4 @@ export function sane(a: Range): Range {
     (tnumIsConst(a.bits) && !(cnum64IsConst(a.r64) && eq(a.r64.base, a.bits.value))) ||
     (tnumSubregIsConst(a.bits) && !(cnum32IsConst(a.r32) && a.r32.base === a.bits.value.lo >>> 0));
   return broken ? new Range(a.bits, CNUM64_UNBOUNDED, CNUM32_UNBOUNDED) : a;
-}
-
-const TOP_BIT = -0x8000_0000;
-
-/** The arc a tnum spans, signed when its sign bit is set or unknown. */
-function arc32(bits: Tnum): Cnum32 {
-  const value = bits.value.lo;
-  const mask = bits.mask.lo;
-  if ((value | mask) < 0) return cnum32FromS(value | (mask & TOP_BIT), value | (mask & ~TOP_BIT));
-  return cnum32FromU(value, value | mask);
-}
-
-function arc64(bits: Tnum): Cnum64 {
-  const { value, mask } = bits;
-  if ((value.hi | mask.hi) < 0) {
-    return cnum64FromS(
-      new U64(value.hi | (mask.hi & TOP_BIT), value.lo),
-      new U64(value.hi | (mask.hi & ~TOP_BIT), value.lo | mask.lo),
-    );
-  }
-  return cnum64FromU(value, or(value, mask));
-}
-
-/** The 32-bit arc narrowed by the low bits. */
-export function narrowLow(bits: Tnum, r32: Cnum32): Cnum32 {
-  return cnum32Intersect(r32, arc32(bits));
-}
-
-/** Narrows both arcs by the bits; a single member of the tnum inside the arc makes a constant. */
-export function boundsFromBits(a: Range): Range {
-  const { bits } = a;
-  const r32 = cnum32Intersect(a.r32, arc32(bits));
-  const r64 = cnum64Intersect(a.r64, arc64(bits));
-  const low = umin64(r64);
-  const high = umax64(r64);
-  const next = tnumStep(bits, low);
-  if (eq(andNot(low, bits.mask), bits.value)) {
-    if (ltu(high, next)) return constRange(low);
-  } else if (eq(next, or(bits.value, bits.mask))) {
-    return constRange(next);
-  } else if (!ltu(high, next) && ltu(high, tnumStep(bits, next))) {
-    return constRange(next);
-  }
-  return new Range(bits, r64, r32);
-}
-
-/** Each arc narrows the other. */
-function exchange(a: Range): Range {
-  const r32 = cnum32Intersect(a.r32, cnum32FromCnum64(a.r64));
-  return new Range(a.bits, cnum64Cnum32Intersect(a.r64, r32), r32);
-}
-
-/** The arcs narrow the bits. */
-function bitsFromBounds(a: Range): Range {
-  const whole = tnumIntersect(a.bits, tnumRange(umin64(a.r64), umax64(a.r64)));
-  const low = tnumIntersect(tnumSubreg(whole), tnumRange(new U64(0, umin32(a.r32) | 0), new U64(0, umax32(a.r32) | 0)));
-  return new Range(tnumWithSubreg(whole, low), a.r64, a.r32);
-}
-
-/** All three views name the same single value. */
-function isSettled({ bits, r64, r32 }: Range): boolean {
-  return (
-    isZero(bits.mask) &&
-    isZero(r64.size) &&
-    r32.size === 0 &&
-    eq(bits.value, r64.base) &&
-    r64.base.lo >>> 0 === r32.base
-  );
-}
-
-/** Brings the three views in step; each may narrow the others. An impossible range is returned as it is. */
-export function sync(a: Range): Range {
-  if (isImpossible(a)) return a;
-  if (isSettled(a)) return a;
-  if (a.r64 === CNUM64_UNBOUNDED && a.r32 === CNUM32_UNBOUNDED && a.bits === TNUM_UNKNOWN) return UNKNOWN;
-  return boundsFromBits(bitsFromBounds(exchange(exchange(boundsFromBits(a)))));
 }

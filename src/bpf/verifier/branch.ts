@@ -14,7 +14,7 @@ import {
   BPF_JSLE,
   BPF_JSLT,
 } from "../isa/index.ts";
-import { isImpossible, Range, sync } from "./bounds.ts";
+import { isImpossible, Range } from "./bounds.ts";
 import {
   Cnum32,
   cnum32FromS,
@@ -30,6 +30,7 @@ import {
   S32_MIN,
   U32_MAX,
 } from "./cnum.ts";
+import { sync } from "./range-sync.ts";
 import {
   tnumAnd,
   tnumConst,

@@ -26,10 +26,11 @@ import {
   type Insn,
 } from "../isa/index.ts";
 import { markPrecise } from "./backtrack.ts";
-import { constRange, constRangeS32, Range, sane, sync, withLowConst } from "./bounds.ts";
+import { constRange, constRangeS32, Range, sane, withLowConst } from "./bounds.ts";
 import { linkScalar, MAX_VAR_OFF, regWidth } from "./check-stack.ts";
 import { cnum64Add, cnum64Negate, CNUM32_UNBOUNDED } from "./cnum.ts";
 import { EACCES, EINVAL, type Env } from "./env.ts";
+import { sync } from "./range-sync.ts";
 import {
   ADD_CONST,
   ADD_CONST32,

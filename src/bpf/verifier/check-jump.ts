@@ -3,13 +3,14 @@
 
 import { BPF_CLASS, BPF_JCOND, BPF_JEQ, BPF_JMP32, BPF_JNE, BPF_OP, BPF_SRC, BPF_X, type Insn } from "../isa/index.ts";
 import { markPrecise } from "./backtrack.ts";
-import { type Range, sane, sync } from "./bounds.ts";
+import { type Range, sane } from "./bounds.ts";
 import { branchOutcome, flipOpcode, type BranchOutcome } from "./branch.ts";
 import { immediate, readReg } from "./check-alu.ts";
 import { isTrusted, notNull } from "./check-mem.ts";
 import { MAX_VAR_OFF } from "./check-stack.ts";
 import type { Env } from "./env.ts";
 import { previousEntry } from "./prune.ts";
+import { sync } from "./range-sync.ts";
 import { dropReference, findReference } from "./references.ts";
 import {
   ADD_CONST,

@@ -3,7 +3,7 @@
 
 import type { BtfType } from "../btf/index.ts";
 import type { Insn } from "../isa/index.ts";
-import { Range, sync, UNKNOWN } from "./bounds.ts";
+import { Range, UNKNOWN } from "./bounds.ts";
 import { kindName, isInteger, sizeOf } from "./check-btf.ts";
 import { checkReturn, exitProgram, needStackArgs, pushCallback } from "./check-call.ts";
 import { timerCallback } from "./callbacks.ts";
@@ -26,6 +26,7 @@ import {
 } from "./kfuncs.ts";
 import { hasField } from "./maps.ts";
 import { previousEntry } from "./prune.ts";
+import { sync } from "./range-sync.ts";
 import {
   acquireReference,
   clearStackArgs,

@@ -14,14 +14,22 @@ export class Cnum64 {
   }
 }
 
-/** A 32-bit arc; both numbers in 0..2^32-1. */
+/** A 32-bit arc; both numbers in 0..2^32-1. Engines store int32 without a box, so that is what is kept. */
 export class Cnum32 {
-  readonly base: number;
-  readonly size: number;
+  readonly baseWord: number;
+  readonly sizeWord: number;
 
   constructor(base: number, size: number) {
-    this.base = base;
-    this.size = size;
+    this.baseWord = base | 0;
+    this.sizeWord = size | 0;
+  }
+
+  get base(): number {
+    return this.baseWord >>> 0;
+  }
+
+  get size(): number {
+    return this.sizeWord >>> 0;
   }
 }
 

@@ -2,12 +2,13 @@
 
 import { sizeOf } from "./check-btf.ts";
 import { mapPointer } from "./callbacks.ts";
-import { Range, sync, UNKNOWN } from "./bounds.ts";
+import { Range, UNKNOWN } from "./bounds.ts";
 import { cnum32FromS, cnum32FromU, cnum64FromS, cnum64FromU } from "./cnum.ts";
 import { EINVAL, type Env } from "./env.ts";
 import { ID, type CallMeta } from "./helper-call.ts";
 import { helperNumber } from "./helpers-proto.ts";
 import { hasField, lookupCannotFail } from "./maps.ts";
+import { sync } from "./range-sync.ts";
 import { acquireReference } from "./references.ts";
 import {
   MEM_ALLOC,

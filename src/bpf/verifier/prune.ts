@@ -9,12 +9,12 @@ import { CALLS_CALLBACK, FORCE_CHECKPOINT, ITER_NEXT, JMP_POINT } from "./insn-a
 import { stateText } from "./log.ts";
 import { ADD_CONST, ITER_ACTIVE, isNull, SCALAR_VALUE, UNINIT, unlinked, type Reg } from "./reg-state.ts";
 import {
+  fillTypes,
   isSpill,
   mapRegs,
   sameCallsites,
   slotIndex,
   slotKind,
-  SLOT_SIZE,
   STACK_DYNPTR,
   STACK_IRQ_FLAG,
   STACK_ITER,
@@ -146,6 +146,8 @@ function propagatePrecision(env: Env, old: State, cur: State): boolean {
 
 /* ---- forgetting ---- */
 
+const DEAD_SLOT = new Slot(UNINIT, fillTypes(STACK_POISON));
+
 /** `alive`: words of which each bit stands for a half slot, or undefined when all are alive. */
 function cleanFrame(frame: Frame, liveRegs: number, alive: Int32Array | undefined): void {
   for (let r = 0; r < FP; r++) {
@@ -153,23 +155,27 @@ function cleanFrame(frame: Frame, liveRegs: number, alive: Int32Array | undefine
   }
   if (alive === undefined) return;
   for (let s = 0; s < frame.slots.length; s++) {
+    const slot = frame.slots[s];
+    if (slot === DEAD_SLOT) continue;
     const halves = (alive[s >> 4] >>> ((s & 15) * 2)) & 3;
     if (halves === 3) continue;
-    const low = (halves & 1) !== 0;
-    const high = halves > 1;
-    const slot = frame.slots[s];
     const kind = slotKind(slot);
     // special slots must still be found when they are overwritten
     if (kind === STACK_DYNPTR || kind === STACK_ITER || kind === STACK_IRQ_FLAG) continue;
+    if (halves === 0) {
+      frame.setSlot(s, DEAD_SLOT);
+      continue;
+    }
     let { types, reg } = slot;
-    if (!high) {
-      if (low && kind === STACK_SPILL) {
+    if (halves === 1) {
+      if (kind === STACK_SPILL) {
         if (reg.type !== SCALAR_VALUE || isNull(reg)) continue;
         for (let i = 0; i < 4; i++) if (typeAt(types, i) === STACK_SPILL) types = withTypeAt(types, i, STACK_MISC);
       }
       reg = UNINIT;
     }
-    for (let i = low ? 4 : 0; i < (high ? 4 : SLOT_SIZE); i++) types = withTypeAt(types, i, STACK_POISON);
+    const dead = halves === 1 ? 4 : 0;
+    for (let i = dead; i < dead + 4; i++) types = withTypeAt(types, i, STACK_POISON);
     if (types !== slot.types || reg !== slot.reg) frame.setSlot(s, new Slot(reg, types));
   }
 }

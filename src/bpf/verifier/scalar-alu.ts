@@ -15,7 +15,7 @@ import {
   BPF_SUB,
   BPF_XOR,
 } from "../isa/index.ts";
-import { boundsFromBits, constRange, narrowLow, Range, sync, UNKNOWN, withLowConst, ZERO_RANGE } from "./bounds.ts";
+import { constRange, Range, UNKNOWN, withLowConst, ZERO_RANGE } from "./bounds.ts";
 import {
   cnum32Add,
   cnum32FromS,
@@ -35,6 +35,7 @@ import {
   type Cnum32,
   type Cnum64,
 } from "./cnum.ts";
+import { boundsFromBits, narrowLow, sync } from "./range-sync.ts";
 import {
   tnumAdd,
   tnumAnd,
@@ -265,7 +266,7 @@ function low32Shl(a: Range, n: number): Cnum32 {
 
 /** Narrows the 32-bit arc alone by the bits. */
 function narrow32(bits: Tnum, r32: Cnum32): Range {
-  return new Range(bits, CNUM64_UNBOUNDED, narrowLow(bits, r32));
+  return narrowLow(new Range(bits, CNUM64_UNBOUNDED, r32));
 }
 
 function shift32(op: number, a: Range, n: number): Range {

@@ -121,17 +121,44 @@ export function tnumUnion(a: Tnum, b: Tnum): Tnum {
   return settle(and(a.value, b.value), or(xor(a.value, b.value), or(a.mask, b.mask)));
 }
 
-/** Long multiplication; a partial sum is joined with itself plus `b` where a bit of `a` is unknown. */
+/**
+ * Long multiplication; a partial sum is joined with itself plus `b` where a bit of `a` is unknown. Up to 64 sums: on halves of
+ * words in place of objects. The sum's value and mask are (vh, vl) and (mh, ml).
+ */
 export function tnumMul(a: Tnum, b: Tnum): Tnum {
-  let sum = TNUM_ZERO;
-  while (!isZero(a.value) || !isZero(a.mask)) {
-    if (a.value.lo & 1) sum = tnumAdd(sum, b);
-    else if (a.mask.lo & 1) sum = tnumUnion(sum, tnumAdd(sum, b));
-    a = tnumShr(a, 1);
-    b = tnumShl(b, 1);
+  let vh = 0;
+  let vl = 0;
+  let mh = 0;
+  let ml = 0;
+  for (let n = bitLength(or(a.value, a.mask)) - 1, i = 0; i <= n; i++) {
+    const half = i < 32 ? "lo" : "hi";
+    const one = (a.value[half] >>> (i & 31)) & 1;
+    if (one === 0 && ((a.mask[half] >>> (i & 31)) & 1) === 0) continue;
+    const value = shl(b.value, i);
+    const mask = shl(b.mask, i);
+    const low = (vl + value.lo) | 0;
+    const high = (vh + value.hi + carry(low, vl)) | 0;
+    const maskLow = (ml + mask.lo) | 0;
+    const maskHigh = (mh + mask.hi + carry(maskLow, ml)) | 0;
+    const sumLow = (maskLow + low) | 0;
+    const sumHigh = (maskHigh + high + carry(sumLow, low)) | 0;
+    let unknownHigh = (sumHigh ^ high) | mh | mask.hi;
+    let unknownLow = (sumLow ^ low) | ml | mask.lo;
+    let addedHigh = high & ~unknownHigh;
+    let addedLow = low & ~unknownLow;
+    if (one === 0) {
+      unknownHigh |= mh | (vh ^ addedHigh);
+      unknownLow |= ml | (vl ^ addedLow);
+      addedHigh &= vh & ~unknownHigh;
+      addedLow &= vl & ~unknownLow;
+    }
+    [vh, vl, mh, ml] = [addedHigh, addedLow, unknownHigh, unknownLow];
   }
-  return sum;
+  return new Tnum(new U64(vh, vl), new U64(mh, ml));
 }
+
+/** 1 when a sum of 32-bit halves ran over: it is then below what was added to. */
+const carry = (sum: number, part: number): number => (sum >>> 0 < part >>> 0 ? 1 : 0);
 
 /** Whether some word may be in both. */
 export function tnumOverlap(a: Tnum, b: Tnum): boolean {
