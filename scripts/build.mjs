@@ -1,6 +1,6 @@
 // npm run build: dist/ from src/. tsc writes the declarations; the code is put together into few files, because Node takes
 // about a millisecond for every module it loads, and a run needs some two hundred of the sources. Each entry below keeps
-// the name of its source; what several of them need lies in dist/chunks, shared, so that nothing is there twice.
+// the name of its source; what several of them need lies in dist/chunks, shared.
 
 import { spawn } from "node:child_process";
 import { readdirSync, rmSync, statSync, utimesSync } from "node:fs";
@@ -11,16 +11,10 @@ import { rolldown } from "rolldown";
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const dist = path.join(root, "dist");
 
-/** What is loaded by name: by users, as a command, or as the module of a thread. */
-const ENTRIES = [
-  "index",
-  "sim",
-  "cli/main",
-  "cli/explore-worker",
-  "engine/ring-boot",
-  "engine/user/ring-worker",
-  "engine/kernel/ring-worker",
-];
+/** What is loaded by name: by users, and as a command. */
+const ENTRIES = ["index", "sim", "cli/main", "engine/ring-boot"];
+/** Modules of threads. Threads share no code, so each is one whole file. */
+const THREADS = ["cli/explore-worker", "engine/user/ring-worker", "engine/kernel/ring-worker"];
 
 /** @returns {Promise<number>} tsc's exit status: a build with type errors in it still runs. */
 function declarations() {
@@ -32,10 +26,11 @@ function declarations() {
   });
 }
 
-async function code() {
+/** @param {readonly string[]} names @param {boolean} whole */
+async function code(names, whole) {
   const bundle = await rolldown({
     cwd: root,
-    input: Object.fromEntries(ENTRIES.map((name) => [name, `src/${name}.ts`])),
+    input: Object.fromEntries(names.map((name) => [name, `src/${name}.ts`])),
     platform: "neutral",
     external: ["koffi", /^node:/],
     tsconfig: false,
@@ -49,6 +44,7 @@ async function code() {
     sourcemap: true,
     comments: false,
     chunkFileNames: "chunks/[name].js",
+    codeSplitting: !whole,
   });
 }
 
@@ -64,7 +60,11 @@ function removeOlder(started) {
 /** Builds everything anew; the exit status of `npm run build`, 0 where the types are right. */
 export async function build() {
   const started = new Date();
-  const [status] = await Promise.all([declarations(), code()]);
+  const [status] = await Promise.all([
+    declarations(),
+    code(ENTRIES, false),
+    ...THREADS.map((name) => code([name], true)),
+  ]);
   removeOlder(started);
   // the tests build anew when a source is younger than this
   utimesSync(path.join(dist, "index.js"), started, started);

@@ -92,7 +92,10 @@ export function probeIoUring(sys?: Sys): UringProbe {
       .filter(([, bit]) => features & bit)
       .map(([name]) => name),
     ops: OPTABLE.filter((row) => ops.has(row.number)).map((row) => row.name),
-    setupFlags: SETUP_FLAGS.filter((row) => knowsSetupFlag(real, row.name)).map((row) => row.name),
+    // asking makes a ring for each, one of them with a thread of the kernel's
+    get setupFlags() {
+      return SETUP_FLAGS.filter((row) => knowsSetupFlag(real, row.name)).map((row) => row.name);
+    },
   };
 }
 
