@@ -3,6 +3,7 @@
 
 import { EALREADY, ECANCELED, ENOENT } from "../../base/index.ts";
 import { IORING_ASYNC_CANCEL } from "../abi/index.ts";
+import { findArmed, findArmedBy } from "./armed.ts";
 import { queueTaskComplete, queueTaskFail, removeFrom } from "./completion.ts";
 import { pollCancel } from "./issue.ts";
 import { REQ_F, type OpenFile, type Request, type Ring } from "./state.ts";
@@ -14,6 +15,8 @@ const {
   IORING_ASYNC_CANCEL_OP,
   IORING_ASYNC_CANCEL_USERDATA,
 } = IORING_ASYNC_CANCEL;
+/** Not by user_data alone. */
+const BY_OTHER = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_OP | IORING_ASYNC_CANCEL_ANY;
 const MANY = IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY;
 
 /** What to cancel (struct io_cancel_data). */
@@ -47,21 +50,19 @@ function cancelWorkers(ring: Ring, cancel: CancelData): number {
   if (ring.running !== null && matches(ring.running, cancel)) return -EALREADY;
   for (const req of ring.workers) if (matches(req, cancel)) return -EALREADY;
   // what blocks in a worker is interrupted, which is not yet cancelled
-  for (let req = ring.armed; req !== null; req = req.hashNext) {
-    if ((req.flags & REQ_F.WORKER_BLOCKED) === 0 || !matches(req, cancel)) continue;
-    pollCancel(req);
-    return -EALREADY;
-  }
-  return -ENOENT;
+  const blocked = findArmed(ring, (req) => (req.flags & REQ_F.WORKER_BLOCKED) !== 0 && matches(req, cancel));
+  if (blocked === null) return -ENOENT;
+  pollCancel(blocked);
+  return -EALREADY;
 }
 
 function cancelPolls(ring: Ring, cancel: CancelData): number {
-  for (let req = ring.armed; req !== null; req = req.hashNext) {
-    if ((req.flags & REQ_F.WORKER_BLOCKED) !== 0 || !matches(req, cancel)) continue;
-    pollCancel(req);
-    return 0;
-  }
-  return -ENOENT;
+  const isWanted = (req: Request): boolean => (req.flags & REQ_F.WORKER_BLOCKED) === 0 && matches(req, cancel);
+  const found =
+    (cancel.flags & BY_OTHER) !== 0 ? findArmed(ring, isWanted) : findArmedBy(ring, cancel.low, cancel.high, isWanted);
+  if (found === null) return -ENOENT;
+  pollCancel(found);
+  return 0;
 }
 
 function cancelFutexes(ring: Ring, cancel: CancelData): number {

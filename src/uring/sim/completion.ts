@@ -185,7 +185,7 @@ export function commitCq(ring: Ring): void {
     if (shouldWake(ring, sleeper.tail, sleeper.timeouts) || ring.overflowPending) wakeProcess(ring.machine);
   }
   if (ring.file !== null && ring.file.waiters.head !== null)
-    wakeQueue(ring.file.waiters, POLL.POLLIN | POLL.POLLRDNORM);
+    wakeQueue(ring.file.waiters, POLL.POLLIN | POLL.EPOLL_URING_WAKE);
   if (ring.offTimeoutUsed) flushTimeouts(ring);
   if (ring.eventfd !== null) signalEventfd(ring);
 }

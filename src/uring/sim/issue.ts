@@ -1,8 +1,9 @@
 // Issuing a request: at once without blocking, else when its file has become ready (poll), else by an io-wq worker. With
 // the poll machinery behind it, which POLL_ADD uses too. Follows io_uring/io_uring.c and poll.c at v7.2.
 
-import { EAGAIN, EBADF, EBADFD, ECANCELED, EINTR, EINVAL } from "../../base/index.ts";
+import { EAGAIN, EBADF, EBADFD, ECANCELED, EINVAL } from "../../base/index.ts";
 import { IORING_CQE_F, IORING_OP, POLL } from "../abi/index.ts";
+import { arm, disarm } from "./armed.ts";
 import {
   completeDefer,
   completeFromWorker,
@@ -20,6 +21,7 @@ import { Timer } from "./clock.ts";
 import {
   IOU_COMPLETE,
   IOU_ISSUE_SKIP_COMPLETE,
+  IOU_REQUEUE,
   IOU_STOP_MULTISHOT,
   ISSUE_IOWQ,
   ISSUE_MULTISHOT,
@@ -74,10 +76,7 @@ function issueRequest(ring: Ring, req: Request, issueFlags: number): number {
   const ret = callIssue(ring, req, issueFlags);
   if (ret === IOU_COMPLETE) {
     if ((issueFlags & ISSUE_IOWQ) === 0) completeDefer(ring, req);
-    else {
-      const next = completeFromWorker(ring, req);
-      if (next !== null) queueWorker(ring, next);
-    }
+    else workerCompletes(ring, req);
     return 0;
   }
   return ret === IOU_ISSUE_SKIP_COMPLETE ? 0 : ret;
@@ -201,6 +200,26 @@ function runWorker(req: Request): void {
   ring.running = null;
 }
 
+/** Its file, or a cancellation, has woken a worker that blocked. */
+function resumeWorker(req: Request): void {
+  const { ring } = req;
+  pollRemoveEntries(req);
+  disarm(ring, req);
+  req.flags &= ~REQ_F.WORKER_BLOCKED;
+  if (!req.pollCancelled) {
+    runWorker(req);
+    return;
+  }
+  req.res = req.file!.interrupted(req.len);
+  if (req.res < 0) queueTaskFail(ring, req, req.res);
+  else workerCompletes(ring, req);
+}
+
+function workerCompletes(ring: Ring, req: Request): void {
+  const next = completeFromWorker(ring, req);
+  if (next !== null) queueWorker(ring, next);
+}
+
 function runInWorker(ring: Ring, req: Request): void {
   if (req.op.needsFile && !assignFile(ring, req)) {
     queueTaskFail(ring, req, -EBADF);
@@ -234,6 +253,7 @@ function runInWorker(ring: Ring, req: Request): void {
   if (ret === -EAGAIN && (req.flags & REQ_F.NOWAIT) === 0 && req.file?.pollable === true) {
     if (armPoll(ring, req) === "armed") {
       req.flags |= REQ_F.WORKER_BLOCKED;
+      req.timer!.fire = resumeWorker;
       return;
     }
     ret = issueRequest(ring, req, ISSUE_IOWQ);
@@ -242,25 +262,6 @@ function runInWorker(ring: Ring, req: Request): void {
 }
 
 // ---- poll
-
-/** Takes a request out of the ring's list of armed ones. */
-export function unhash(ring: Ring, req: Request): void {
-  if (!req.hashed) return;
-  req.hashed = false;
-  if (req.hashPrev) req.hashPrev.hashNext = req.hashNext;
-  else ring.armed = req.hashNext;
-  if (req.hashNext) req.hashNext.hashPrev = req.hashPrev;
-  req.hashNext = null;
-  req.hashPrev = null;
-}
-
-function hash(ring: Ring, req: Request): void {
-  req.hashed = true;
-  req.hashPrev = null;
-  req.hashNext = ring.armed;
-  if (ring.armed) ring.armed.hashPrev = req;
-  ring.armed = req;
-}
 
 /** Leaves the wait queue of its file. */
 export function pollRemoveEntries(req: Request): void {
@@ -284,7 +285,7 @@ export function armFor(ring: Ring, req: Request, events: number, kind: PollKind)
   }
   if (mask !== 0 && (req.pollEvents & EDGE_ONESHOT) >>> 0 === EDGE_ONESHOT) return mask;
   file.waiters.add(req, (req.pollEvents & EPOLLEXCLUSIVE) !== 0);
-  hash(ring, req);
+  arm(ring, req);
   if (mask !== 0 && (req.pollEvents & EPOLLET) !== 0 && takePoll(req)) pollExecute(req, mask);
   return 0;
 }
@@ -316,12 +317,13 @@ const DONE = 0;
 const NO_ACTION = 1;
 const USE_RES = 2;
 const REISSUE = 3;
+const REQUEUE = 4;
 
 function checkEvents(ring: Ring, req: Request): number {
   const multishot = (req.pollEvents & EPOLLONESHOT) === 0;
   for (;;) {
-    const refs = req.pollRefs;
-    if (req.pollCancelled) return (req.flags & REQ_F.WORKER_BLOCKED) === 0 ? -ECANCELED : -EINTR;
+    let refs = req.pollRefs;
+    if (req.pollCancelled) return -ECANCELED;
     if (refs !== 1) req.res = 0;
     let idle = false;
     if (req.res === 0) {
@@ -341,7 +343,10 @@ function checkEvents(ring: Ring, req: Request): number {
           return USE_RES;
         }
       } else {
+        // data and the end of it came together: look for the end too
+        if (refs > 1 && (req.res & (POLLHUP | POLLRDHUP)) !== 0) refs--;
         const ret = callIssue(ring, req, ISSUE_NONBLOCK | ISSUE_MULTISHOT);
+        if (ret === IOU_REQUEUE) return REQUEUE;
         if (ret === IOU_STOP_MULTISHOT || ret === IOU_COMPLETE) return USE_RES;
         if (ret < 0) return ret;
       }
@@ -359,8 +364,12 @@ export function pollTask(ring: Ring, req: Request): void {
     recycleBuffer(req);
     return;
   }
+  if (ret === REQUEUE) {
+    pollExecute(req, 0);
+    return;
+  }
   pollRemoveEntries(req);
-  unhash(ring, req);
+  disarm(ring, req);
   if (req.opcode === IORING_OP_POLL_ADD) {
     if (ret === REISSUE) {
       taskSubmit(ring, req);

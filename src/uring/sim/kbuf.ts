@@ -1,8 +1,9 @@
 // Provided buffers: choosing one for a request, giving it back, and telling its id in the CQE (io_uring/kbuf.c). Both kinds:
 // lists filled by PROVIDE_BUFFERS, and rings in shared memory, also with incremental consumption (IOU_PBUF_RING_INC).
 
+import { EFAULT, ENOBUFS, ENOENT } from "../../base/index.ts";
 import { IORING_CQE_F } from "../abi/index.ts";
-import { NULL_ADDRESS } from "./memory.ts";
+import { NULL_ADDRESS, isUserRange } from "./memory.ts";
 import { ISSUE_IOWQ, REQ_F, type BufferList, type Request, type Ring } from "./state.ts";
 
 const { IORING_CQE_F_BUFFER, IORING_CQE_F_BUF_MORE, IORING_CQE_BUFFER_SHIFT } = IORING_CQE_F;
@@ -25,39 +26,71 @@ export function mustSelect(req: Request): boolean {
 
 /**
  * Chooses a buffer of group `req.bufIndex` for at most `length` bytes (0: as long as the buffer), into req.at and req.len.
- * False when there is none, or one at the address 0: that one is chosen all the same.
+ * False when there is none, or one of a ring that no user space can have, or one at the address 0: the last is chosen all
+ * the same.
  */
 export function selectBuffer(ring: Ring, req: Request, length: number, issueFlags: number): boolean {
   const list = ring.bufferLists.get(req.bufIndex);
   if (list === undefined) return false;
-  if (list.ringAt < 0) {
-    const buffer = list.buffers.shift();
-    if (buffer === undefined) return false;
-    req.at = buffer[0];
-    req.len = length === 0 || length > buffer[1] ? buffer[1] : length;
-    req.flags |= REQ_F.BUFFER_SELECTED;
-    req.bufferList = list;
-    req.bufIndex = buffer[2];
-    req.selected = buffer;
-    return req.at !== NULL_ADDRESS;
-  }
-  const tail = bufferRingTail(ring, list);
-  if (tail === (list.head & 0xffff)) return false;
-  const memory = ring.machine.memory;
-  const at = list.ringAt + (list.head & list.mask) * BUF_SIZE;
+  if (list.ringAt < 0) return selectProvided(req, list, length);
+  if (bufferRingTail(ring, list) === (list.head & 0xffff) || !selectOfRing(ring, req, list, length)) return false;
+  // A worker cannot hold the choice open, nor can a file that is not polled: the buffer is consumed at once.
+  if ((issueFlags & ISSUE_IOWQ) !== 0 || (req.file !== null && !req.file.pollable)) commitNow(ring, req, list);
+  return req.at !== NULL_ADDRESS;
+}
+
+/**
+ * As selectBuffer() for what sends (io_buffers_select): 0 or a negative errno. A ring's buffer is consumed at once and kept
+ * while the request waits, the address 0 in a ring is tried, and a buffer of a list is sent whole.
+ */
+export function selectToSend(ring: Ring, req: Request, length: number): number {
+  const list = ring.bufferLists.get(req.bufIndex);
+  if (list === undefined) return -ENOENT;
+  if (list.ringAt < 0) return selectProvided(req, list, 0) ? 0 : -ENOBUFS;
+  const { view } = ring.machine.memory;
+  if (bufferRingTail(ring, list) === (list.head & 0xffff)) return -ENOBUFS;
+  if (view.getUint32(bufferAt(list) + BUF_LEN, true) === 0) return -ENOBUFS;
+  if (!selectOfRing(ring, req, list, length)) return -EFAULT;
+  commitNow(ring, req, list);
+  req.flags |= REQ_F.BL_NO_RECYCLE;
+  return 0;
+}
+
+function selectProvided(req: Request, list: BufferList, length: number): boolean {
+  const buffer = list.buffers.shift();
+  if (buffer === undefined) return false;
+  req.at = buffer[0];
+  req.len = length === 0 || length > buffer[1] ? buffer[1] : length;
+  req.flags |= REQ_F.BUFFER_SELECTED;
+  req.bufferList = list;
+  req.bufIndex = buffer[2];
+  req.selected = buffer;
+  return req.at !== NULL_ADDRESS;
+}
+
+/** Offset of the struct io_uring_buf that is next. */
+function bufferAt(list: BufferList): number {
+  return list.ringAt + (list.head & list.mask) * BUF_SIZE;
+}
+
+function selectOfRing(ring: Ring, req: Request, list: BufferList, length: number): boolean {
+  const { memory } = ring.machine;
+  const at = bufferAt(list);
   const size = memory.view.getUint32(at + BUF_LEN, true);
+  const count = length === 0 || length > size ? size : length;
+  if (!isUserRange(Number(memory.view.getBigUint64(at, true)), count)) return false;
   req.at = memory.locateAt(at);
-  req.len = length === 0 || length > size ? size : length;
+  req.len = count;
   req.flags |= REQ_F.BUFFER_RING | REQ_F.BUFFERS_COMMIT;
   req.bufferList = list;
   req.bufIndex = memory.view.getUint16(at + BUF_BID, true);
-  // A worker cannot hold the choice open, nor can a file that is not polled: the buffer is consumed at once.
-  if ((issueFlags & ISSUE_IOWQ) !== 0 || (req.file !== null && !req.file.pollable)) {
-    if (!commit(ring, req, list, req.len)) req.flags |= REQ_F.BUF_MORE;
-    req.flags &= ~REQ_F.BUFFERS_COMMIT;
-    req.bufferList = null;
-  }
-  return req.at !== NULL_ADDRESS;
+  return true;
+}
+
+function commitNow(ring: Ring, req: Request, list: BufferList): void {
+  if (!commit(ring, req, list, req.len)) req.flags |= REQ_F.BUF_MORE;
+  req.flags &= ~REQ_F.BUFFERS_COMMIT;
+  req.bufferList = null;
 }
 
 /** Consumes `length` bytes of the ring's current buffer; true when the buffer is used up. */
@@ -68,7 +101,7 @@ function commit(ring: Ring, req: Request, list: BufferList, length: number): boo
     return true;
   }
   const { view } = ring.machine.memory;
-  const at = list.ringAt + (list.head & list.mask) * BUF_SIZE;
+  const at = bufferAt(list);
   const size = view.getUint32(at + BUF_LEN, true);
   const used = Math.min(length, size);
   if (size > used && used >= 0) {

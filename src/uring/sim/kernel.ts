@@ -7,6 +7,7 @@ import { IORING_ENTER, IORING_OFF, IORING_SETUP } from "../abi/index.ts";
 import { Clock, REALTIME_OFFSET_SEC } from "./clock.ts";
 import { SimError } from "./errors.ts";
 import { FaultInjector, type FaultPlan } from "./faults.ts";
+import { Fifo } from "./fifo.ts";
 import { closeFd, installFile, normalFile, putFile } from "./fd-table.ts";
 import { SIM_BASE, SimMemory, UNMAPPED } from "./memory.ts";
 import { SIM_OPTABLE } from "./ops/optable.ts";
@@ -70,8 +71,7 @@ export class SimKernel {
       futexes: new Map(),
       addresses: new Map(),
       registeredRings: Array.from({ length: RINGFD_MAX }, () => null),
-      taskWork: [],
-      taskHead: 0,
+      taskWork: new Fifo(),
       signalPending: false,
       sleeper: null,
       awake: false,

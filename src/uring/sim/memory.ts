@@ -15,6 +15,7 @@ const BASE_HIGH = SIM_BASE / 0x1_0000_0000;
 // The first address user space of x86-64 cannot have (4-level paging): 2^47 less one page.
 const USER_TOP_HIGH = 0x7fff;
 const USER_TOP_LOW = 0xffff_f000;
+const USER_TOP = USER_TOP_HIGH * 0x1_0000_0000 + USER_TOP_LOW;
 
 /** `locate()`: an address of user space with nothing behind it. */
 export const UNMAPPED = -1;
@@ -22,6 +23,11 @@ export const UNMAPPED = -1;
 export const NOT_USER = -2;
 /** `locate()`: the address 0, where a provided buffer counts as none. */
 export const NULL_ADDRESS = -4;
+
+/** access_ok(): user space may have all of `length` bytes from `address` on. */
+export function isUserRange(address: number, length: number): boolean {
+  return address + length <= USER_TOP;
+}
 
 const UTF8 = new TextDecoder("utf-8");
 const UTF8_ENCODE = new TextEncoder();

@@ -4,6 +4,7 @@
 import { EAGAIN, EBADF, EFAULT, EINVAL, EPIPE } from "../../base/index.ts";
 import { POLL, O } from "../abi/index.ts";
 import type { SimMemory } from "./memory.ts";
+import { scatter, totalLength } from "./segments.ts";
 import { OpenFile, type Machine } from "./state.ts";
 import { wakeQueue } from "./wake.ts";
 
@@ -62,18 +63,23 @@ export class PipeEnd extends OpenFile {
   }
 
   read(memory: SimMemory, at: number, length: number): number {
+    return this.readVector(memory, [at, length]);
+  }
+
+  override readVector(memory: SimMemory, segments: readonly number[]): number {
     if (!this.#reads) return -EBADF;
-    if (length === 0) return 0;
+    const wanted = totalLength(segments);
+    if (wanted === 0) return 0;
     const { buffers, writer } = this.#state;
     if (buffers.length === 0) return writer === null ? 0 : -EAGAIN;
-    const wanted = memory.reachable(at, length);
-    if (wanted === 0) return -EFAULT;
     const wasFull = this.#state.full;
     let done = 0;
     while (done < wanted && buffers.length > 0) {
       const buffer = buffers[0];
       const count = Math.min(wanted - done, buffer.end - buffer.start);
-      memory.bytes.set(buffer.bytes.subarray(buffer.start, buffer.start + count), at + done);
+      const put = scatter(memory, segments, done, buffer.bytes.subarray(buffer.start, buffer.start + count));
+      // a page that cannot be copied whole stays
+      if (put < count) return done > 0 ? done : -EFAULT;
       buffer.start += count;
       done += count;
       if (buffer.start === buffer.end) buffers.shift();
@@ -157,7 +163,7 @@ export class EventFile extends OpenFile {
   /** Adds one, as the kernel does for a registered eventfd. */
   signal(): void {
     if (this.count < COUNTER_MAX) this.count++;
-    wakeQueue(this.waiters, POLL.POLLIN);
+    wakeQueue(this.waiters, POLL.POLLIN | POLL.EPOLL_URING_WAKE);
   }
 
   poll(): number {

@@ -2,6 +2,7 @@
 
 import { EINVAL } from "../../base/index.ts";
 import { POLL } from "../abi/index.ts";
+import { allArmed } from "./armed.ts";
 import { unqueueFutex } from "./cancel.ts";
 import { putFile } from "./fd-table.ts";
 import { OpenFile, type Machine, type Request, type Ring } from "./state.ts";
@@ -26,7 +27,7 @@ export class RingFile extends OpenFile {
     const at = ring.rings.at >>> 2;
     let mask = 0;
     if ((words[at + 1] - ring.cachedSqHead) >>> 0 < ring.sqEntries) mask |= POLL.POLLOUT | POLL.POLLWRNORM;
-    if (words[at + 3] !== words[at + 2] || ring.overflowPending || ring.localWork.length > ring.localHead) {
+    if (words[at + 3] !== words[at + 2] || ring.overflowPending || ring.localWork.length > 0) {
       mask |= POLL.POLLIN | POLL.POLLRDNORM;
     }
     return mask;
@@ -45,15 +46,13 @@ export class RingFile extends OpenFile {
     ring.closed = true;
     ring.loopStep = null;
     for (const req of unfinished(ring)) drop(machine, req);
-    ring.armed = null;
+    ring.armed.fill(null);
     for (const req of ring.futexes.splice(0)) unqueueFutex(req);
-    for (const list of [ring.timeouts, ring.linkTimeouts, ring.localWork, ring.retryWork, ring.deferred]) {
-      list.length = 0;
-    }
+    for (const list of [ring.timeouts, ring.linkTimeouts, ring.deferred]) list.length = 0;
+    ring.localWork.filter(() => false);
     ring.workers.clear();
     ring.delayed.clear();
-    machine.taskWork = machine.taskWork.slice(machine.taskHead).filter((req) => req.ring !== ring);
-    machine.taskHead = 0;
+    machine.taskWork.filter((req) => req.ring !== ring);
     for (const [slot, file] of ring.files.entries()) {
       ring.files[slot] = null;
       if (file !== null) putFile(machine, file);
@@ -76,19 +75,19 @@ function unfinished(ring: Ring): Set<Request> {
   const add = (first: Request | null): void => {
     for (let req = first; req !== null && !req.free; req = req.link) found.add(req);
   };
-  for (let req = ring.armed; req !== null; req = req.hashNext) add(req);
+  for (const req of allArmed(ring)) add(req);
   for (const list of [ring.timeouts, ring.linkTimeouts, ring.futexes, ring.workers, ring.delayed, ring.deferred]) {
     for (const req of list) add(req);
   }
-  for (const req of [...ring.localWork.slice(ring.localHead), ...ring.retryWork.slice(ring.retryHead)]) add(req);
-  for (const req of ring.machine.taskWork) if (req.ring === ring) add(req);
+  for (const req of ring.localWork.waiting()) add(req);
+  for (const req of ring.machine.taskWork.waiting()) if (req.ring === ring) add(req);
   return found;
 }
 
 /** Gives up a request: it stands in no queue any more and holds no file. */
 function drop(machine: Machine, req: Request): void {
   req.queue?.remove(req);
-  req.hashed = false;
+  req.bucket = -1;
   req.hashNext = null;
   req.hashPrev = null;
   if (req.timer !== null) machine.clock.stop(req.timer);

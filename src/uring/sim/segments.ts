@@ -1,7 +1,8 @@
-// Vectors of buffers (import_iovec of lib/iov_iter.c): struct iovec is a u64 base and a u64 length.
+// Vectors of buffers (import_iovec of lib/iov_iter.c): struct iovec is a u64 base and a u64 length. Here a vector is a list
+// of offsets and lengths, alternating.
 
 import { EFAULT, EINVAL } from "../../base/index.ts";
-import { NOT_USER } from "./memory.ts";
+import { NOT_USER, type SimMemory } from "./memory.ts";
 import type { Request, Ring } from "./state.ts";
 
 const UIO_MAXIOV = 1024;
@@ -28,4 +29,45 @@ export function readSegments(ring: Ring, req: Request, at: number, count: number
     total += taken;
   }
   return 0;
+}
+
+/** Bytes of all segments. */
+export function totalLength(segments: readonly number[]): number {
+  let sum = 0;
+  for (let i = 1; i < segments.length; i += 2) sum += segments[i];
+  return sum;
+}
+
+/** The first `length` bytes of the segments; as many as are mapped, null when none are though some were wanted. */
+export function gather(memory: SimMemory, segments: readonly number[], length: number): Uint8Array | null {
+  const out = new Uint8Array(length);
+  let done = 0;
+  for (let i = 0; i < segments.length && done < length; i += 2) {
+    const wanted = Math.min(segments[i + 1], length - done);
+    const count = memory.reachable(segments[i], wanted);
+    out.set(memory.bytes.subarray(Math.max(0, segments[i]), Math.max(0, segments[i]) + count), done);
+    done += count;
+    if (count < wanted) return null;
+  }
+  return out;
+}
+
+/** Puts `bytes` at position `skip` of the segments; how many could be put. */
+export function scatter(memory: SimMemory, segments: readonly number[], skip: number, bytes: Uint8Array): number {
+  let before = skip;
+  let done = 0;
+  for (let i = 0; i < segments.length && done < bytes.length; i += 2) {
+    const size = segments[i + 1];
+    if (before >= size) {
+      before -= size;
+      continue;
+    }
+    const wanted = Math.min(size - before, bytes.length - done);
+    const count = memory.reachable(segments[i] < 0 ? -1 : segments[i] + before, wanted);
+    if (count > 0) memory.bytes.set(bytes.subarray(done, done + count), segments[i] + before);
+    done += count;
+    before = 0;
+    if (count < wanted) break;
+  }
+  return done;
 }

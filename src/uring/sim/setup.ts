@@ -5,6 +5,7 @@
 import { EFAULT, EINVAL, ENOMEM } from "../../base/index.ts";
 import { IORING_SETUP, checkSetup, io_uring_params, type KernelVersion } from "../abi/index.ts";
 import { ringsLayout } from "../ring/index.ts";
+import { armedBuckets } from "./armed.ts";
 import { SIM_PAGE } from "./memory.ts";
 import { Ring, type Machine, type Region } from "./state.ts";
 
@@ -68,6 +69,7 @@ export function createRing(machine: Machine, entries: number, params: number): R
     sqes,
     cqesAt: rings.at + given.cq_off.cqes,
     sqArrayAt: (flags & IORING_SETUP_NO_SQARRAY) === 0 ? rings.at + given.sq_off.array : -1,
+    armed: armedBuckets(given.cq_entries),
   });
 }
 

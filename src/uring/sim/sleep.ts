@@ -1,5 +1,6 @@
 // Sleeping: virtual time passes until something wakes the process, a deadline comes, or it is clear that nothing ever will.
 
+import { allArmed } from "./armed.ts";
 import { Timer } from "./clock.ts";
 import { SimError } from "./errors.ts";
 import type { SleepFault } from "./faults.ts";
@@ -39,8 +40,8 @@ export function raiseSignal(machine: Machine): void {
 /** Sleeps until woken, or until `deadline` (ns of the clock). Throws SimError SIM_HANG when nothing is left to wake it. */
 export function sleep(machine: Machine, sleeper: Sleeper, deadline: number): WakeReason {
   const { clock, trace } = machine;
-  const { ring } = sleeper;
-  trace?.({ t: clock.now, ring: ring.number, ev: "wait", nr: sleeper.waitNr });
+  const { ring, waitNr } = sleeper;
+  trace?.({ t: clock.now, ring: ring.number, ev: "wait", nr: waitNr });
   machine.sleeper = sleeper;
   machine.awake = false;
   const fault = machine.faults?.sleep() ?? null;
@@ -52,7 +53,7 @@ export function sleep(machine: Machine, sleeper: Sleeper, deadline: number): Wak
     if (clock.fireNext(deadline)) continue;
     if (deadline === Infinity) {
       machine.sleeper = null;
-      throw hang(machine, ring, sleeper);
+      throw hang(machine, ring, waitNr);
     }
     if (clock.now < deadline) clock.now = deadline;
     why = "timeout";
@@ -67,14 +68,15 @@ export function sleep(machine: Machine, sleeper: Sleeper, deadline: number): Wak
   return why;
 }
 
-function hang(machine: Machine, ring: Ring, sleeper: Sleeper): SimError {
-  const queued = ring.localWork.length - ring.localHead;
-  const armed: string[] = [];
-  for (let req = ring.armed; req !== null && armed.length < 8; req = req.hashNext) armed.push(req.op.name);
+function hang(machine: Machine, ring: Ring, waitNr: number): SimError {
+  const queued = ring.localWork.length;
+  const armed = allArmed(ring)
+    .slice(0, 8)
+    .map(({ op }) => op.name);
   return new SimError("SIM_HANG", {
     message: "the process sleeps and nothing in flight can ever wake it",
     found: `${ring.inFlight} requests in flight${armed.length > 0 ? ` (${armed.join(", ")})` : ""}, ${queued} completions not yet run`,
-    expected: `${sleeper.waitNr} more completions`,
+    expected: `${waitNr} more completions`,
     where: `ring ${ring.number}, ${machine.clock.now} ns`,
     remedy: "Wait for no more completions than are in flight, or put a TIMEOUT in flight.",
   });

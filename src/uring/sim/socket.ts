@@ -13,6 +13,7 @@ import {
   ECONNRESET,
   EDESTADDRREQ,
   EFAULT,
+  EINTR,
   EINVAL,
   EISCONN,
   EMSGSIZE,
@@ -26,6 +27,7 @@ import {
 import { POLL, SOCKET, O } from "../abi/index.ts";
 import { Timer } from "./clock.ts";
 import type { SimMemory } from "./memory.ts";
+import { gather, scatter, totalLength } from "./segments.ts";
 import { OpenFile, type Machine, type Network } from "./state.ts";
 import { wakeQueue } from "./wake.ts";
 
@@ -150,7 +152,7 @@ export class SocketFile extends OpenFile {
   }
 
   override readVector(memory: SimMemory, segments: readonly number[]): number {
-    return total(segments) === 0 ? 0 : this.receive(memory, segments, 0);
+    return totalLength(segments) === 0 ? 0 : this.receive(memory, segments, 0);
   }
 
   override writeVector(memory: SimMemory, segments: readonly number[]): number {
@@ -333,7 +335,7 @@ export class SocketFile extends OpenFile {
     const { peer } = this;
     if (peer === null) return this.domain === AF_UNIX ? -EPIPE : this.#sendToNobody(memory, segments);
     if (peer.#readShut && this.domain === AF_UNIX) return -EPIPE;
-    const wanted = total(segments);
+    const wanted = totalLength(segments);
     if (this.type === SOCK_SEQPACKET) {
       if (wanted > this.#network.window) return -EMSGSIZE;
       if (peer.#room() < wanted) return -EAGAIN;
@@ -342,14 +344,25 @@ export class SocketFile extends OpenFile {
     const room = this.isStream ? Math.min(wanted, peer.#room()) : wanted;
     if (room === 0 && wanted > 0) return -EAGAIN;
     const bytes = gather(memory, segments, room);
-    if (bytes === null) return -EFAULT;
+    if (bytes === null) return this.#fault();
     this.#deliver(peer, { bytes, start: 0, from: null });
     return bytes.length;
   }
 
+  /** What was taken for a message that cannot be read is given back, which AF_UNIX tells those who wait to send. */
+  #fault(): number {
+    if (this.domain === AF_UNIX && (this.poll() & POLLOUT) !== 0) wakeQueue(this.waiters, WRITABLE);
+    return -EFAULT;
+  }
+
+  /** A signal ends a receive of `length` bytes that blocks: 0 for TCP and nothing, which only waited. */
+  override interrupted(length: number): number {
+    return length === 0 && this.isStream && this.domain !== AF_UNIX ? 0 : -EINTR;
+  }
+
   /** TCP takes what is sent to a peer that has closed, hears that nobody is there, and refuses from then on. */
   #sendToNobody(memory: SimMemory, segments: readonly number[]): number {
-    const bytes = gather(memory, segments, total(segments));
+    const bytes = gather(memory, segments, totalLength(segments));
     if (bytes === null) return -EFAULT;
     if (bytes.length > 0) {
       this.#error = EPIPE;
@@ -363,11 +376,11 @@ export class SocketFile extends OpenFile {
     const address = to ?? this.remote;
     const target = this.peer ?? (address === null ? undefined : this.#find(address));
     if (address === null && this.peer === null) return this.domain === AF_UNIX ? -ENOTCONN : -EDESTADDRREQ;
-    const wanted = total(segments);
+    const wanted = totalLength(segments);
     if (wanted > (this.domain === AF_UNIX ? this.#network.window : 65_507)) return -EMSGSIZE;
     if (this.local === null && this.domain !== AF_UNIX) this.#bindTo(anyAddress(this.domain));
     const bytes = gather(memory, segments, wanted);
-    if (bytes === null) return -EFAULT;
+    if (bytes === null) return this.#fault();
     if (target === undefined || target === null) return this.domain === AF_UNIX ? -ECONNREFUSED : bytes.length;
     // of two that are connected to each other neither counts what waits
     const crowded = target.#crowded && target.peer !== this;
@@ -424,7 +437,7 @@ export class SocketFile extends OpenFile {
       if (this.#finished && this.domain !== AF_UNIX) return 0;
       return this.#takeError(this.#readShut ? 0 : -EAGAIN);
     }
-    const wanted = total(segments);
+    const wanted = totalLength(segments);
     if (wanted === 0 && this.isStream) return 0;
     if (!this.isStream) return this.#receiveDatagram(memory, segments, wanted, flags, out);
     let done = 0;
@@ -522,46 +535,6 @@ function join(a: SocketFile, b: SocketFile): void {
   b.peer = a;
   a.state = "connected";
   b.state = "connected";
-}
-
-function total(segments: readonly number[]): number {
-  let sum = 0;
-  for (let i = 1; i < segments.length; i += 2) sum += segments[i];
-  return sum;
-}
-
-/** The first `length` bytes of the segments; as many as are mapped, null when none are though some were wanted. */
-function gather(memory: SimMemory, segments: readonly number[], length: number): Uint8Array | null {
-  const out = new Uint8Array(length);
-  let done = 0;
-  for (let i = 0; i < segments.length && done < length; i += 2) {
-    const wanted = Math.min(segments[i + 1], length - done);
-    const count = memory.reachable(segments[i], wanted);
-    out.set(memory.bytes.subarray(Math.max(0, segments[i]), Math.max(0, segments[i]) + count), done);
-    done += count;
-    if (count < wanted) return null;
-  }
-  return out;
-}
-
-/** Puts `bytes` at position `skip` of the segments; how many could be put. */
-function scatter(memory: SimMemory, segments: readonly number[], skip: number, bytes: Uint8Array): number {
-  let before = skip;
-  let done = 0;
-  for (let i = 0; i < segments.length && done < bytes.length; i += 2) {
-    const size = segments[i + 1];
-    if (before >= size) {
-      before -= size;
-      continue;
-    }
-    const wanted = Math.min(size - before, bytes.length - done);
-    const count = memory.reachable(segments[i] < 0 ? -1 : segments[i] + before, wanted);
-    if (count > 0) memory.bytes.set(bytes.subarray(done, done + count), segments[i] + before);
-    done += count;
-    before = 0;
-    if (count < wanted) break;
-  }
-  return done;
 }
 
 /** socketpair(2), of AF_UNIX. */

@@ -2,6 +2,8 @@
 // in, and the shape of an opcode's row. No behaviour beyond small accessors; that is in the other files, which all see
 // these types, as those of the kernel see io_uring_types.h.
 
+import { EINTR } from "../../base/index.ts";
+import { Fifo } from "./fifo.ts";
 import type { Clock, Timer } from "./clock.ts";
 import type { FaultInjector } from "./faults.ts";
 import type { SimMemory } from "./memory.ts";
@@ -42,6 +44,8 @@ export const IOU_COMPLETE = 0;
 export const IOU_ISSUE_SKIP_COMPLETE = 1;
 /** From an issue with IO_URING_F_MULTISHOT: the request is finished, complete it with req.res. */
 export const IOU_STOP_MULTISHOT = 2;
+/** The same: there is more, issue it again in task work of its own. */
+export const IOU_REQUEUE = 3;
 
 /** Issue flags. */
 export const ISSUE_NONBLOCK = 1;
@@ -124,7 +128,6 @@ export class Request {
   /** What to do as task work: one of WORK_*, and for WORK_CALL the function. */
   workKind = 0;
   work: TaskWork | null = null;
-  nrTw = 0;
   timer: Timer<Request> | null = null;
 
   /** Generic arguments, their meaning per op: memory offset, length, file offset, flags. */
@@ -156,8 +159,8 @@ export class Request {
   queue: WaitQueue | null = null;
   queueNext: Request | null = null;
   queuePrev: Request | null = null;
-  /** Armed requests of the ring, for cancellation. */
-  hashed = false;
+  /** Bucket of the ring's armed requests that it stands in, or -1. */
+  bucket = -1;
   hashNext: Request | null = null;
   hashPrev: Request | null = null;
   cancelSeq = 0;
@@ -233,6 +236,10 @@ export abstract class OpenFile {
   /** Vectors as one operation, for files where that makes a difference: offsets and lengths alternating. */
   readVector?(memory: SimMemory, segments: readonly number[]): number;
   writeVector?(memory: SimMemory, segments: readonly number[]): number;
+  /** What a read or receive of `length` bytes that blocks in a worker returns when a signal ends it. */
+  interrupted(_length: number): number {
+    return -EINTR;
+  }
   /** Called when the last reference goes. */
   abstract release(machine: Machine): void;
 }
@@ -377,16 +384,12 @@ export class Ring {
   cqFlush = false;
 
   /** DEFER_TASKRUN's own list. */
-  localWork: Request[] = [];
-  localHead = 0;
-  spareWork: Request[] = [];
-  retryWork: Request[] = [];
-  retryHead = 0;
+  readonly localWork: Fifo<Request> = new Fifo();
 
   readonly pool: Request[] = [];
   inFlight = 0;
-  /** Requests armed for poll, futex or a command, newest first, for cancellation. */
-  armed: Request | null = null;
+  /** Requests armed for poll, for cancellation: first of each bucket, see armed.ts. */
+  readonly armed: (Request | null)[];
   futexes: Request[] = [];
   timeouts: Request[] = [];
   linkTimeouts: Request[] = [];
@@ -438,12 +441,13 @@ export class Ring {
     this.sqes = geometry.sqes;
     this.cqesAt = geometry.cqesAt;
     this.sqArrayAt = geometry.sqArrayAt;
+    this.armed = geometry.armed;
     // IORING_SETUP_DEFER_TASKRUN
     this.deferTaskrun = (flags & 0x2000) !== 0;
   }
 }
 
-/** Where a ring's parts lie in the memory. */
+/** How large a ring is, and where its parts lie in the memory. */
 export interface RingGeometry {
   readonly sqEntries: number;
   readonly cqEntries: number;
@@ -451,12 +455,14 @@ export interface RingGeometry {
   readonly sqes: Region;
   readonly cqesAt: number;
   readonly sqArrayAt: number;
+  /** Empty buckets for armed requests. */
+  readonly armed: (Request | null)[];
 }
 
 /** Who sleeps: the process, in a wait on `ring`. */
 export interface Sleeper {
   readonly ring: Ring;
-  /** The lazy wake-up threshold of DEFER_TASKRUN rings (ctx->cq_wait_nr). */
+  /** How much lazy task work of a DEFER_TASKRUN ring it takes yet to wake it (ctx->cq_wait_nr); 0: it was woken. */
   waitNr: number;
   /** Plain waits: wake when the CQ tail reaches this, or a timeout fired. Undefined in the loop. */
   readonly tail: number | undefined;
@@ -496,8 +502,7 @@ export interface Machine {
   readonly addresses: Map<string, OpenFile>;
   readonly registeredRings: (OpenFile | null)[];
   /** Task work of rings without DEFER_TASKRUN. */
-  taskWork: Request[];
-  taskHead: number;
+  readonly taskWork: Fifo<Request>;
   signalPending: boolean;
   sleeper: Sleeper | null;
   awake: boolean;

@@ -5,8 +5,6 @@ import { IORING_SETUP, IORING_SQ } from "../abi/index.ts";
 import { REQ_F, type Machine, type Request, type Ring } from "./state.ts";
 
 const { IORING_SETUP_TASKRUN_FLAG } = IORING_SETUP;
-// Larger than any CQ: an entry that wakes whatever the waiter asked for.
-const WAKE_FORCE = 0x7fffffff;
 /** Word index of the sq flags in the rings area. */
 const SQ_FLAGS = 9;
 
@@ -32,26 +30,24 @@ export function addTaskWork(ring: Ring, req: Request, lazy: boolean): void {
     wakeProcess(machine);
     return;
   }
-  const before = ring.localWork.length - ring.localHead;
-  const previous = before > 0 ? ring.localWork[ring.localWork.length - 1].nrTw : 0;
+  ring.localWork.push(req);
+  if (ring.localWork.length === 1) markTaskrun(ring, true);
+  const sleeper = machine.sleeper;
+  if (sleeper === null || sleeper.ring !== ring || sleeper.waitNr <= 0) return;
   // How many requests a chain brings is not known, so it always wakes.
   const isLazy = lazy && (req.flags & (REQ_F.LINK | REQ_F.HARDLINK)) === 0;
-  req.nrTw = isLazy ? previous + 1 : WAKE_FORCE;
-  ring.localWork.push(req);
-  if (before === 0) markTaskrun(ring, true);
-  const sleeper = machine.sleeper;
-  if (sleeper === null || sleeper.ring !== ring) return;
-  if (req.nrTw >= sleeper.waitNr && previous < sleeper.waitNr) wakeProcess(machine);
+  sleeper.waitNr = isLazy ? sleeper.waitNr - 1 : 0;
+  if (sleeper.waitNr === 0) wakeProcess(machine);
 }
 
 /** True when the ring's own list has work. */
 export function localWorkPending(ring: Ring): boolean {
-  return ring.localWork.length > ring.localHead || ring.retryWork.length > ring.retryHead;
+  return ring.localWork.length > 0;
 }
 
 /** True when the task's list has work. */
 export function taskWorkPending(machine: Machine): boolean {
-  return machine.taskWork.length > machine.taskHead;
+  return machine.taskWork.length > 0;
 }
 
 /** Clears IORING_SQ_TASKRUN. */

@@ -14,7 +14,7 @@ import {
   type Request,
   type Ring,
 } from "./state.ts";
-import { clearTaskrun, localWorkPending, setTaskrun } from "./task-queue.ts";
+import { clearTaskrun, localWorkPending, setTaskrun, taskWorkPending } from "./task-queue.ts";
 
 /** IO_LOCAL_TW_DEFAULT_MAX. */
 export const LOCAL_WORK_MAX = 20;
@@ -52,38 +52,16 @@ function goOn(ring: Ring, done: number, min: number): boolean {
   return false;
 }
 
-/** Runs the ring's own task work: at most `max` of what is there, again while fewer than `min` were done. */
+/** Runs the ring's own task work: at most `max` at a time, again while fewer than `min` were done (__io_run_local_work). */
 export function runLocalWork(ring: Ring, min: number, max: number): number {
   clearTaskrun(ring);
   let done = 0;
   let wanted = min;
   for (;;) {
     wanted -= done;
-    done = 0;
-    while (ring.retryWork.length > ring.retryHead && done < max) {
-      runOne(ring, ring.retryWork[ring.retryHead++]);
-      done++;
-    }
-    if (ring.retryWork.length === ring.retryHead) {
-      ring.retryWork.length = 0;
-      ring.retryHead = 0;
-      // What is queued meanwhile comes in the next round.
-      const batch = ring.localWork;
-      const end = batch.length;
-      let next = ring.localHead;
-      if (next < end) {
-        ring.localWork = ring.spareWork;
-        ring.localHead = 0;
-        while (next < end && done < max) {
-          runOne(ring, batch[next++]);
-          done++;
-        }
-        if (next < end) ring.retryWork = batch.slice(next);
-        batch.length = 0;
-        ring.spareWork = batch;
-      }
-      if (goOn(ring, done, wanted)) continue;
-    }
+    // what is queued meanwhile comes in the same round
+    for (done = 0; done < max && localWorkPending(ring); done++) runOne(ring, ring.localWork.shift());
+    if (goOn(ring, done, wanted)) continue;
     flushIfNeeded(ring);
     if (!goOn(ring, done, wanted)) return done;
   }
@@ -94,29 +72,31 @@ export function runLocalWorkLocked(ring: Ring, min: number): number {
   return localWorkPending(ring) ? runLocalWork(ring, min, Math.max(LOCAL_WORK_MAX, min)) : 0;
 }
 
+/** One round of the task's own list: until what it took last was the only one there (tctx_task_work_run). */
+function runTaskRound(machine: Machine): number {
+  let count = 0;
+  let ring: Ring | null = null;
+  const flush = (): void => {
+    if (ring === null) return;
+    clearTaskrun(ring);
+    flushCompletions(ring);
+  };
+  for (let last = false; !last; count++) {
+    const req = machine.taskWork.shift();
+    last = machine.taskWork.length === 0;
+    if (req.ring !== ring) {
+      flush();
+      ({ ring } = req);
+    }
+    runOne(ring, req);
+  }
+  flush();
+  return count;
+}
+
 /** Runs the task's own list until it is empty; how many. */
 export function runTaskWork(machine: Machine): number {
   let count = 0;
-  while (machine.taskWork.length > machine.taskHead) {
-    const batch = machine.taskWork;
-    machine.taskWork = [];
-    machine.taskHead = 0;
-    let ring: Ring | null = null;
-    for (const req of batch) {
-      if (req.ring !== ring) {
-        if (ring !== null) {
-          clearTaskrun(ring);
-          flushCompletions(ring);
-        }
-        ring = req.ring;
-      }
-      runOne(ring, req);
-      count++;
-    }
-    if (ring !== null) {
-      clearTaskrun(ring);
-      flushCompletions(ring);
-    }
-  }
+  while (taskWorkPending(machine)) count += runTaskRound(machine);
   return count;
 }

@@ -2,10 +2,10 @@
 // work, unless the request already has some.
 
 import { POLL } from "../abi/index.ts";
-import { WORK_POLL, type Request, type WaitQueue } from "./state.ts";
+import { REQ_F, WORK_POLL, type Request, type WaitQueue } from "./state.ts";
 import { addTaskWork } from "./task-queue.ts";
 
-const { EPOLLEXCLUSIVE, EPOLLONESHOT } = POLL;
+const { EPOLLEXCLUSIVE, EPOLLONESHOT, EPOLL_URING_WAKE } = POLL;
 const BEHAVIOUR = (EPOLLONESHOT | POLL.POLLPRI) >>> 0;
 
 /** Owns the request's poll state: the first of several wake-ups does (io_poll_get_ownership). */
@@ -13,12 +13,19 @@ export function takePoll(req: Request): boolean {
   return req.pollRefs++ === 0;
 }
 
-/** Queues the task work of a wake-up with `mask` (0: look for yourself). */
-export function pollExecute(req: Request, mask: number, lazy = true): void {
+/** Queues the task work of a wake-up with `mask` (0: look for yourself). One of several exclusive waiters never waits for more. */
+export function pollExecute(req: Request, mask: number): void {
+  const { ring } = req;
+  // a worker that blocks goes on by itself
+  if ((req.flags & REQ_F.WORKER_BLOCKED) !== 0) {
+    const { clock, costs } = ring.machine;
+    clock.start(req.timer!, clock.now + costs.worker);
+    return;
+  }
   req.res = mask;
   req.cflags = 0;
   req.workKind = WORK_POLL;
-  addTaskWork(req.ring, req, lazy);
+  addTaskWork(ring, req, (req.pollEvents & EPOLLEXCLUSIVE) === 0);
 }
 
 /** An event with `mask` at a file: wakes its waiters. Key 0 means something changed, look. */
@@ -30,6 +37,8 @@ export function wakeQueue(queue: WaitQueue, mask: number): void {
     const concerns = mask === 0 || (mask & (req.pollEvents & ~BEHAVIOUR)) !== 0;
     if (concerns) {
       if (takePoll(req)) {
+        // a ring's completion that wakes a poll whose completion would wake it again: once only
+        if ((mask & EPOLL_URING_WAKE) !== 0) req.pollEvents = (req.pollEvents | EPOLLONESHOT) >>> 0;
         if (mask !== 0 && (req.pollEvents & EPOLLONESHOT) !== 0) queue.remove(req);
         pollExecute(req, mask);
       }

@@ -1,7 +1,7 @@
 // ASYNC_CANCEL (io_uring/cancel.c at v7.2).
 
 import { EBADF, EINVAL } from "../../../base/index.ts";
-import { IORING_ASYNC_CANCEL } from "../../abi/index.ts";
+import { IORING_ASYNC_CANCEL, IORING_OP_LAST } from "../../abi/index.ts";
 import { cancelRequests } from "../cancel.ts";
 import { setFail } from "../completion.ts";
 import { fixedFile, requestFile } from "../fd-table.ts";
@@ -26,7 +26,8 @@ function prepCancel(ring: Ring, req: Request, sqe: number): number {
   const any = (flags & IORING_ASYNC_CANCEL_ANY) !== 0;
   if (any && (flags & (IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_OP)) !== 0) return -EINVAL;
   req.opFlags = flags;
-  req.len = sqeWord(ring, sqe, SQE_LEN) & 0xff;
+  req.len = sqeWord(ring, sqe, SQE_LEN);
+  if ((flags & IORING_ASYNC_CANCEL_OP) !== 0 && req.len >= IORING_OP_LAST) return -EINVAL;
   const target: Target = { low: sqeWord(ring, sqe, SQE_ADDR), high: sqeWord(ring, sqe, SQE_ADDR + 1) };
   req.data = target;
   return 0;

@@ -23,6 +23,7 @@ import { installResult, removeFixed } from "../fixed-file.ts";
 import { SIM_PAGE } from "../memory.ts";
 import {
   IOU_COMPLETE,
+  ISSUE_NONBLOCK,
   REQ_F,
   WorldFile,
   type FileStat,
@@ -189,13 +190,15 @@ function prepOpen2(ring: Ring, req: Request, sqe: number): number {
   return prepOpenCommon(ring, req, sqe, { flags, mode: Number(mode64 & 0o7777n), resolve, errno });
 }
 
-function issueOpen(ring: Ring, req: Request): number {
+function issueOpen(ring: Ring, req: Request, issueFlags: number): number {
   const data = req.data as OpenData;
   if (data.errno !== 0) return done(req, -data.errno);
   const ret = withPlace(ring, req.fd, data.path, (place) => {
     const file = ring.machine.world.open(place, data.flags, data.mode, data.resolve);
     return typeof file === "number" ? file : installResult(ring, file, req.fileSlot);
   });
+  // a name that is not there is not among those in memory either: a worker looks for it
+  if (ret === -ENOENT && (issueFlags & ISSUE_NONBLOCK) !== 0) return -EAGAIN;
   return done(req, ret);
 }
 

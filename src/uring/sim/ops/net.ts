@@ -1,7 +1,7 @@
 // Socket requests (io_uring/net.c at v7.2). Left out: zero copy (SEND_ZC, SENDMSG_ZC, RECV_ZC), control messages,
 // MSG_OOB and MSG_ERRQUEUE.
 
-import { EAGAIN, ECONNRESET, EFAULT, EINVAL, EMSGSIZE, ENOBUFS, ENOENT, ENOTSOCK } from "../../../base/index.ts";
+import { EAGAIN, ECONNRESET, EFAULT, EINVAL, EMSGSIZE, ENOBUFS, ENOTSOCK } from "../../../base/index.ts";
 import {
   IORING_ACCEPT,
   IORING_CQE_F,
@@ -14,13 +14,14 @@ import {
 } from "../../abi/index.ts";
 import { postMultishot, setFail } from "../completion.ts";
 import { installResult } from "../fixed-file.ts";
-import { mustSelect, putBuffer, recycleBuffer, selectBuffer } from "../kbuf.ts";
+import { mustSelect, putBuffer, recycleBuffer, selectBuffer, selectToSend } from "../kbuf.ts";
 import { NOT_USER } from "../memory.ts";
-import { readSegments } from "../segments.ts";
+import { readSegments, totalLength } from "../segments.ts";
 import { SocketFile, checkSocket, parseAddress, type ReceiveInfo, type SocketAddress } from "../socket.ts";
 import {
   IOU_COMPLETE,
   IOU_ISSUE_SKIP_COMPLETE,
+  IOU_REQUEUE,
   IOU_STOP_MULTISHOT,
   ISSUE_IOWQ,
   ISSUE_MULTISHOT,
@@ -293,10 +294,12 @@ interface MessageData {
   controlLength: number;
   headerAt: number;
   loops: number;
+  /** Bytes a multishot receive may bring yet in all. */
+  left: number;
 }
 
 function message(): MessageData {
-  return { to: null, nameAt: NO_ADDRESS, nameLength: 0, controlLength: 0, headerAt: -1, loops: 0 };
+  return { to: null, nameAt: NO_ADDRESS, nameLength: 0, controlLength: 0, headerAt: -1, loops: 0, left: Infinity };
 }
 
 function prepSend(ring: Ring, req: Request, sqe: number): number {
@@ -389,12 +392,6 @@ function vectorOf(req: Request, skip: number): number[] {
   return out;
 }
 
-function lengthOf(segments: readonly number[]): number {
-  let sum = 0;
-  for (let i = 1; i < segments.length; i += 2) sum += segments[i];
-  return sum;
-}
-
 function retries(socket: SocketFile, flags: number): boolean {
   return (flags & MSG_WAITALL) !== 0 && (socket.type === SOCK_STREAM || socket.type === SOCK_SEQPACKET);
 }
@@ -404,14 +401,12 @@ function issueSend(ring: Ring, req: Request, issueFlags: number): number {
   if (socket === null) return -ENOTSOCK;
   if (mustPollFirst(req, IORING_RECVSEND_POLL_FIRST, issueFlags)) return -EAGAIN;
   if (mustSelect(req)) {
-    if (!ring.bufferLists.has(req.bufIndex)) return -ENOENT;
-    // the address 0 in a buffer ring is tried
-    if (!selectBuffer(ring, req, req.len, issueFlags) && (req.flags & REQ_F.BUFFER_RING) === 0) return -ENOBUFS;
-    if (req.at === NOT_USER) return -EFAULT;
+    const ret = selectToSend(ring, req, req.len);
+    if (ret < 0) return ret;
   }
   const data = req.data as MessageData;
   const segments = vectorOf(req, req.done);
-  const min = (req.opFlags & MSG_WAITALL) !== 0 ? lengthOf(segments) : 0;
+  const min = (req.opFlags & MSG_WAITALL) !== 0 ? totalLength(segments) : 0;
   const to = data.to === null || data.to.length === 0 ? null : addressFrom(ring, data.to, socket.domain);
   let ret = socket.send(ring.machine.memory, segments, req.opFlags, to);
   if (ret < min || ret < 0) {
@@ -453,6 +448,7 @@ function prepReceive(ring: Ring, req: Request, sqe: number): number {
   req.segments = null;
   req.off = req.len;
   const data = message();
+  if (optlen !== 0) data.left = optlen;
   req.data = data;
   if (isMsg) {
     const ret = readHeader(ring, req, data, false);
@@ -507,10 +503,9 @@ function issueReceive(ring: Ring, req: Request, issueFlags: number): number {
         recycleBuffer(req);
         return finishReceive(ring, req, -ENOBUFS, socket, issueFlags);
       }
-      if (req.at === NOT_USER) return -EFAULT;
     }
     const segments = vectorOf(req, req.done);
-    const min = (req.opFlags & MSG_WAITALL) !== 0 ? lengthOf(segments) : 0;
+    const min = (req.opFlags & MSG_WAITALL) !== 0 ? totalLength(segments) : 0;
     const info: Received = { from: null, truncated: false, ended: true };
     let ret = receiveOnce(ring, req, socket, data, info);
     if (ret < min || ret < 0) {
@@ -534,7 +529,8 @@ function issueReceive(ring: Ring, req: Request, issueFlags: number): number {
     if (ret > 0) ret += req.done;
     else if (req.done > 0) ret = req.done;
     else recycleBuffer(req);
-    if (!multishot || info.ended) return finishReceive(ring, req, ret, socket, issueFlags);
+    if (ret > 0) data.left -= ret;
+    if (!multishot || info.ended || data.left <= 0) return finishReceive(ring, req, ret, socket, issueFlags);
     const inq = socket.isStream ? socket.readable : 0;
     const flags = (inq > 0 ? IORING_CQE_F_SOCK_NONEMPTY : 0) | putBuffer(ring, req, ret);
     if (!postMultishot(ring, req, ret, (flags | IORING_CQE_F_MORE) >>> 0)) {
@@ -544,9 +540,15 @@ function issueReceive(ring: Ring, req: Request, issueFlags: number): number {
     }
     req.done = 0;
     // sockets of messages do not tell how much more there is: look again
-    if ((inq > 0 || !socket.isStream) && data.loops++ < MULTISHOT_MAX_RETRY) continue;
+    const mayBeMore = inq > 0 || !socket.isStream;
+    if (mayBeMore && data.loops++ < MULTISHOT_MAX_RETRY) continue;
+    if (!multishotIssue) {
+      if (mayBeMore) data.loops = 0;
+      return -EAGAIN;
+    }
+    if (!mayBeMore) return IOU_ISSUE_SKIP_COMPLETE;
     data.loops = 0;
-    return multishotIssue ? IOU_ISSUE_SKIP_COMPLETE : -EAGAIN;
+    return IOU_REQUEUE;
   }
 }
 

@@ -2,8 +2,9 @@
 
 import { EALREADY, ECANCELED, EINVAL, ENOENT } from "../../../base/index.ts";
 import { IORING_OP, IORING_POLL, POLL } from "../../abi/index.ts";
-import { completeDefer, setFail } from "../completion.ts";
-import { armFor, pollRemoveEntries, unhash } from "../issue.ts";
+import { disarm, findArmedBy } from "../armed.ts";
+import { queueTaskComplete, setFail } from "../completion.ts";
+import { armFor, pollRemoveEntries } from "../issue.ts";
 import {
   IOU_COMPLETE,
   IOU_ISSUE_SKIP_COMPLETE,
@@ -76,20 +77,11 @@ function prepRemove(ring: Ring, req: Request, sqe: number): number {
 }
 
 function findPoll(ring: Ring, low: number, high: number): Request | null {
-  for (let req = ring.armed; req !== null; req = req.hashNext) {
-    if (req.userLow === low && req.userHigh === high && req.opcode === IORING_OP.IORING_OP_POLL_ADD) return req;
-  }
-  return null;
+  return findArmedBy(ring, low, high, ({ opcode }) => opcode === IORING_OP.IORING_OP_POLL_ADD);
 }
 
-function issueRemove(ring: Ring, req: Request): number {
-  const update = req.data as Update;
-  const target = findPoll(ring, update.low, update.high);
-  if (target === null) return -ENOENT;
-  if (!takePoll(target)) return -EALREADY;
-  pollRemoveEntries(target);
-  unhash(ring, target);
-  let goesOn = false;
+/** True when the poll goes on with what the update says; else its `res` says how it ends. */
+function isUpdated(ring: Ring, req: Request, target: Request, update: Update): boolean {
   if ((req.len & (IORING_POLL_UPDATE_EVENTS | IORING_POLL_UPDATE_USER_DATA)) !== 0) {
     if ((req.len & IORING_POLL_UPDATE_EVENTS) !== 0) {
       target.opFlags = (target.opFlags & ~0xffff) | (req.opFlags & 0xffff) | UNMASK;
@@ -99,17 +91,24 @@ function issueRemove(ring: Ring, req: Request): number {
       target.userHigh = update.newHigh;
     }
     const ret = issueAdd(ring, target);
-    if (ret === IOU_ISSUE_SKIP_COMPLETE) goesOn = true;
-    else if (ret === IOU_COMPLETE) {
-      completeDefer(ring, target);
-      goesOn = true;
-    }
+    if (ret === IOU_ISSUE_SKIP_COMPLETE) return true;
+    if (ret === IOU_COMPLETE) return false;
   }
-  if (!goesOn) {
-    setFail(target);
-    target.res = -ECANCELED;
-    target.cflags = 0;
-    completeDefer(ring, target);
+  target.res = -ECANCELED;
+  return false;
+}
+
+function issueRemove(ring: Ring, req: Request): number {
+  const update = req.data as Update;
+  const target = findPoll(ring, update.low, update.high);
+  if (target === null) return -ENOENT;
+  if (!takePoll(target)) return -EALREADY;
+  pollRemoveEntries(target);
+  disarm(ring, target);
+  if (!isUpdated(ring, req, target, update)) {
+    // task work: the request's own completion comes first
+    if (target.res < 0) setFail(target);
+    queueTaskComplete(ring, target, target.res);
   }
   req.res = 0;
   req.cflags = 0;

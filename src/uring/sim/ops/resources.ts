@@ -7,7 +7,7 @@ import { setFail } from "../completion.ts";
 import { installFile, normalFile, setFixedFile } from "../fd-table.ts";
 import { installResult, removeFixed } from "../fixed-file.ts";
 import { closeFd } from "../fd-table.ts";
-import { NOT_USER, UNMAPPED } from "../memory.ts";
+import { UNMAPPED, isUserRange } from "../memory.ts";
 import { makePipe } from "../pipe.ts";
 import { IOU_COMPLETE, REQ_F, type BufferList, type OpRow, type Request, type Ring } from "../state.ts";
 import {
@@ -51,7 +51,7 @@ function prepProvide(ring: Ring, req: Request, sqe: number): number {
   const address = sqeUnsigned64(ring, sqe, SQE_ADDR);
   const size = req.len * count;
   if (address + size >= 2 ** 64) return -EOVERFLOW;
-  if (req.at === NOT_USER || address + size > 0x7fff_ffff_f000) return -EFAULT;
+  if (!isUserRange(address, size)) return -EFAULT;
   req.bufIndex = sqeBufIndex(ring, sqe);
   const first = sqeUnsigned64(ring, sqe, SQE_OFF);
   if (first > 0xffff) return -E2BIG;

@@ -21,7 +21,7 @@ import {
 } from "../state.ts";
 import { addTaskWork } from "../task-queue.ts";
 import { pollExecute, takePoll } from "../wake.ts";
-import { readSegments } from "../segments.ts";
+import { readSegments, totalLength } from "../segments.ts";
 import {
   SQE_ADDR,
   SQE_ADDR3,
@@ -217,19 +217,13 @@ function transferVector(ring: Ring, req: Request, segments: readonly number[], w
   return done;
 }
 
-function totalLength(req: Request): number {
-  if (req.segments === null) return req.len;
-  let total = 0;
-  for (let i = 1; i < req.segments.length; i += 2) total += req.segments[i];
-  return total;
+function wantedLength(req: Request): number {
+  return req.segments === null ? req.len : totalLength(req.segments);
 }
 
 /** One attempt: the count, or a negative errno; -EAGAIN means wait or hand over. */
 function attempt(ring: Ring, req: Request, write: boolean, issueFlags: number): number {
-  if (!write && mustSelect(req)) {
-    if (!selectBuffer(ring, req, req.len, issueFlags)) return -ENOBUFS;
-    if (req.at === NOT_USER) return -EFAULT;
-  }
+  if (!write && mustSelect(req) && !selectBuffer(ring, req, req.len, issueFlags)) return -ENOBUFS;
   const ret = initFile(req, write ? 1 : 0);
   if (ret !== 0) return ret;
   const file = req.file!;
@@ -242,7 +236,7 @@ function attempt(ring: Ring, req: Request, write: boolean, issueFlags: number): 
   const current = offset === -1 && !file.stream;
   if (current) offset = file.position;
   else if (offset === -1) offset = 0;
-  const length = totalLength(req);
+  const length = wantedLength(req);
   if (length > 0 && offset + length > Number.MAX_SAFE_INTEGER) return -EINVAL;
   req.tried = true;
   if (offset > 0 && file.kind === "socket") return -ESPIPE;
@@ -260,7 +254,7 @@ function attempt(ring: Ring, req: Request, write: boolean, issueFlags: number): 
 }
 
 function finish(ring: Ring, req: Request, count: number): number {
-  if (count !== totalLength(req)) setFail(req);
+  if (count !== wantedLength(req)) setFail(req);
   req.res = count;
   req.cflags = putBuffer(ring, req, count);
   return IOU_COMPLETE;
