@@ -397,10 +397,9 @@ export function backtrack(env: Env, start: State, trace: Trace): boolean {
       env.trace(`mark_precise: frame${trace.frame}: last_idx ${last} first_idx ${first} subseq_idx ${next} \n`);
     }
     if (last < 0) return reachedEntry(env, state, trace) || changed;
-    let { length } = state.history;
-    const { history } = state;
+    let { history } = state;
     for (let at = last; ;) {
-      const entry = length > 0 && history[length - 1].idx === at ? history[length - 1] : undefined;
+      const entry = history?.idx === at ? history : undefined;
       // the instruction that asks is not executed yet
       const followed = skip || stepBack(env, at, next, entry, trace);
       skip = false;
@@ -410,10 +409,11 @@ export function backtrack(env: Env, start: State, trace: Trace): boolean {
       }
       if (trace.empty) return changed;
       next = at;
-      if (at === state.firstInsn && (length === 0 || (length === 1 && history[0].idx === at))) break;
+      if (at === state.firstInsn && (history === undefined || (history.before === undefined && history.idx === at)))
+        break;
       if (entry !== undefined) {
         at = entry.prev;
-        length--;
+        history = entry.before;
       } else {
         at--;
       }

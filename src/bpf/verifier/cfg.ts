@@ -252,6 +252,19 @@ export function computePostorder(env: Env): void {
     }
   }
   env.postorder = order.subarray(0, length);
+  env.hasLoops = goesBack(env);
+}
+
+/** Whether some edge leads to an instruction that comes no later in the postorder: then a pass against it has to be repeated. */
+function goesBack({ postorder, aux: { next, branch } }: Env): boolean {
+  const rank = new Int32Array(next.length);
+  for (let p = 0; p < postorder.length; p++) rank[postorder[p]] = p;
+  for (let p = 0; p < postorder.length; p++) {
+    const at = postorder[p];
+    if (next[at] !== NOWHERE && rank[next[at]] >= p) return true;
+    if (branch[at] !== NOWHERE && rank[branch[at]] >= p) return true;
+  }
+  return false;
 }
 
 /** Range of a function in the postorder. */

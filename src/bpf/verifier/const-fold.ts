@@ -256,8 +256,8 @@ export function computeConstRegs(env: Env): void {
     before.fill(UNKNOWN_NUMBER, start * MAX_BPF_REG, (start + 1) * MAX_BPF_REG);
   }
   const regs = new Int32Array(MAX_BPF_REG);
-  let changed = true;
-  while (changed) {
+  let changed: boolean;
+  do {
     changed = false;
     for (let p = env.postorder.length - 1; p >= 0; p--) {
       const at = env.postorder[p];
@@ -268,7 +268,7 @@ export function computeConstRegs(env: Env): void {
       if (next[at] !== NOWHERE && next[at] < count && join(before, next[at], regs)) changed = true;
       if (branch[at] !== NOWHERE && branch[at] < count && join(before, branch[at], regs)) changed = true;
     }
-  }
+  } while (changed && env.hasLoops);
   for (let at = 0; at < count; at++) {
     const kind = BPF_CLASS(env.insns[at].code);
     if (kind === BPF_JMP || kind === BPF_JMP32) record(env, at, before, values.list);

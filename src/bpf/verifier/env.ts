@@ -132,6 +132,8 @@ export class Env {
   seenException = false;
   readonly usedMaps: MapInfo[] = [];
   postorder: Int32Array = new Int32Array(0);
+  /** Some instruction may be reached from itself without leaving its function. */
+  hasLoops = false;
   topoOrder: number[] = [];
   /**
    * Which 4-byte halves of a frame's stack slots may still be read, a bit each, or undefined for all of them; set once stack
@@ -143,8 +145,8 @@ export class Env {
 
   cur!: State;
   readonly pending: Pending[] = [];
-  /** Checkpoints by instruction and call site. */
-  readonly checkpoints: Map<number, State[]> = new Map();
+  /** Checkpoints by instruction and call site: the hash buckets of the kernel, so that the statistics agree. */
+  checkpoints: (State[] | undefined)[] = [];
   insnIdx = 0;
   prevInsnIdx = -1;
   /** Whether the current instruction has an entry in the path's history. */
@@ -374,13 +376,15 @@ export class Env {
 
   /** Records the current instruction in the path's history, or adds to its record. */
   pushHistory(flags: number, slot: number, frame: number, linked: readonly LinkedReg[] | undefined): void {
-    const { history } = this.cur;
-    if (this.hasHistoryEntry) {
-      const last = history[history.length - 1];
-      history[history.length - 1] = { idx: last.idx, prev: last.prev, flags: last.flags | flags, slot, frame, linked };
+    const { cur } = this;
+    const last = cur.history;
+    if (this.hasHistoryEntry && last !== undefined) {
+      const { idx, prev, before, count } = last;
+      cur.history = { idx, prev, flags: last.flags | flags, slot, frame, linked, before, count };
       return;
     }
-    history.push({ idx: this.insnIdx, prev: this.prevInsnIdx, flags, slot, frame, linked });
+    const { insnIdx: idx, prevInsnIdx: prev } = this;
+    cur.history = { idx, prev, flags, slot, frame, linked, before: last, count: (last?.count ?? 0) + 1 };
     this.hasHistoryEntry = true;
   }
 

@@ -95,8 +95,8 @@ export function computeLiveRegisters(env: Env): void {
   const count = env.insns.length;
   const rows = new Uint32Array(count);
   for (let at = 0; at < count; at++) rows[at] = useDef(env, env.insns[at]);
-  let changed = true;
-  while (changed) {
+  let changed: boolean;
+  do {
     changed = false;
     for (let p = 0; p < env.postorder.length; p++) {
       const at = env.postorder[p];
@@ -109,7 +109,7 @@ export function computeLiveRegisters(env: Env): void {
       liveRegs[at] = live;
       changed = true;
     }
-  }
+  } while (changed && env.hasLoops);
   env.detail(() => listing(env));
 }
 

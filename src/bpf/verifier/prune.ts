@@ -238,15 +238,15 @@ function iterIsActive(state: State): boolean {
   return slot?.reg.state === ITER_ACTIVE;
 }
 
-/** Checkpoints of one place: the hash bucket of the kernel, so that the statistics agree. */
-export function checkpointsAt(env: Env, insn: number, state: State): State[] {
-  const key = ((insn ^ state.frame.callsite) >>> 0) % env.insns.length;
-  let list = env.checkpoints.get(key);
-  if (list === undefined) {
-    list = [];
-    env.checkpoints.set(key, list);
-  }
-  return list;
+function bucketOf(env: Env, insn: number, state: State): number {
+  return ((insn ^ state.frame.callsite) >>> 0) % env.insns.length;
+}
+
+const NO_STATES: State[] = [];
+
+/** Checkpoints of one place, the newest last. */
+function checkpointsAt(env: Env, insn: number, state: State): State[] {
+  return env.checkpoints[bucketOf(env, insn, state)] ?? NO_STATES;
 }
 
 /** The last checkpoint at `insn` on this path, reached through the same calls. */
@@ -316,7 +316,7 @@ function onHit(env: Env, old: State, cur: State, insn: number, loop: boolean): v
 export function isVisited(env: Env, insn: number): boolean {
   const { cur } = env;
   const forced = env.aux.has(insn, FORCE_CHECKPOINT);
-  const force = forced || cur.history.length > HISTORY_TOO_LONG;
+  const force = forced || (cur.history?.count ?? 0) > HISTORY_TOO_LONG;
   const jumps = env.jmpsProcessed - env.prevJmpsProcessed;
   const steps = env.insnProcessed - env.prevInsnProcessed;
   let add = force || (jumps >= 2 && steps >= 8);
@@ -351,11 +351,11 @@ export function isVisited(env: Env, insn: number): boolean {
     }
   }
   env.maxStatesPerInsn = Math.max(env.maxStatesPerInsn, seen);
-  if (add) addCheckpoint(env, list, insn);
+  if (add) addCheckpoint(env, insn);
   return false;
 }
 
-function addCheckpoint(env: Env, list: State[], insn: number): void {
+function addCheckpoint(env: Env, insn: number): void {
   const { cur } = env;
   env.totalStates++;
   env.exploredStates++;
@@ -370,7 +370,10 @@ function addCheckpoint(env: Env, list: State[], insn: number): void {
   cur.parent = saved;
   cur.firstInsn = insn;
   cur.dfsDepth = saved.dfsDepth + 1;
-  cur.history = [];
+  cur.history = undefined;
   env.hasHistoryEntry = false;
-  list.push(saved);
+  const bucket = bucketOf(env, insn, cur);
+  const list = env.checkpoints[bucket];
+  if (list === undefined) env.checkpoints[bucket] = [saved];
+  else list.push(saved);
 }

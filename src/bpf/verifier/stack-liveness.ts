@@ -345,8 +345,8 @@ class Analysis {
       reached[to - start] = joined;
       return true;
     };
-    let changed = true;
-    while (changed) {
+    let changed: boolean;
+    do {
       changed = false;
       for (let p = last - 1; p >= first; p--) {
         const at = env.postorder[p];
@@ -356,7 +356,7 @@ class Analysis {
         if (next[at] !== NOWHERE && arrive(next[at], after)) changed = true;
         if (branch[at] !== NOWHERE && arrive(branch[at], after)) changed = true;
       }
-    }
+    } while (changed && env.hasLoops);
     for (let p = last - 1; p >= first; p--) {
       const at = env.postorder[p];
       const insn = env.insns[at];
@@ -445,8 +445,8 @@ class Analysis {
     const { next, branch } = aux;
     const [first, last] = postorderOf(this.env, subprog);
     const at0 = word - start * WORDS;
-    let changed = true;
-    while (changed) {
+    let changed: boolean;
+    do {
       changed = false;
       for (let p = first; p < last; p++) {
         const at = postorder[p];
@@ -459,7 +459,7 @@ class Analysis {
         live[here] = before;
         changed = true;
       }
-    }
+    } while (changed && this.env.hasLoops);
   }
 }
 

@@ -208,7 +208,7 @@ export interface LinkedReg {
   readonly isReg: boolean;
 }
 
-/** One recorded step of a path, for walking it backwards. */
+/** One recorded step of a path, for walking it backwards: paths that part share the steps before. */
 export interface HistoryEntry {
   readonly idx: number;
   readonly prev: number;
@@ -216,6 +216,9 @@ export interface HistoryEntry {
   readonly slot: number;
   readonly frame: number;
   readonly linked: readonly LinkedReg[] | undefined;
+  readonly before: HistoryEntry | undefined;
+  /** Steps up to this one. */
+  readonly count: number;
 }
 
 /** One state of one path. */
@@ -236,7 +239,8 @@ export class State {
   inSleepable = false;
   firstInsn = 0;
   lastInsn = -1;
-  history: HistoryEntry[] = [];
+  /** The last step recorded since the last checkpoint. */
+  history: HistoryEntry | undefined = undefined;
   dfsDepth = 0;
   callbackUnrollDepth = 0;
   mayGotoDepth = 0;
@@ -274,7 +278,7 @@ export class State {
     to.inSleepable = this.inSleepable;
     to.firstInsn = this.firstInsn;
     to.lastInsn = this.lastInsn;
-    if (this.history.length !== 0) to.history = this.history.slice();
+    to.history = this.history;
     to.dfsDepth = this.dfsDepth;
     to.callbackUnrollDepth = this.callbackUnrollDepth;
     to.mayGotoDepth = this.mayGotoDepth;

@@ -463,7 +463,7 @@ function walkFunction(env: Env, subprog: number): void {
   state.firstInsn = sub.start;
   env.cur = state;
   env.insnIdx = sub.start;
-  env.checkpoints.clear();
+  env.checkpoints = Array.from({ length: env.insns.length }, () => undefined);
   env.sccVisits.clear();
   env.messages = [];
   if (subprog !== 0) {
