@@ -2,78 +2,10 @@
 // interpreter, whose facts are the ones to match.
 
 import { describe, expect, it } from "vitest";
-import { asm, encode, OP_TABLE, type Insn } from "../isa/index.ts";
-import {
-  BPF_MAP_TYPE_ARRAY,
-  BPF_MAP_TYPE_HASH,
-  buildImage,
-  createMaps,
-  Interpreter,
-  openMap,
-  VmError,
-  VmFault,
-  VmMemory,
-  type Callee,
-  type VmEnv,
-  type VmImage,
-} from "../vm/index.ts";
+import { encode, OP_TABLE, type Insn } from "../isa/index.ts";
+import { Interpreter, openMap, VmError, VmFault, type Callee, type VmEnv } from "../vm/index.ts";
 import { compile, instantiate, listing, slotAt } from "./index.ts";
-
-type Runnable = { run(ctx: number, arg2?: number): number; readonly r0: bigint };
-type Mode = "interpreter" | "bare" | "checked";
-const MODES: readonly Mode[] = ["interpreter", "bare", "checked"];
-
-const spec = (type: number, name: string, key_size: number, value_size: number, max_entries: number) =>
-  ({
-    name,
-    kind: "map",
-    type,
-    key_size,
-    value_size,
-    max_entries,
-    map_flags: 0,
-    btf_key_type_id: 0,
-    btf_value_type_id: 0,
-    frozen: false,
-  }) as const;
-const MAPS = [spec(BPF_MAP_TYPE_ARRAY, "array", 4, 8, 3), spec(BPF_MAP_TYPE_HASH, "hash", 4, 8, 8)];
-const KFUNCS = {
-  2000: "loop_add",
-  2001: "loop_wide",
-  2002: "loop_gone",
-  2003: "bpf_iter_num_new",
-  2004: "bpf_iter_num_next",
-  2005: "bpf_iter_num_destroy",
-};
-
-const KFUNC_IDS = Object.fromEntries(Object.entries(KFUNCS).map(([id, name]) => [name, Number(id)]));
-
-interface World {
-  readonly memory: VmMemory;
-  readonly image: VmImage;
-  readonly buffer: number;
-}
-
-function world(text: string): World {
-  const memory = VmMemory.create({ initial: 1 << 18 });
-  const buffer = memory.allocate("the buffer", 64);
-  const insns = asm(text, { kfuncs: KFUNC_IDS });
-  const maps = createMaps(memory, MAPS);
-  return {
-    memory,
-    buffer,
-    image: {
-      ...buildImage({ name: "test", insns, subprogs: [], lines: [], maps: MAPS }, memory, maps),
-      kfuncs: KFUNCS,
-    },
-  };
-}
-
-function load({ image, memory }: World, mode: Mode, env: VmEnv = {}): Runnable {
-  if (mode === "interpreter") return new Interpreter(image, memory, env);
-  const program = compile(image, { checked: mode === "checked", ...env });
-  return instantiate(program, new WebAssembly.Module(program.bytes), image, memory, env);
-}
+import { load, MODES, results, world, type World } from "./harness.ts";
 
 function fault(run: () => unknown): VmFault {
   try {
@@ -83,16 +15,6 @@ function fault(run: () => unknown): VmFault {
     throw error;
   }
   throw new Error("no fault");
-}
-
-/** r0 of the program in each mode, for a fresh world each. */
-function results(text: string, env?: VmEnv): bigint[] {
-  return MODES.map((mode) => {
-    const here = world(text);
-    const executable = load(here, mode, env);
-    executable.run(here.buffer, 64);
-    return executable.r0;
-  });
 }
 
 describe("faults of checked code are the interpreter's", () => {
