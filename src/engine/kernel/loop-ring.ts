@@ -27,7 +27,7 @@ import type { EngineTracing } from "../tracing.ts";
 import { EnterTrace } from "./enter-trace.ts";
 import type { PageMemory } from "./page-memory.ts";
 import { EJECT, OWN, type CreateReply, type CreateRequest, type RunReply } from "./protocol.ts";
-import { wake } from "./wake.ts";
+import { wake, type Wakeable } from "./wake.ts";
 
 /** Between two wake-ups of a thread that has not answered the last. */
 const WAKE_EVERY_MS = 2;
@@ -59,7 +59,7 @@ export class LoopRing implements Ring {
   readonly #sys: Sys;
   readonly #memory: PageMemory;
   readonly #thread: RingThread;
-  readonly #tid: number;
+  readonly #wakeable: Wakeable;
   readonly #giveBack: (thread: RingThread) => void;
   readonly #pages: (readonly [start: number, size: number])[] = [];
   readonly #cqTail: () => number;
@@ -92,10 +92,10 @@ export class LoopRing implements Ring {
     const region = mem === undefined ? undefined : { address: this.#allocate(mem), size: mem };
     const create: CreateRequest = { place, request, mem: region };
     try {
-      const { fd, params, tid } = this.#ask("create", create) as CreateReply;
+      const { fd, params, wakeable } = this.#ask("create", create) as CreateReply;
       this.fd = fd;
       this.params = ringGeometry(params);
-      this.#tid = tid;
+      this.#wakeable = wakeable;
       this.trace = tracing && new EnterTrace(tracing, fd, memory.memory.buffer, place, params);
       if (region) this.trace?.register(IORING_REGISTER.IORING_REGISTER_MEM_REGION, 0);
     } catch (error) {
@@ -179,7 +179,7 @@ export class LoopRing implements Ring {
     const { control } = this.#thread;
     const inside = (): boolean => this.#running && Atomics.load(control, OWN.inside) === 1;
     // one that is on its way to sleep is given the time to get there
-    for (let look = 0; inside() && !isAsleep(this.#tid); look++) {
+    for (let look = 0; inside() && !isAsleep(this.#wakeable.tid); look++) {
       if (look === MOST_LOOKS) return this.interrupt(EJECT);
       Atomics.wait(control, OWN.inside, 1, 1);
     }
@@ -252,7 +252,7 @@ export class LoopRing implements Ring {
   }
 
   #wake(): void {
-    if (Atomics.load(this.#thread.control, OWN.inside) === 1) wake(this.#sys, this.#tid);
+    if (Atomics.load(this.#thread.control, OWN.inside) === 1) wake(this.#sys, this.#wakeable);
   }
 
   #finish({ result, wallNs }: RunReply): 0 {

@@ -2,6 +2,7 @@
 
 import type { RingPlacement } from "../../sys/index.ts";
 import type { RingParams, SetupRequest } from "../../uring/abi/index.ts";
+import type { Wakeable } from "./wake.ts";
 
 /** What the thread is begun with. */
 export interface ThreadData {
@@ -19,8 +20,7 @@ export interface CreateRequest {
 export interface CreateReply {
   readonly fd: number;
   readonly params: RingParams;
-  /** The thread, for waking it. */
-  readonly tid: number;
+  readonly wakeable: Wakeable;
 }
 
 /** "run": one io_uring_enter. */

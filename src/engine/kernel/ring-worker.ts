@@ -21,7 +21,7 @@ class RingWorker {
 
   create({ place, request, mem }: CreateRequest): CreateReply {
     const sys = openSys();
-    const tid = becomeWakeable(sys);
+    const wakeable = becomeWakeable(sys);
     const ring = createRing(sys, this.#memory.buffer, place, request);
     this.#ring = ring;
     const { sq_entries, sq_off } = ring.params;
@@ -31,7 +31,7 @@ class RingWorker {
       for (let i = 0; i < sq_entries; i++) array[i] = i;
     }
     if (mem) ring.registerMemRegion(mem.address, mem.size);
-    return { fd: ring.fd, params: ring.params, tid };
+    return { fd: ring.fd, params: ring.params, wakeable };
   }
 
   enable(): void {

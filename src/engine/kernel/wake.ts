@@ -80,19 +80,25 @@ function install(sys: Sys): number {
   });
 }
 
-/** Makes the calling thread one that can be woken; its id, for `wake`. */
-export function becomeWakeable(sys: Sys): number {
+/** A thread that can be woken, and the signal that does it. */
+export interface Wakeable {
+  readonly tid: number;
+  readonly signal: number;
+}
+
+/** Makes the calling thread one that can be woken. */
+export function becomeWakeable(sys: Sys): Wakeable {
+  const signal = wakeSignal(sys);
   const mask = new Uint8Array(SIGSET_SIZE);
-  viewOf(mask).setBigUint64(0, 1n << BigInt(wakeSignal(sys) - 1), true);
+  viewOf(mask).setBigUint64(0, 1n << BigInt(signal - 1), true);
   check(
     sys.syscall(SYSCALLS[sys.arch].rt_sigprocmask, SIG_UNBLOCK, sys.addressOf(mask), 0, SIGSET_SIZE),
     "rt_sigprocmask",
   );
-  return sys.syscall(SYSCALLS[sys.arch].gettid);
+  return { tid: sys.syscall(SYSCALLS[sys.arch].gettid), signal };
 }
 
-/** Interrupts whatever system call thread `tid` of this process is in. A signal that meets it outside one is lost. */
-export function wake(sys: Sys, tid: number): void {
-  const { getpid, tgkill } = SYSCALLS[sys.arch];
-  sys.syscall(tgkill, sys.syscall(getpid), tid, wakeSignal(sys));
+/** Interrupts whatever system call a thread of this process is in. A signal that meets it outside one is lost. */
+export function wake(sys: Sys, { tid, signal }: Wakeable): void {
+  sys.syscall(SYSCALLS[sys.arch].tgkill, process.pid, tid, signal);
 }
