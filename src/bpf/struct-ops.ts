@@ -23,8 +23,8 @@ export interface VerifierOps {
   get_func_proto(func_id: number): boolean;
   /** The field behind a context access, or undefined when it is refused. */
   is_valid_access(access: AccessInfo): ContextField | undefined;
-  /** Whether a write to an object of struct `struct_name` is allowed; reads follow BTF. */
-  btf_struct_access(struct_name: string, access: AccessInfo): boolean;
+  /** Whether a write to an object of struct `struct_name` is allowed; reads follow BTF. Without it, none is. */
+  btf_struct_access?(struct_name: string, access: AccessInfo): boolean;
 }
 
 /** A struct_ops type: `io_uring_bpf_ops` and its like. Errors are negative errno, as in the kernel. */

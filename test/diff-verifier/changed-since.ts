@@ -1,72 +1,223 @@
-// Why an older Linux and 7.2 give some programs different verdicts: one row for each reason one of them has and the other
-// has not. A difference that fits no row is a fault of ours. Each row was seen on 6.18, and programs like it were asked of
-// 7.2.13, which judged as we do.
+// Why an older Linux and 7.2 give some programs different verdicts. Each row is one change between 6.18 and 7.2, with what
+// takes it back: a program of which both must say the same again. A row explains a difference only when that holds, reason
+// and all, so that a fault of ours cannot hide behind a change that merely occurs in the same program.
 
 import type { Insn } from "../../src/bpf/isa/index.ts";
+import type { ResolvedProgram } from "../../src/bpf/object/index.ts";
+import { CPUMASK_KFUNCS, GENERIC_KFUNCS } from "../../src/bpf/verifier/kfuncs.ts";
+import type { Verdict } from "../../src/bpf/verifier/index.ts";
+import * as I from "./code.ts";
+import type { Answer } from "./compare.ts";
+import { isJump, LD_IMM64, NOP, rewritten } from "./edit.ts";
+import { BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_PROG_TYPE_SYSCALL, MAP } from "./world.ts";
 
-/** Whose reason it is: that of the older kernel, or ours (7.2's). */
-type Side = "older" | "7.2";
+/** The two who judge. */
+export interface Judges {
+  readonly ours: (program: ResolvedProgram) => Verdict;
+  /** The older kernel, and the instruction at which it stopped. */
+  readonly theirs: (program: ResolvedProgram) => Answer;
+  readonly stoppedAt: (program: ResolvedProgram) => number;
+}
 
-interface Change {
-  readonly side: Side;
-  readonly reason: RegExp;
-  /** What such a program contains. */
-  readonly contains?: (insn: Insn) => boolean;
+type Program = ResolvedProgram;
+
+/** 7.2 knows more: of `unlearn(program)` ours must say what the older kernel says of the program itself. */
+interface Learnt {
   readonly why: string;
+  readonly concerns: (insn: Insn) => boolean;
+  readonly unlearn: (insn: Insn) => readonly (Insn | { readonly likewise: Insn })[];
+}
+
+/** One of the two refuses what the other does not: both are asked of the program without it. */
+interface Mended {
+  readonly why: string;
+  readonly mend: (program: Program, ours: Verdict, theirs: Answer, judges: Judges) => Program | undefined;
+}
+
+/** The older kernel's reason is gone. */
+interface Gone {
+  readonly why: string;
+  readonly holds: (program: Program, theirs: Answer) => boolean;
 }
 
 const BPF_DIV = 0x30;
 const BPF_MOD = 0x90;
-const divides = ({ code }: Insn): boolean => [4, 7].includes(code & 7) && [BPF_DIV, BPF_MOD].includes(code & 0xf0);
+const ADD64_K = 0x07;
+const ADD32_K = 0x04;
+const SUB64_X = 0x1f;
+const R5 = 5;
 
-const comparesItself = ({ code, dst_reg, src_reg }: Insn): boolean =>
-  [5, 6].includes(code & 7) && (code & 8) !== 0 && dst_reg === src_reg;
+const isAlu = ({ code }: Insn): boolean => [4, 7].includes(code & 7);
+const divides = (insn: Insn): boolean => isAlu(insn) && [BPF_DIV, BPF_MOD].includes(insn.code & 0xf0);
+const comparesItself = (insn: Insn): boolean =>
+  isJump(insn) && (insn.code & 8) !== 0 && insn.code !== 0xe5 && insn.dst_reg === insn.src_reg;
+const unknown = (reg: number): readonly Insn[] => [...I.loadMapValue(reg, MAP.data, 0), I.load(I.DW, reg, reg, 0)];
 
-const OUT_OF_RANGE =
-  /(min|max) value is|unbounded|outside of the allowed|out of bounds|beyond|invalid (variable-offset|access|read|write|zero-sized)|expected pointer|makes .* pointer/;
-
-const CHANGES: readonly Change[] = [
+const LEARNT: readonly Learnt[] = [
   {
-    side: "older",
-    reason: OUT_OF_RANGE,
-    contains: divides,
     why: "7.2 knows the range of a quotient and a remainder by a constant; before, both were unknown",
+    concerns: divides,
+    // of 32 bits too: before, nothing was known of the upper half either
+    unlearn: (insn) => [insn, ...unknown(insn.dst_reg)],
   },
   {
-    side: "older",
-    reason: /./,
-    contains: comparesItself,
     why: "7.2 knows how a register compares with itself; before, both ways were walked",
-  },
-  {
-    side: "older",
-    reason: /^nested rcu read lock/,
-    why: "7.2 counts RCU sections; before, they could not be nested",
-  },
-  {
-    side: "older",
-    reason: /^Sleepable programs can only use/,
-    why: "7.2 lets sleepable programs use program arrays, queues and stacks",
-  },
-  {
-    side: "older",
-    reason: /^invalid bpf_context access|^dereference of modified ctx|^variable ctx access/,
-    why: "7.2 lets a syscall program read its context at any offset",
-  },
-  {
-    side: "7.2",
-    reason: /uses reserved fields$|^R\d+ is invalid$|^unknown opcode|^invalid BPF_LD mode/,
-    why: "7.2 looks at the fields of all instructions; before, only at those of instructions walked",
+    concerns: comparesItself,
+    // r5 is the register that generated programs keep nothing in
+    unlearn: (insn) => [...unknown(R5), { likewise: { ...insn, src_reg: R5 } }],
   },
 ];
 
-/** Why 7.2 judges `insns` otherwise than an older kernel, or undefined when it should not. */
-export function changedSince(side: Side, reason: string, insns: readonly Insn[]): string | undefined {
-  const found = CHANGES.find(
-    (change) =>
-      change.side === side &&
-      change.reason.test(reason) &&
-      (change.contains === undefined || insns.some(change.contains)),
-  );
-  return found?.why;
+const RESERVED = /uses reserved fields$|^R\d+ is invalid$|^unknown opcode|^invalid BPF_LD mode/;
+const CTX_ACCESS = /^invalid bpf_context access off=(-?\d+) size=(\d+)$/;
+const CTX_AS_MEMORY = /^R\d type=ctx expected=.*trusted_ptr_$/;
+const STACK_ARGUMENT = /^R11 is invalid$/;
+const OFFSET = /^(fp|map_value|mem|ringbuf_mem|map_key) pointer offset -?\d+ is not allowed$/;
+const UNBOUNDED = /^R(\d) unbounded memory access, make sure to bounds check any such access$/;
+
+function withInsn(program: Program, at: number, insn: Insn): Program {
+  const insns = program.insns.with(at, insn);
+  return { ...program, insns: program.insns[at].code === LD_IMM64 ? insns.with(at + 1, NOP) : insns };
+}
+
+const MENDED: readonly Mended[] = [
+  {
+    why: "7.2 looks at the fields of all instructions; before, only at those of instructions walked",
+    mend: (program, ours, theirs, judges) => {
+      if (!RESERVED.test(ours.error) || ours.error === theirs.error) return undefined;
+      const heals = (_: Insn, at: number): boolean => judges.ours(withInsn(program, at, NOP)).error !== ours.error;
+      const at = program.insns.findIndex(heals);
+      return at < 0 ? undefined : withInsn(program, at, NOP);
+    },
+  },
+  {
+    why: "7.2 lets a syscall program access its context at any alignment",
+    mend: (program, _, theirs, judges) => {
+      const [, off, size] = CTX_ACCESS.exec(theirs.error) ?? [];
+      if (off === undefined || program.type !== BPF_PROG_TYPE_SYSCALL || Number(off) % Number(size) === 0)
+        return undefined;
+      const at = judges.stoppedAt(program);
+      const insn = program.insns[at];
+      return withInsn(program, at, { ...insn, off: insn.off - (Number(off) % Number(size)) });
+    },
+  },
+  {
+    why: "7.2 keeps the distance between linked registers apart from a pointer's offset; before, it was added to pointers",
+    mend: (program, _, theirs) => {
+      if (!OFFSET.test(theirs.error)) return undefined;
+      const links = ({ code }: Insn): boolean => code === ADD64_K || code === ADD32_K;
+      const zero = (insn: Insn): Insn => ({ ...insn, imm: 0 });
+      const mended = rewritten(program, (insn) => (links(insn) && insn.imm !== 0 ? [insn, zero(insn)] : [insn]));
+      return mended.insns.length === program.insns.length ? undefined : mended;
+    },
+  },
+  {
+    // a variable part below zero was unbounded before, all of it together is now
+    why: "7.2 has a pointer's constant offset within its range; before, it was apart",
+    mend: (program, ours, theirs) => {
+      const [, reg] = UNBOUNDED.exec(theirs.error) ?? UNBOUNDED.exec(ours.error) ?? [];
+      const lowers = ({ code, dst_reg, imm }: Insn): boolean =>
+        dst_reg === Number(reg) && (code === SUB64_X || (code === ADD64_K && imm < 0));
+      if (reg === undefined || !program.insns.some(lowers)) return undefined;
+      return { ...program, insns: program.insns.map((insn) => (lowers(insn) ? NOP : insn)) };
+    },
+  },
+];
+
+const refersTo = (program: Program, maps: readonly number[]): boolean =>
+  program.insns.some(({ code, src_reg, imm }) => code === LD_IMM64 && [5, 6].includes(src_reg) && maps.includes(imm));
+
+const KFUNC = /^calling kernel function (\w+) is not allowed$/;
+const TRACING_KFUNCS: ReadonlySet<string> = new Set([...GENERIC_KFUNCS, ...CPUMASK_KFUNCS].map(({ name }) => name));
+
+const GONE: readonly Gone[] = [
+  {
+    why: "7.2 lets raw tracepoint programs call the kfuncs of tracing programs",
+    holds: ({ type }, { error }) =>
+      type === BPF_PROG_TYPE_RAW_TRACEPOINT && TRACING_KFUNCS.has(KFUNC.exec(error)?.[1] ?? ""),
+  },
+  {
+    why: "7.2 lets a program hand its context to helpers as memory",
+    holds: (_, { error }) => CTX_AS_MEMORY.test(error),
+  },
+  {
+    why: "7.2 passes arguments on the stack, by r11",
+    holds: (_, { error }) => STACK_ARGUMENT.test(error),
+  },
+  {
+    why: "7.2 counts RCU sections; before, they could not be nested",
+    holds: (_, { error }) => error === "nested rcu read lock (kernel function bpf_rcu_read_lock)",
+  },
+  {
+    why: "7.2 lets sleepable programs use program arrays, queues and stacks",
+    holds: (program, { error }) =>
+      program.sleepable && /^Sleepable programs can only use /.test(error) && refersTo(program, [MAP.progs, MAP.queue]),
+  },
+];
+
+/** What 7.2 says in other words, ours first. */
+const REWORDED: readonly (readonly [here: RegExp, before: RegExp])[] = [
+  [/ and R\d memory, len pair/, / arg#\d memory, len pair/],
+  // what a kfunc returns is trusted
+  [/invalid mem access 'trusted_ptr_or_null_'$/, /invalid mem access 'ptr_or_null_'$/],
+  [/^negative offset ctx ptr/, CTX_AS_MEMORY],
+  [/^(stack arg|invalid (read|write) .*stack arg)/, STACK_ARGUMENT],
+  [/ expected=.*, ctx$/, / expected=.*trusted_ptr_$/],
+  // a context with an offset, and a constant one, are checked as any memory is
+  [
+    / min value is (outside of the allowed memory range|negative, either use unsigned index)/,
+    /^invalid bpf_context access off=-/,
+  ],
+  [/ min value is negative, either use unsigned index/, / min value is outside of the allowed memory range/],
+];
+
+/** A reason without the numbers in it. 7.2 adds a register's offsets up where 6.18 lists them. */
+export const reasonOf = (text: string): string =>
+  text.replaceAll(/\b0x[0-9a-f]+|-?\b\d+\b/g, "N").replaceAll(/(\+N)+/g, "+N");
+
+/** 7.2 names an argument by its register. */
+const named = (text: string): string => text.replaceAll(/\b(R\d+|arg ?#?N?\d*)(?!\w)/g, "R");
+
+/** Both refuse for the same reason, or neither refuses. */
+export function agree(ours: Verdict, theirs: Answer): boolean {
+  if (ours.errno === 0 || theirs.errno === 0) return ours.errno === theirs.errno;
+  if (named(reasonOf(ours.error)) === named(reasonOf(theirs.error))) return true;
+  return REWORDED.some(([here, before]) => here.test(ours.error) && before.test(theirs.error));
+}
+
+/** Takes back each change alone, then all. */
+function unlearnt(program: Program, theirs: Answer, judges: Judges): readonly string[] | undefined {
+  const rows = LEARNT.filter(({ concerns }) => program.insns.some(concerns));
+  for (const taken of rows.length > 1 ? [...rows.map((row) => [row]), rows] : [rows]) {
+    if (taken.length === 0) continue;
+    const before = rewritten(program, (insn) => taken.find(({ concerns }) => concerns(insn))?.unlearn(insn) ?? [insn]);
+    if (agree(judges.ours(before), theirs)) return taken.map(({ why }) => why);
+  }
+  return undefined;
+}
+
+const MOST_MENDS = 12;
+
+/** What changed so that 7.2 judges `program` otherwise than the older kernel, or undefined when nothing known did. */
+export function changedSince(program: Program, ours: Verdict, theirs: Answer, judges: Judges): string | undefined {
+  const whys = new Set<string>();
+  const said = (more: readonly string[]): string => [...whys, ...more].join("; ");
+  let current = { program, ours, theirs };
+  for (let mends = 0; mends < MOST_MENDS; mends++) {
+    if (agree(current.ours, current.theirs)) return said([]);
+    const gone = GONE.find(({ holds }) => holds(current.program, current.theirs));
+    if (gone !== undefined) return said([gone.why]);
+    const without = unlearnt(current.program, current.theirs, judges);
+    if (without !== undefined) return said(without);
+    let next: Program | undefined;
+    for (const { why, mend } of MENDED) {
+      next = mend(current.program, current.ours, current.theirs, judges);
+      if (next === undefined) continue;
+      whys.add(why);
+      break;
+    }
+    if (next === undefined) return undefined;
+    current = { program: next, ours: judges.ours(next), theirs: judges.theirs(next) };
+  }
+  return undefined;
 }

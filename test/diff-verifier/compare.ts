@@ -1,8 +1,8 @@
 // Two verdicts of one program: the first difference, without what cannot be equal.
 
-import type { Insn } from "../../src/bpf/isa/index.ts";
+import type { ResolvedProgram } from "../../src/bpf/object/index.ts";
 import type { Verdict } from "../../src/bpf/verifier/index.ts";
-import { changedSince } from "./changed-since.ts";
+import { agree, changedSince, type Judges } from "./changed-since.ts";
 import type { LinuxVerdict } from "./linux.ts";
 
 /** Kernel addresses and times differ from run to run, and the listing of the stack's liveness is not made here. */
@@ -71,13 +71,19 @@ export function difference(ours: Verdict, theirs: Answer): Difference | undefine
   return { kind: "processed", what: `${ours.processed} instructions walked here, ${theirs.processed} in Linux` };
 }
 
-/** With an older Linux: the verdict must be the same, unless the reason is one that came or went since. */
-export function olderDifference(insns: readonly Insn[], ours: Verdict, theirs: Answer): Difference | undefined {
+/** With an older Linux: verdict and reason must be the same, unless taking back what changed since makes them so. */
+export function olderDifference(
+  program: ResolvedProgram,
+  ours: Verdict,
+  theirs: Answer,
+  judges: Judges,
+): Difference | undefined {
+  if (agree(ours, theirs)) return undefined;
+  const why = changedSince(program, ours, theirs, judges);
+  if (why !== undefined) return { kind: "changed", what: why };
   const found = verdictDifference(ours, theirs);
-  if (found === undefined || found.kind === "errno") return undefined;
-  const why =
-    found.kind === "false accept" ? changedSince("older", theirs.error, insns) : changedSince("7.2", ours.error, insns);
-  return why === undefined ? found : { kind: "changed", what: why };
+  if (found !== undefined && found.kind !== "errno") return found;
+  return { kind: "reason", what: `"${ours.error}" here, "${theirs.error}" in Linux` };
 }
 
 /** Whole logs of one level, of Linux 7.2. */

@@ -1,4 +1,4 @@
-// Statements that need the kernel: maps, helpers, kfuncs, callbacks, functions. One row of STATEMENTS each.
+// Statements that need maps, helpers, kfuncs, callbacks and functions. How often each is written: statements.ts.
 
 import type { Btf } from "../../src/bpf/btf/index.ts";
 import * as I from "./code.ts";
@@ -18,8 +18,10 @@ const HELPER = {
   tailCall: 12,
   pid: 14,
   comm: 16,
-  strtol: 105,
-  probeRead: 113,
+  numbers: [105, 106],
+  /** From the kernel and from the user, as bytes and as text. */
+  copies: [112, 113, 114, 115],
+  copyFromUser: 148,
   jiffies: 118,
   push: 87,
   pop: 88,
@@ -43,8 +45,12 @@ const HELPER = {
   dynptrData: 203,
 } as const;
 
+/** Helpers that return a number and take none: clocks, ids, addresses. */
+const PLAIN_VALUES = [HELPER.ktime, HELPER.prandom, HELPER.cpu, HELPER.pid, HELPER.jiffies];
+const VALUES = [...PLAIN_VALUES, 15, 35, 42, 80, 125];
+
 /** What a function takes as its second argument, and what it is to the kernel. */
-export type Role = "static" | "staticMem" | "global" | "globalMem" | "loopCallback" | "eachCallback";
+export type Role = "static" | "staticMem" | "global" | "globalMem" | "loopCallback" | "eachCallback" | "timerCallback";
 
 /** What a program of this kind may do. */
 export interface Abilities {
@@ -55,11 +61,16 @@ export interface Abilities {
   /** Where kfuncs are looked up. */
   readonly target: Btf | undefined;
   readonly ctxWords: number;
+  /** BPF_PROG_TYPE_*. */
+  readonly type: number;
+  readonly sleepable: boolean;
+  readonly statements: readonly Statement[];
   /** Nothing but functions of its own and helpers that return a number. */
   readonly alone?: boolean;
 }
 
-interface Statement {
+/** What a program may consist of, and how often. */
+export interface Statement {
   readonly weight: number;
   readonly write: (writer: FullWriter) => void;
 }
@@ -79,7 +90,7 @@ export class FullWriter extends Writer {
     this.roles = roles;
     this.most = most;
     this.short = can.alone ?? false;
-    this.#statements = can.alone ? ALONE : STATEMENTS;
+    this.#statements = can.statements;
     this.#total = this.#statements.reduce((sum, { weight }) => sum + weight, 0);
   }
 
@@ -141,7 +152,7 @@ export class FullWriter extends Writer {
 
   lookup(): void {
     const { random } = this;
-    const map = random.pick([MAP.array, MAP.array, MAP.hash, MAP.percpu, MAP.lru]);
+    const map = random.pick([MAP.array, MAP.array, MAP.hash, MAP.percpu, MAP.lru, MAP.percpuHash]);
     this.key();
     this.put(...I.loadMap(1, map), I.call(HELPER.lookup));
     this.whenFound(() => {
@@ -219,7 +230,8 @@ export class FullWriter extends Writer {
     if (random.chance(30)) this.put(...I.loadMapValue(1, MAP.data, 64 - Math.min(64, most)));
     const roll = random.below(100);
     if (roll < 45) {
-      this.put(I.mov(3, this.reg()), I.call(HELPER.probeRead));
+      const ids = this.can.sleepable ? [...HELPER.copies, HELPER.copyFromUser] : HELPER.copies;
+      this.put(I.mov(3, this.reg()), I.call(random.pick(ids)));
     } else if (roll < 70) {
       if (!least && !this.slip()) this.put(I.insn(0x47, 2, 0, 0, 1));
       this.put(I.call(HELPER.comm));
@@ -231,7 +243,7 @@ export class FullWriter extends Writer {
       this.put(I.storeImm(DW, 10, -16, 0), I.mov(4, 10), I.addImm(4, -16), I.movImm(3, 10));
       for (let off = -80; off < -40; off += 8) this.put(I.storeImm(DW, 10, off, 0x31));
       if (!least && !this.slip()) this.put(I.insn(0x47, 2, 0, 0, 1));
-      this.put(I.call(HELPER.strtol), I.load(DW, this.reg(), 10, -16));
+      this.put(I.call(random.pick(HELPER.numbers)), I.load(DW, this.reg(), 10, -16));
     }
   }
 
@@ -248,22 +260,26 @@ export class FullWriter extends Writer {
 
   queue(): void {
     const { random } = this;
+    // refused by older kernels as a whole
+    if (this.can.sleepable && !this.slip()) return this.update();
+    const map = random.pick([MAP.queue, MAP.stack]);
     const op = random.pick([HELPER.push, HELPER.pop, HELPER.peek]);
     if (op === HELPER.push || random.chance(20)) {
       for (let off = 0; off < QUEUE_VALUE; off += 8) this.put(I.store(DW, 10, -32 + off, this.reg()));
     }
-    this.put(I.mov(2, 10), I.addImm(2, -32), I.movImm(3, 0), ...I.loadMap(1, MAP.queue), I.call(op));
+    this.put(I.mov(2, 10), I.addImm(2, -32), I.movImm(3, 0), ...I.loadMap(1, map), I.call(op));
     if (random.chance(50)) this.put(I.load(DW, this.reg(), 10, -24));
+    return undefined;
   }
 
   unknown(): void {
-    this.put(I.call(this.random.pick([HELPER.ktime, HELPER.prandom, HELPER.cpu, HELPER.pid, HELPER.jiffies])));
+    this.put(I.call(this.random.pick(this.can.alone ? PLAIN_VALUES : VALUES)));
     if (this.random.chance(30)) this.put(I.mov(this.random.pick(this.scalars), 0));
   }
 
   lock(): void {
     const { random } = this;
-    if (!this.can.locks) return this.lookup();
+    if (!this.can.locks && random.below(40) !== 0) return this.lookup();
     this.key();
     this.put(...I.loadMap(1, MAP.locked), I.call(HELPER.lookup));
     return this.whenFound(() => {
@@ -279,7 +295,7 @@ export class FullWriter extends Writer {
   }
 
   tailCall(): void {
-    if (this.depth > 1 || this.roles.length > 0) return this.alu();
+    if (this.depth > 1 || this.roles.length > 0 || (this.can.sleepable && !this.slip())) return this.alu();
     this.put(I.mov(2, 10));
     if (this.held?.place.plain === true) this.put(I.mov(1, this.held.reg));
     else return this.alu();
@@ -316,7 +332,7 @@ export class FullWriter extends Writer {
     this.done();
   }
 
-  private dynptrUse(pointer: (reg: number) => void): void {
+  dynptrUse(pointer: (reg: number) => void): void {
     const { random } = this;
     const roll = random.below(4);
     if (roll === 0) {
@@ -451,29 +467,3 @@ export class FullWriter extends Writer {
     return this.use(3, this.advance(3, held.place));
   }
 }
-
-const STATEMENTS: readonly Statement[] = [
-  { weight: 16, write: (w) => w.lookup() },
-  { weight: 4, write: (w) => w.update() },
-  { weight: 10, write: (w) => w.direct() },
-  { weight: 10, write: (w) => w.useHeld() },
-  { weight: 7, write: (w) => w.ringbuf() },
-  { weight: 9, write: (w) => w.sizedMemory() },
-  { weight: 3, write: (w) => w.strings() },
-  { weight: 3, write: (w) => w.queue() },
-  { weight: 5, write: (w) => w.unknown() },
-  { weight: 5, write: (w) => w.lock() },
-  { weight: 1, write: (w) => w.tailCall() },
-  { weight: 5, write: (w) => w.dynptr() },
-  { weight: 5, write: (w) => w.critical() },
-  { weight: 6, write: (w) => w.iterate() },
-  { weight: 10, write: (w) => w.callFunction() },
-  { weight: 6, write: (w) => w.callback() },
-  { weight: 2, write: (w) => w.context() },
-  { weight: 3, write: (w) => w.mayGoto() },
-];
-const ALONE: readonly Statement[] = [
-  { weight: 4, write: (w) => w.callFunction() },
-  { weight: 2, write: (w) => w.unknown() },
-  { weight: 3, write: (w) => w.useStack() },
-];

@@ -8,6 +8,7 @@ import * as I from "./code.ts";
 import { DW } from "./code.ts";
 import { FullWriter, type Abilities, type Role } from "./full-writer.ts";
 import { Random } from "./random.ts";
+import { ALONE, STATEMENTS } from "./statements.ts";
 import {
   BPF_PROG_TYPE_RAW_TRACEPOINT,
   BPF_PROG_TYPE_SOCKET_FILTER,
@@ -59,6 +60,9 @@ function startFunction(writer: FullWriter, role: Role): void {
     case "loopCallback":
       writer.put(I.mov(9, 2));
       return hold(writer, 9, { bytes: 8 });
+    case "timerCallback":
+      writer.put(I.load(I.W, 6, 2, 0), I.mov(9, 3), I.addImm(9, 16));
+      return hold(writer, 9, { bytes: 32 });
     case "eachCallback":
       writer.put(I.load(I.W, 6, 2, 0), I.mov(9, 3));
       if (random.chance(30)) writer.put(I.load(DW, 7, 4, 0));
@@ -68,7 +72,8 @@ function startFunction(writer: FullWriter, role: Role): void {
 
 function endFunction(writer: FullWriter, role: Role): void {
   const { random } = writer;
-  if (role === "loopCallback" || role === "eachCallback") {
+  if (role === "timerCallback") writer.put(I.movImm(0, writer.slip() ? 1 : 0));
+  else if (role === "loopCallback" || role === "eachCallback") {
     if (!writer.slip()) writer.put(I.movImm(0, random.below(2)));
     else writer.put(I.mov(0, 6));
   } else if (random.chance(70)) writer.put(I.mov(0, writer.reg()));
@@ -76,13 +81,13 @@ function endFunction(writer: FullWriter, role: Role): void {
   writer.put(I.exit);
 }
 
-function abilities(random: Random, target: Btf | undefined): Abilities & { type: number; sleepable: boolean } {
+function abilities(random: Random, target: Btf | undefined): Abilities {
   const roll = random.below(100);
   const btf = random.chance(70);
-  if (roll < 45)
-    return { type: BPF_PROG_TYPE_RAW_TRACEPOINT, sleepable: false, btf, locks: false, target, ctxWords: 12 };
-  if (roll < 80) return { type: BPF_PROG_TYPE_SYSCALL, sleepable: true, btf, locks: true, target, ctxWords: 64 };
-  return { type: BPF_PROG_TYPE_SOCKET_FILTER, sleepable: false, btf, locks: true, target, ctxWords: 1 };
+  const common = { btf, target, statements: STATEMENTS };
+  if (roll < 45) return { ...common, type: BPF_PROG_TYPE_RAW_TRACEPOINT, sleepable: false, locks: false, ctxWords: 12 };
+  if (roll < 82) return { ...common, type: BPF_PROG_TYPE_SYSCALL, sleepable: true, locks: true, ctxWords: 64 };
+  return { ...common, type: BPF_PROG_TYPE_SOCKET_FILTER, sleepable: false, locks: false, ctxWords: 1 };
 }
 
 const FUNC_OF: Readonly<Record<Role, number>> = {
@@ -92,6 +97,7 @@ const FUNC_OF: Readonly<Record<Role, number>> = {
   globalMem: FUNC.globalMem,
   loopCallback: FUNC.loopCallback,
   eachCallback: FUNC.eachCallback,
+  timerCallback: FUNC.timerCallback,
 };
 
 /** The functions asked for, and those they ask for. */
@@ -155,7 +161,16 @@ export function generate(seed: number, target?: Btf): ResolvedProgram {
 /** Program number `seed` of arithmetic, jumps, loops, stack and functions alone: it can be run anywhere. */
 export function generatePlain(seed: number): ResolvedProgram {
   const random = new Random(seed);
-  const can: Abilities = { btf: false, locks: false, target: undefined, ctxWords: 12, alone: true };
+  const can: Abilities = {
+    type: BPF_PROG_TYPE_RAW_TRACEPOINT,
+    sleepable: false,
+    btf: false,
+    locks: false,
+    target: undefined,
+    ctxWords: 12,
+    statements: ALONE,
+    alone: true,
+  };
   const roles: Role[] = [];
   const slips = random.pick([0, 0, 100]);
   const main = new FullWriter(random, slips, 4 + random.below(9), can, roles, 2);

@@ -3,6 +3,7 @@
 // than 7.2 is asked for its verdict alone; what changed since is told apart (changed-since.ts). Options:
 //   --log            compare whole logs of level 2 too (7.2 only)
 //   --ranges         no kernel: hold what is claimed of registers against runs of the programs
+//   --coverage       no kernel: how diverse the programs are
 //   --brief          name the differences, do not make them small
 //   --record FILE    only ask the kernel and write its answers down
 //   --compare FILE   compare with such a file, on any machine: a slow guest with the right kernel need not run both
@@ -15,6 +16,8 @@ import { disasm, encode } from "../../src/bpf/isa/index.ts";
 import { verify, type Verdict } from "../../src/bpf/verifier/index.ts";
 import type { ResolvedProgram } from "../../src/bpf/object/index.ts";
 import { answerOf, difference, logDifference, olderDifference, type Answer, type Difference } from "./compare.ts";
+import { reasonOf } from "./changed-since.ts";
+import { count, Coverage, table } from "./coverage.ts";
 import { generate } from "./generate.ts";
 import { LinuxVerifier } from "./linux.ts";
 import { minimise } from "./minimise.ts";
@@ -36,42 +39,38 @@ const compare = valueOf("--compare");
 const targetFile = valueOf("--target") ?? "/sys/kernel/btf/vmlinux";
 const brief = words.includes("--brief");
 const wantsLog = words.includes("--log");
-const [first = 1, count = 1000] = words.filter((word) => !word.startsWith("--")).map(Number);
+const [first = 1, programs = 1000] = words.filter((word) => !word.startsWith("--")).map(Number);
 const target = existsSync(targetFile) ? Btf.parse(readFileSync(targetFile)) : undefined;
-const linux = compare === undefined && !words.includes("--ranges") ? new LinuxVerifier() : undefined;
+const linux =
+  compare === undefined && !["--ranges", "--coverage"].some((word) => words.includes(word))
+    ? new LinuxVerifier()
+    : undefined;
 const [major = 0, minor = 0] = release().split(".").map(Number);
 const older = compare === undefined && major * 100 + minor < 702;
 
 const asked = (program: ResolvedProgram): Answer => answerOf(linux!.verdict(program, STATISTICS_LEVEL));
+/** The instruction at which the kernel stopped, of a program it refuses. */
+function stoppedAt(program: ResolvedProgram): number {
+  const lines = linux!.verdict(program, 1).log.split("\n");
+  return Number(lines.findLast((line) => /^\d+: \(/.test(line))?.split(":")[0] ?? -1);
+}
 const ours = (program: ResolvedProgram): Verdict => verify(program, { logLevel: 0 });
 
 function differs(program: ResolvedProgram, verdict: Verdict, answer: Answer): Difference | undefined {
-  if (older) return olderDifference(program.insns, verdict, answer);
+  if (older) return olderDifference(program, verdict, answer, { ours, theirs: asked, stoppedAt });
   const found = difference(verdict, answer);
   if (found !== undefined || !wantsLog || linux === undefined) return found;
   return logDifference(verify(program, { logLevel: LOG_LEVEL }), linux.verdict(program, LOG_LEVEL));
 }
 
 /** A reason without what is particular to one program. */
-const reasonOf = (text: string): string =>
-  text
-    .replaceAll(/\b0x[0-9a-f]+|-?\b\d+\b/g, "N")
+const kindOf = (text: string): string =>
+  reasonOf(text)
     .replaceAll(/\bR\d+\b/g, "R")
     .replaceAll(/'[^']*'/g, "'..'");
 
-function counted(of: Map<string, number>, key: string): number {
-  const number = (of.get(key) ?? 0) + 1;
-  of.set(key, number);
-  return number;
-}
-
-function table(of: Map<string, number>): string {
-  const rows = [...of].sort(([, a], [, b]) => b - a);
-  return rows.map(([key, number]) => `${String(number).padStart(8)}  ${key}\n`).join("");
-}
-
 const alike = (a: Difference | undefined, b: Difference): boolean =>
-  a !== undefined && a.kind === b.kind && reasonOf(a.what) === reasonOf(b.what);
+  a !== undefined && a.kind === b.kind && kindOf(a.what) === kindOf(b.what);
 
 function show(program: ResolvedProgram, found: Difference): void {
   const same = (candidate: ResolvedProgram): boolean =>
@@ -93,7 +92,7 @@ interface Asked {
 
 function* answers(): Generator<Asked> {
   if (compare === undefined) {
-    for (let seed = first; seed < first + count; seed++) {
+    for (let seed = first; seed < first + programs; seed++) {
       const program = generate(seed, target);
       yield { seed, program, answer: asked(program) };
     }
@@ -113,14 +112,14 @@ function run(): void {
   for (const { seed, program, answer } of answers()) {
     if (++done % PROGRESS === 0) process.stderr.write(`${done} programs\n`);
     const verdict = ours(program);
-    counted(verdicts, answer.errno === 0 ? "accepted by Linux" : "rejected by Linux");
-    if (answer.errno !== 0) counted(reasons, reasonOf(answer.error));
+    count(verdicts, answer.errno === 0 ? "accepted by Linux" : "rejected by Linux");
+    if (answer.errno !== 0) count(reasons, kindOf(answer.error));
     const found = differs(program, verdict, answer);
     if (found === undefined) continue;
     const grouped = found.kind === "changed" || found.kind === "not modelled";
-    counted(differences, grouped ? `${found.kind}: ${reasonOf(found.what)}` : found.kind);
+    count(differences, grouped ? `${found.kind}: ${found.what}` : found.kind);
     if (grouped) continue;
-    const number = counted(differences, `${found.kind}: ${reasonOf(found.what)}`);
+    const number = count(differences, `${found.kind}: ${kindOf(found.what)}`);
     if (number > SHOWN) continue;
     console.log(`seed ${seed}: ${found.kind}: ${found.what}`);
     if (linux !== undefined && number === 1 && !brief) show(program, found);
@@ -136,7 +135,7 @@ const RUNS = 4;
 function runRanges(): void {
   let held = 0;
   let violated = 0;
-  for (let seed = first; seed < first + count; seed++) {
+  for (let seed = first; seed < first + programs; seed++) {
     const outcome = checkRanges(seed, RUNS);
     if (outcome === "held") held++;
     else if (outcome !== "rejected") {
@@ -146,11 +145,18 @@ function runRanges(): void {
     if ((seed - first + 1) % PROGRESS === 0) process.stderr.write(`${seed - first + 1} programs\n`);
   }
   console.log(
-    `${count} programs from seed ${first}: ${held} accepted and run ${RUNS} times each, ${violated} violated`,
+    `${programs} programs from seed ${first}: ${held} accepted and run ${RUNS} times each, ${violated} violated`,
   );
 }
 
+function runCoverage(): void {
+  const coverage = new Coverage();
+  for (let seed = first; seed < first + programs; seed++) coverage.add(generate(seed, target));
+  console.log(String(coverage));
+}
+
 if (words.includes("--ranges")) runRanges();
+else if (words.includes("--coverage")) runCoverage();
 else if (record === undefined) run();
 else {
   writeFileSync(record, "");

@@ -1,32 +1,10 @@
 // Making a program with a difference smaller: instructions become no-ops while the difference stays, and go at the end.
 
-import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, type Insn } from "../../src/bpf/isa/index.ts";
+import type { Insn } from "../../src/bpf/isa/index.ts";
 import type { ResolvedProgram } from "../../src/bpf/object/index.ts";
+import { EXIT, LD_IMM64, NOP, rewritten } from "./edit.ts";
 
-const CALL = 0x85;
-const EXIT = 0x95;
-const LD_IMM64 = 0x18;
-const NOP: Insn = { code: 0x05, dst_reg: 0, src_reg: 0, off: 0, imm: 0 };
 const isNop = (insn: Insn): boolean => insn.code === NOP.code && insn.off === 0;
-const jumps = ({ code }: Insn): boolean => [5, 6].includes(code & 7) && code !== CALL && code !== EXIT;
-const refers = ({ code, src_reg }: Insn): boolean =>
-  (code === CALL && src_reg === BPF_PSEUDO_CALL) || (code === LD_IMM64 && src_reg === BPF_PSEUDO_FUNC);
-
-/** The program without instruction `gone`; jumps, calls and functions go where they went. */
-function without(program: ResolvedProgram, gone: number): ResolvedProgram {
-  const moved = (from: number, distance: number): number => {
-    const to = from + 1 + distance;
-    return to - Number(to > gone) - (from + 1 - Number(from > gone));
-  };
-  const insns = program.insns
-    .map((insn, i) => {
-      if (jumps(insn)) return { ...insn, off: moved(i, insn.off) };
-      return refers(insn) ? { ...insn, imm: moved(i, insn.imm) } : insn;
-    })
-    .toSpliced(gone, 1);
-  const subprogs = program.subprogs.map((sub) => ({ ...sub, start: sub.start - Number(sub.start > gone) }));
-  return { ...program, insns, subprogs };
-}
 
 /** The smallest program found that still `differs`. */
 export function minimise(program: ResolvedProgram, differs: (program: ResolvedProgram) => boolean): ResolvedProgram {
@@ -46,7 +24,7 @@ export function minimise(program: ResolvedProgram, differs: (program: ResolvedPr
   for (let i = best.insns.length - 1; i >= 0; i--) {
     const starts = best.subprogs.map(({ start }) => start);
     if (!isNop(best.insns[i]) || starts.includes(i)) continue;
-    const candidate = without(best, i);
+    const candidate = rewritten(best, (insn, at) => (at === i ? [] : [insn]));
     if (differs(candidate)) best = candidate;
   }
   return best;

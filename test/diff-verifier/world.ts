@@ -25,6 +25,9 @@ export const MAP = {
   queue: 7,
   progs: 8,
   lru: 9,
+  percpuHash: 10,
+  stack: 11,
+  timed: 12,
 } as const;
 
 const builder = new BtfBuilder();
@@ -41,16 +44,25 @@ const lockedValue = builder.addStruct("locked", VALUE_SIZE, [
   { name: "lock", type: spinLock, bit_offset: 0 },
   ...[1, 2, 3, 4, 5].map((i) => ({ name: `word${i}`, type: u64, bit_offset: i * 64 })),
 ]);
+const timer = builder.addStruct("bpf_timer", 16, [
+  { name: "a", type: u64, bit_offset: 0 },
+  { name: "b", type: u64, bit_offset: 64 },
+]);
+const timedValue = builder.addStruct("timed", VALUE_SIZE, [
+  { name: "timer", type: timer, bit_offset: 0 },
+  ...[2, 3, 4, 5].map((i) => ({ name: `word${i}`, type: u64, bit_offset: i * 64 })),
+]);
 
 /** Ids of functions by what they are: what a program's functions may be described as. */
 export const FUNC: Readonly<
-  Record<"main" | "static" | "global" | "globalMem" | "loopCallback" | "eachCallback", number>
+  Record<"main" | "static" | "global" | "globalMem" | "loopCallback" | "eachCallback" | "timerCallback", number>
 > = {
   main: builder.addFunc("fuzz", proto(words)),
   static: builder.addFunc("part", proto(u64, u64), BTF_STATIC),
   global: builder.addFunc("whole", proto(int, u64)),
   globalMem: builder.addFunc("whole_mem", proto(int, words)),
   loopCallback: builder.addFunc("each_round", proto(u64, words), BTF_STATIC),
+  timerCallback: builder.addFunc("at_last", proto(words, words, words), BTF_STATIC),
   eachCallback: builder.addFunc("each_element", proto(words, words, words, words), BTF_STATIC),
 };
 
@@ -66,7 +78,8 @@ interface MapRow {
   readonly entries: number;
   readonly flags?: number;
   readonly frozen?: boolean;
-  readonly btf?: boolean;
+  /** BTF id of the value's type. */
+  readonly btf?: number;
 }
 
 const ROWS: readonly MapRow[] = [
@@ -76,10 +89,13 @@ const ROWS: readonly MapRow[] = [
   { name: "data", type: 2, value: 64, entries: 1 },
   { name: "rodata", type: 2, value: 64, entries: 1, flags: RDONLY_PROG, frozen: true },
   { name: "ringbuf", type: 27, key: 0, value: 0, entries: 4096 },
-  { name: "locked", type: 1, entries: 4, btf: true },
+  { name: "locked", type: 1, entries: 4, btf: lockedValue },
   { name: "queue", type: 22, key: 0, value: QUEUE_VALUE, entries: 4 },
   { name: "progs", type: 3, value: 4, entries: 4 },
   { name: "lru", type: 9, entries: 4 },
+  { name: "percpuHash", type: 5, entries: 4 },
+  { name: "stack", type: 23, key: 0, value: QUEUE_VALUE, entries: 4 },
+  { name: "timed", type: 2, entries: 4, btf: timedValue },
 ];
 
 /** Small numbers, a negative one, text, and the bits of a large number. */
@@ -96,8 +112,8 @@ export const MAPS: readonly MapSpec[] = ROWS.map((row) => ({
   value_size: row.value ?? VALUE_SIZE,
   max_entries: row.entries,
   map_flags: row.flags ?? 0,
-  btf_key_type_id: row.btf ? int : 0,
-  btf_value_type_id: row.btf ? lockedValue : 0,
+  btf_key_type_id: row.btf === undefined ? 0 : int,
+  btf_value_type_id: row.btf ?? 0,
   frozen: row.frozen ?? false,
   ...(row.frozen && { initial: RODATA }),
 }));

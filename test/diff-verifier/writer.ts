@@ -137,7 +137,9 @@ export class Writer {
     this.put(I.ja(0));
     this.retarget(at);
     this.block(1 + random.below(2));
-    return this.retarget(end);
+    this.retarget(end);
+    if (random.chance(15)) this.insns[end] = I.insn(0x06, 0, 0, 0, this.here - end - 1);
+    return undefined;
   }
 
   /** A counted loop, or one that ends by chance. */
@@ -194,17 +196,21 @@ export class Writer {
   stackPointer(): void {
     const { random } = this;
     const pointer = random.pick([2, 3]);
+    // an access of the stack must be aligned: by whole slots, or bytes alone
+    const bytewise = random.chance(30);
+    const aligned = !bytewise && !this.slip();
     this.put(I.mov(pointer, 10), I.addImm(pointer, -64));
     let room = 64;
     if (random.chance(60)) {
       const index = this.reg();
       room -= this.bound(index, 32);
+      if (aligned) this.put(I.insn(random.pick([0x57, 0x54]), index, 0, 0, -8));
       this.put(I.add(pointer, index));
     } else if (random.chance(50)) {
       this.put(I.addImm(pointer, 32));
       room = 32;
     }
-    this.use(pointer, { bytes: room, plain: true });
+    this.use(pointer, { bytes: bytewise ? 1 : room, plain: true, aligned });
   }
 
   /** Spills a register, forgets it and takes it back, whole or in part. */
@@ -290,6 +296,11 @@ export class Writer {
 
   atomicAccess(pointer: number, place: Place): void {
     const { random } = this;
+    if (random.chance(4)) {
+      const narrow = random.pick([B, I.H]);
+      if (random.chance(50)) return this.put(I.atomic(narrow, this.reg(), 0, pointer, 0x100));
+      return this.put(I.atomic(narrow, pointer, 0, this.reg(), 0x110));
+    }
     const size = place.bytes >= 8 && random.chance(60) ? DW : W;
     if (place.bytes < 4) return this.put(I.load(B, this.reg(), pointer, 0));
     const off = size[1] * random.below(Math.floor(place.bytes / size[1]));

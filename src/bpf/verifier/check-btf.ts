@@ -273,19 +273,18 @@ export function walkStruct(env: Env, btf: Btf, id: number, off: number, size: nu
   let flags = 0;
   for (;;) {
     const type = btf.resolved(id);
-    if (type.kind !== "STRUCT" && type.kind !== "UNION")
-      return env.reject(EINVAL, `Type '${type.name}' is not a struct`);
+    const name = type.name || "(anon)";
+    if (type.kind !== "STRUCT" && type.kind !== "UNION") return env.reject(EINVAL, `Type '${name}' is not a struct`);
     // which member of a union is the valid one nobody knows
     if (type.kind === "UNION" && type.members.length !== 1) flags |= PTR_UNTRUSTED;
     if (off + size > type.size) {
       const inside = flexArrays ? flexElement(btf, type.members.at(-1), off) : undefined;
-      if (inside === undefined)
-        return env.reject(EACCES, `access beyond struct ${type.name} at off ${off} size ${size}`);
+      if (inside === undefined) return env.reject(EACCES, `access beyond struct ${name} at off ${off} size ${size}`);
       if (inside === "scalar") return { kind: SCALAR_VALUE, btf_id: 0, flags, field: "" };
       [id, off] = inside;
       continue;
     }
-    const step = findMember(env, btf, type.name, type.members, off, size, flags);
+    const step = findMember(env, btf, name, type.members, off, size, flags);
     if ("kind" in step) return step;
     id = step.id;
     off = step.off;

@@ -338,7 +338,9 @@ function accessBtf(
   if (reg.type & MEM_PERCPU) env.reject(EACCES, `${name} is ptr_${struct} access percpu memory: off=${at}`);
   if (write && reg.type & PTR_UNTRUSTED) env.reject(EACCES, "only read is supported");
   if (write && !(reg.type & MEM_ALLOC)) {
-    if (!env.type.ops.btf_struct_access(struct, { off: at, size, write, target: env.target })) {
+    const allowed = env.type.ops.btf_struct_access?.(struct, { off: at, size, write, target: env.target });
+    if (allowed === undefined) env.reject(EACCES, "only read is supported");
+    if (!allowed) {
       env.reject(EACCES, `${name} cannot write into ptr_${struct} at off=${at} size=${size}`);
     }
     return;

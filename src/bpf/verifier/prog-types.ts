@@ -53,7 +53,6 @@ function ops(helpers: readonly ReadonlySet<number>[], access: VerifierOps["is_va
   return {
     get_func_proto: (id) => helpers.some((set) => set.has(id)),
     is_valid_access: access,
-    btf_struct_access: () => false,
   };
 }
 
