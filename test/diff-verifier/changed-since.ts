@@ -68,7 +68,8 @@ const LEARNT: readonly Learnt[] = [
   },
 ];
 
-const RESERVED = /uses reserved fields$|^R\d+ is invalid$|^unknown opcode|^invalid BPF_LD mode/;
+const RESERVED =
+  /uses reserved fields$|^R\d+ is invalid$|^unknown opcode|^invalid (BPF_LD mode|may_goto imm)|^addr_space_cast insn can only/;
 const CTX_ACCESS = /^invalid bpf_context access off=(-?\d+) size=(\d+)$/;
 const CTX_AS_MEMORY = /^R\d type=ctx expected=.*trusted_ptr_$/;
 const STACK_ARGUMENT = /^R11 is invalid$/;
@@ -158,6 +159,16 @@ const GONE: readonly Gone[] = [
 /** What 7.2 says in other words, ours first. */
 const REWORDED: readonly (readonly [here: RegExp, before: RegExp])[] = [
   [/ and R\d memory, len pair/, / arg#\d memory, len pair/],
+  [/^invalid kernel function btf_id /, /^kernel btf_id \d+ is not a function$/],
+  [/^sleepable helper .* in non-sleepable prog$/, /^helper call might sleep in a non-sleepable prog$/],
+  // what an argument must be comes before whether it is
+  [
+    /^release kfunc \w+ expects referenced PTR_TO_BTF_ID/,
+    / type=\w+ expected=fp$| must point to scalar, or struct with/,
+  ],
+  [/^expected uninitialized iter_/, /^invalid write to stack /],
+  // offsets and bounds of pointers in other words
+  [/^\w+ pointer offset -?\d+ is not allowed$/, /^value -?\d+ makes \w+ pointer be out of bounds$/],
   // what a kfunc returns is trusted
   [/invalid mem access 'trusted_ptr_or_null_'$/, /invalid mem access 'ptr_or_null_'$/],
   [/^negative offset ctx ptr/, CTX_AS_MEMORY],

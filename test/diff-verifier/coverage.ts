@@ -20,11 +20,11 @@ const WALKED_STEPS = [0, 1, 10, 30, 100, 300, 1000, 10_000, 100_000, 1_000_000];
 
 export class Coverage {
   programs = 0;
-  readonly outcomes = new Map<string, number>();
-  readonly walked = new Map<string, number>();
-  readonly ops = new Map<string, number>();
-  readonly calls = new Map<string, number>();
-  readonly pointers = new Map<string, number>();
+  readonly outcomes: Map<string, number> = new Map();
+  readonly walked: Map<string, number> = new Map();
+  readonly ops: Map<string, number> = new Map();
+  readonly calls: Map<string, number> = new Map();
+  readonly pointers: Map<string, number> = new Map();
 
   /** Looks at one program; counts it once for each thing that it has. */
   add(program: ResolvedProgram): void {

@@ -142,9 +142,13 @@ export function generate(seed: number, target?: Btf): ResolvedProgram {
     // its context has words of 32 bits
     main.put(I.load(I.W, 6, 1, 0), I.load(I.W, 7, 1, 8), I.movImm(8, main.imm()), I.movImm(9, main.imm()));
     main.put(I.movImm(0, 0));
-    if (random.chance(40)) {
+    const roll = random.below(100);
+    if (roll < 40) {
       main.put(...I.loadMapValue(9, MAP.data, 0));
       hold(main, 9, { bytes: 64 });
+    } else if (roll < 65) {
+      main.put(I.mov(6, 1));
+      hold(main, 6, { bytes: 4, plain: true, readonly: true });
     }
   } else start(main, can.ctxWords);
   main.block(4 + random.below(10));

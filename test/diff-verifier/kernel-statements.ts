@@ -4,7 +4,7 @@ import type { BtfComposite, BtfFunc, BtfFuncProto } from "../../src/bpf/btf/inde
 import * as I from "./code.ts";
 import { DW, W } from "./code.ts";
 import type { FullWriter } from "./full-writer.ts";
-import { BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_PROG_TYPE_SYSCALL, MAP } from "./world.ts";
+import { BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_PROG_TYPE_SYSCALL, FORMAT_AT, MAP } from "./world.ts";
 
 const HELPER = {
   sendSignal: 109,
@@ -232,7 +232,7 @@ export function dynptrParts(w: FullWriter): void {
       const write = random.chance(40);
       w.put(I.movImm(2, random.pick([0, 8])), I.mov(3, 10), I.addImm(3, -32), I.movImm(4, bytes));
       const name = write ? "bpf_dynptr_slice_rdwr" : "bpf_dynptr_slice";
-      if (random.chance(30) && (nullable(w, name) || w.slip())) w.put(I.movImm(3, 0));
+      if (random.chance(30) && nullable(w, name)) w.put(I.movImm(3, 0));
       if (!w.kfunc(name)) break;
       w.whenFound(() => w.useResult({ bytes, readonly: !write }));
     } else if (roll < 65) {
@@ -275,13 +275,19 @@ export function timer(w: FullWriter): void {
   });
 }
 
+/** Of FORMAT_AT: those refused. */
+const BAD_FORMATS = [2, 6, 7];
+
 /** Text made of numbers. */
 export function print(w: FullWriter): void {
   const { random } = w;
   for (const off of [-16, -8]) w.put(I.store(DW, 10, off, w.reg()));
-  const size = random.pick([8, 16, 16, 24]);
-  if (random.chance(50)) {
-    w.put(...I.loadMapValue(1, MAP.data, 0), I.movImm(2, 32), ...I.loadMapValue(3, MAP.rodata, w.slip() ? 8 : 24));
+  const size = random.pick([8, 16, 16, 16, 24]);
+  if (random.chance(70)) {
+    const format = w.slip()
+      ? random.pick(FORMAT_AT)
+      : random.pick(FORMAT_AT.filter((_, i) => !BAD_FORMATS.includes(i)));
+    w.put(...I.loadMapValue(1, MAP.data, 0), I.movImm(2, 32), ...I.loadMapValue(3, MAP.formats, format));
     w.put(I.mov(4, 10), I.addImm(4, -16), I.movImm(5, size), I.call(HELPER.snprintf));
   } else {
     w.put(...I.loadMapValue(1, MAP.rodata, 24), I.movImm(2, 6));
@@ -305,6 +311,16 @@ export function wideArguments(w: FullWriter): void {
     w.put(I.movImm(4, w.slip() ? 4 : 8), I.call(HELPER.pidOfNamespace), I.load(W, w.reg(), 10, -12));
   } else w.put(I.mov(1, w.reg()), I.call(HELPER.sendSignal));
   w.done();
+}
+
+/** Bytes of the packet, where the context is in r6. */
+export function packet(w: FullWriter): void {
+  const { random } = w;
+  if (w.held?.reg !== 6 || (w.roles.length > 0 && !w.slip())) return w.alu();
+  const size = random.pick([W, I.H, I.B]);
+  const index = random.chance(50) ? w.reg() : undefined;
+  w.put(I.insn((index === undefined ? 0x20 : 0x40) | size[0], 0, index ?? 0, 0, random.below(64)));
+  return w.put(I.mov(w.reg(), 0));
 }
 
 export function throwOut(w: FullWriter): void {

@@ -2,11 +2,13 @@
 // Prints every difference, made small, as a fixture, then how many were accepted and why the others were not. A kernel older
 // than 7.2 is asked for its verdict alone; what changed since is told apart (changed-since.ts). Options:
 //   --log            compare whole logs of level 2 too (7.2 only)
-//   --ranges         no kernel: hold what is claimed of registers against runs of the programs
+//   --ranges         no kernel: hold what is claimed of registers against runs of the programs; with
+//   --plain          programs of arithmetic, jumps, loops, stack and functions alone
 //   --coverage       no kernel: how diverse the programs are
 //   --brief          name the differences, do not make them small
 //   --record FILE    only ask the kernel and write its answers down
 //   --compare FILE   compare with such a file, on any machine: a slow guest with the right kernel need not run both
+//   --seeds A,B,...  these programs
 //   --target FILE    BTF of the kernel that was asked; default: that of the running one
 
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -18,7 +20,7 @@ import type { ResolvedProgram } from "../../src/bpf/object/index.ts";
 import { answerOf, difference, logDifference, olderDifference, type Answer, type Difference } from "./compare.ts";
 import { reasonOf } from "./changed-since.ts";
 import { count, Coverage, table } from "./coverage.ts";
-import { generate } from "./generate.ts";
+import { generate, generatePlain } from "./generate.ts";
 import { LinuxVerifier } from "./linux.ts";
 import { minimise } from "./minimise.ts";
 import { checkRanges } from "./ranges.ts";
@@ -39,7 +41,8 @@ const compare = valueOf("--compare");
 const targetFile = valueOf("--target") ?? "/sys/kernel/btf/vmlinux";
 const brief = words.includes("--brief");
 const wantsLog = words.includes("--log");
-const [first = 1, programs = 1000] = words.filter((word) => !word.startsWith("--")).map(Number);
+const listed = valueOf("--seeds")?.split(",").map(Number);
+const [first = 1, programs = listed?.length ?? 1000] = words.filter((word) => !word.startsWith("--")).map(Number);
 const target = existsSync(targetFile) ? Btf.parse(readFileSync(targetFile)) : undefined;
 const linux =
   compare === undefined && !["--ranges", "--coverage"].some((word) => words.includes(word))
@@ -92,7 +95,8 @@ interface Asked {
 
 function* answers(): Generator<Asked> {
   if (compare === undefined) {
-    for (let seed = first; seed < first + programs; seed++) {
+    for (let i = 0; i < programs; i++) {
+      const seed = listed?.[i] ?? first + i;
       const program = generate(seed, target);
       yield { seed, program, answer: asked(program) };
     }
@@ -131,22 +135,16 @@ function run(): void {
 
 const RUNS = 4;
 
-/** Holds what is claimed of registers against runs; says how many programs were accepted. */
-function runRanges(): void {
-  let held = 0;
-  let violated = 0;
+/** Holds what is claimed against runs; says what became of the programs. */
+function runRanges(make: (seed: number) => ResolvedProgram): void {
+  const outcomes = new Map<string, number>();
   for (let seed = first; seed < first + programs; seed++) {
-    const outcome = checkRanges(seed, RUNS);
-    if (outcome === "held") held++;
-    else if (outcome !== "rejected") {
-      violated++;
-      console.log(outcome);
-    }
+    const outcome = checkRanges(make(seed), seed, RUNS);
+    if (typeof outcome !== "string") console.log(outcome);
+    count(outcomes, typeof outcome === "string" ? outcome : `violated: ${outcome.what}`);
     if ((seed - first + 1) % PROGRESS === 0) process.stderr.write(`${seed - first + 1} programs\n`);
   }
-  console.log(
-    `${programs} programs from seed ${first}: ${held} accepted and run ${RUNS} times each, ${violated} violated`,
-  );
+  console.log(`${programs} programs from seed ${first}, those accepted run ${RUNS} times each\n${table(outcomes)}`);
 }
 
 function runCoverage(): void {
@@ -155,7 +153,7 @@ function runCoverage(): void {
   console.log(String(coverage));
 }
 
-if (words.includes("--ranges")) runRanges();
+if (words.includes("--ranges")) runRanges(words.includes("--plain") ? generatePlain : (seed) => generate(seed, target));
 else if (words.includes("--coverage")) runCoverage();
 else if (record === undefined) run();
 else {
@@ -163,7 +161,7 @@ else {
   let lines = "";
   for (const { seed, answer } of answers()) {
     lines += `${JSON.stringify({ seed, ...answer })}\n`;
-    if (seed % 500 === 0) {
+    if (lines.length > 1 << 16) {
       appendFileSync(record, lines);
       lines = "";
     }

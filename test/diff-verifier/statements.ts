@@ -35,6 +35,7 @@ export const STATEMENTS: readonly Statement[] = [
   { weight: 2, write: K.perCpuValue },
   { weight: 2, write: K.wideArguments },
   { weight: 1, write: K.throwOut },
+  { weight: 8, write: K.packet },
 ];
 
 /** Nothing but arithmetic, functions and helpers that return a number. */

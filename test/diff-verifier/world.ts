@@ -28,6 +28,7 @@ export const MAP = {
   percpuHash: 10,
   stack: 11,
   timed: 12,
+  formats: 13,
 } as const;
 
 const builder = new BtfBuilder();
@@ -77,9 +78,40 @@ interface MapRow {
   readonly value?: number;
   readonly entries: number;
   readonly flags?: number;
-  readonly frozen?: boolean;
+  /** Contents, of a map that is frozen. */
+  readonly initial?: Uint8Array;
   /** BTF id of the value's type. */
   readonly btf?: number;
+}
+
+/** Small numbers, a negative one, text, and the bits of a large number. */
+const RODATA = new Uint8Array(64);
+RODATA.set([1, 0, 0, 0, 7, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 40]);
+RODATA.set(new TextEncoder().encode("%d %x\0"), 24);
+RODATA.set([0, 0, 0, 0x80, 0, 0, 0, 0, 0x12, 0x34], 32);
+
+/** Formats of text, good and bad. */
+const FORMATS: readonly string[] = [
+  "%d %x",
+  "%s|%p",
+  "%sx",
+  "%llu%c",
+  "%pks %u",
+  "\u00fc%d",
+  "%\u00fc",
+  "a\u0001b",
+  "%pI4%%",
+];
+/** Where each starts. */
+export const FORMAT_AT: readonly number[] = FORMATS.map((_, i) => texts(FORMATS.slice(0, i), 0).length);
+
+/** Texts, each with a zero byte behind it, filled up to `size`. */
+function texts(all: readonly string[], size = 64): Uint8Array {
+  const bytes = new TextEncoder().encode(all.map((text) => `${text}\0`).join(""));
+  if (bytes.length >= size) return bytes;
+  const filled = new Uint8Array(size);
+  filled.set(bytes);
+  return filled;
 }
 
 const ROWS: readonly MapRow[] = [
@@ -87,7 +119,7 @@ const ROWS: readonly MapRow[] = [
   { name: "hash", type: 1, entries: 4 },
   { name: "percpu", type: 6, entries: 4 },
   { name: "data", type: 2, value: 64, entries: 1 },
-  { name: "rodata", type: 2, value: 64, entries: 1, flags: RDONLY_PROG, frozen: true },
+  { name: "rodata", type: 2, value: 64, entries: 1, flags: RDONLY_PROG, initial: RODATA },
   { name: "ringbuf", type: 27, key: 0, value: 0, entries: 4096 },
   { name: "locked", type: 1, entries: 4, btf: lockedValue },
   { name: "queue", type: 22, key: 0, value: QUEUE_VALUE, entries: 4 },
@@ -96,13 +128,8 @@ const ROWS: readonly MapRow[] = [
   { name: "percpuHash", type: 5, entries: 4 },
   { name: "stack", type: 23, key: 0, value: QUEUE_VALUE, entries: 4 },
   { name: "timed", type: 2, entries: 4, btf: timedValue },
+  { name: "formats", type: 2, value: 64, entries: 1, flags: RDONLY_PROG, initial: texts(FORMATS) },
 ];
-
-/** Small numbers, a negative one, text, and the bits of a large number. */
-const RODATA = new Uint8Array(64);
-RODATA.set([1, 0, 0, 0, 7, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 40]);
-RODATA.set(new TextEncoder().encode("%d %x\0"), 24);
-RODATA.set([0, 0, 0, 0x80, 0, 0, 0, 0, 0x12, 0x34], 32);
 
 export const MAPS: readonly MapSpec[] = ROWS.map((row) => ({
   name: row.name,
@@ -114,8 +141,8 @@ export const MAPS: readonly MapSpec[] = ROWS.map((row) => ({
   map_flags: row.flags ?? 0,
   btf_key_type_id: row.btf === undefined ? 0 : int,
   btf_value_type_id: row.btf ?? 0,
-  frozen: row.frozen ?? false,
-  ...(row.frozen && { initial: RODATA }),
+  frozen: row.initial !== undefined,
+  ...(row.initial && { initial: row.initial }),
 }));
 
 /** How a program differs from a raw tracepoint program without BTF. */

@@ -10,7 +10,7 @@ import { callsBackAsync } from "./cfg.ts";
 import { Rejection } from "./errors.ts";
 import { stateText } from "./log.ts";
 import { widenImprecise } from "./check-jump.ts";
-import { previousEntry } from "./prune.ts";
+import { checkLoopEntered, previousEntry } from "./prune.ts";
 import { checkResourceLeak, clearCallerSaved, clearStackArgs, maySleepHere, whyNoSleep } from "./references.ts";
 import {
   baseType,
@@ -302,7 +302,10 @@ export function exitProgram(env: Env, exception: boolean): "exit" | undefined {
   const { frame } = env;
   const main = frame.frameno === 0;
   checkResourceLeak(env, exception, exception || main, exception ? "bpf_throw" : "BPF_EXIT instruction in main prog");
-  if (exception) return "exit";
+  if (exception) {
+    checkLoopEntered(env);
+    return "exit";
+  }
   if (!main) {
     returnToCaller(env);
     return undefined;
