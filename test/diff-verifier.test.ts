@@ -6,8 +6,10 @@ import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fnv1a } from "../src/base/index.ts";
+import { BtfBuilder } from "../src/bpf/btf/index.ts";
 import { decode, type Insn } from "../src/bpf/isa/index.ts";
 import { verify } from "../src/bpf/verifier/index.ts";
+import * as I from "./diff-verifier/code.ts";
 import { comparable } from "./diff-verifier/compare.ts";
 import { generate, generatePlain } from "./diff-verifier/generate.ts";
 import { checkRanges } from "./diff-verifier/ranges.ts";
@@ -106,4 +108,38 @@ describe("programs that Linux 7.2.13 was asked about", () => {
       ).toBe(fixture.log_fnv1a);
     },
   );
+});
+
+describe("a program that throws out of a loop", () => {
+  const btf = new BtfBuilder();
+  const u64 = btf.addInt("u64", 8);
+  const thrower = btf.addFunc("bpf_throw", btf.addFuncProto(0, [{ name: "cookie", type: u64 }]));
+  const target = btf.build();
+  const loop = (checkpoint: Insn[]): Insn[] => [
+    I.load(I.DW, 6, 1, 0),
+    I.movImm(7, 0),
+    ...checkpoint,
+    I.insn(0x25, 6, 0, 2, 7),
+    I.movImm(1, 0),
+    I.callKfunc(thrower),
+    I.addImm(7, 1),
+    I.insn(0xa5, 7, 0, -5 - checkpoint.length, 3),
+    I.movImm(0, 0),
+    I.exit,
+  ];
+
+  it("is refused as Linux 7.2.13 refuses it, which expects a checkpoint there", () => {
+    const { errno, error } = verify(programOf(loop([]), [0], { target }));
+    expect({ errno, error }).toEqual({
+      errno: 14,
+      error: "verifier bug: scc exit: no visit info for call chain (1)",
+    });
+  });
+
+  it("is accepted where there is one", () => {
+    // walked often enough that a checkpoint is made
+    const walked = Array.from({ length: 8 }, (_, i) => (i % 3 === 2 ? I.jne(7, 9, 0) : I.addImm(8, 0)));
+    const insns = loop([I.movImm(8, 0), ...walked]);
+    expect(verify(programOf(insns, [0], { target })).error).toBe("");
+  });
 });

@@ -152,7 +152,9 @@ const GONE: readonly Gone[] = [
   {
     why: "7.2 lets sleepable programs use program arrays, queues and stacks",
     holds: (program, { error }) =>
-      program.sleepable && /^Sleepable programs can only use /.test(error) && refersTo(program, [MAP.progs, MAP.queue]),
+      program.sleepable &&
+      error.startsWith("Sleepable programs can only use ") &&
+      refersTo(program, [MAP.progs, MAP.queue]),
   },
 ];
 
