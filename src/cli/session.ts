@@ -19,6 +19,9 @@ import { isSameFile, type ReadyProgram } from "../programs/index.ts";
 import { UsageError } from "./errors.ts";
 import type { Setting } from "./settings.ts";
 
+/** Inside `loopstep vm` this machine's files can be read only. */
+const IN_RIG = process.env["LOOPSTEP_VM"] !== undefined;
+
 /** What `loopstep run` was asked to do. */
 export interface RunPlan {
   readonly engine: EngineName | "auto";
@@ -159,10 +162,12 @@ function openFile(engine: Engine, name: string, path: string, mode: "read" | "cr
   try {
     return engine.openFile(path, mode);
   } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
     throw new UsageError("USAGE_FILE", {
       where: `--set ${name}`,
       message: `${path} cannot be ${mode === "read" ? "opened" : "created"}`,
-      found: (cause as NodeJS.ErrnoException).code,
+      found: code,
+      ...(code === "EROFS" && IN_RIG ? { remedy: "Name its folder: loopstep vm --writable DIR run ..." } : {}),
       cause,
     });
   }
