@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { traceText, type TraceEvent } from "../src/uring/trace/index.ts";
 import { jsonOf, loopPath, loopstep, type Ended } from "./command-line.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "loopstep-explore-"));
@@ -117,6 +118,8 @@ describe("loopstep explore", () => {
       expect(finding.problem.kind).toBe(problem);
       expect(finding.plan.rules).toHaveLength(needed);
       expect(finding.trace.length).toBeLessThan(400);
+      // what is printed fits a screen
+      expect(traceText(finding.trace as readonly TraceEvent[]).length).toBeLessThan(60);
       const careful = await exploreMistake(kind, 1, faults, check, "1..100");
       expect([careful.status, careful.stderr, jsonOf(careful)["findings"]]).toEqual([0, "", []]);
     });
@@ -127,10 +130,12 @@ describe("loopstep explore", () => {
     const ended = await loopstep(["explore", loopPath("sleep"), "--seeds", "7", "--trace", trace]);
     expect(ended.status).toBe(1);
     expect(ended.stdout).toMatch(
-      /^seed 7: hang: .*\nfaults needed: 0\n {2}\{"rules":\[\]\}\ntrace: \d+ events\n {2}\{"t":/,
+      /^seed 7: hang: .*\nfaults needed: 0\n {2}\{"rules":\[\]\}\ntrace: \d+ events, in us\n +0\.0 {2}setup /,
     );
-    const printed = ended.stdout.split("\n").filter((line) => line.startsWith('  {"t"'));
-    expect(printed.map((line) => `${line.trim()}\n`).join("")).toBe(readFileSync(trace, "utf8"));
+    const written = readFileSync(trace, "utf8").trimEnd().split("\n");
+    expect(ended.stdout).toContain(`trace: ${written.length} events`);
+    expect(ended.stdout).toMatch(/ sleep +for \d+ more\n/);
+    expect((JSON.parse(written[0]) as { ev: string }).ev).toBe("setup");
   });
 
   it.each([

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { compileCheck, type ExploreReport, type Finding } from "../../engine/sim/index.ts";
 import type { FaultPlan } from "../../uring/sim/index.ts";
-import { traceLine } from "../../uring/trace/index.ts";
+import { traceText } from "../../uring/trace/index.ts";
 import type { Command, ParsedOptions } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit-status.ts";
@@ -24,7 +24,7 @@ const DEFAULT_SEEDS = "1..1000";
 const DEFAULT_STEPS = 100_000;
 const MAX_INT = 2 ** 31 - 1;
 const MAX_THREADS = 256;
-/** Events of a trace that are printed: its end, where things go wrong. */
+/** Lines of a trace that are printed: its end, where things go wrong. */
 const PRINTED = 60;
 
 /** Where no plan is given: requests take their time, which reorders them, and sleepers wake for nothing. */
@@ -68,7 +68,7 @@ export const exploreCommand: Command = {
     "not hold, or that leaves requests behind. Each is shown with its seed and the fewest faults that make it happen.",
     'EXPR is C over integers: reqs_done == 1000, result < 0 || file("TO") == file("FROM"), size("TO") > 0, exists("TO").',
     "loopstep run FILE --engine sim --seed N --faults PLAN.json shows a finding again, over real files.",
-    "Fault plans and traces: docs/trace-format.md. Exit status: 0 nothing was found; 1 something was; 2 bad usage; 3 the",
+    "--trace FILE and --json have the whole trace. Fault plans and traces: docs/trace-format.md. Exit status: 0 nothing was found; 1 something was; 2 bad usage; 3 the",
     "verifier rejected the program; 4 not supported.",
   ],
   async run(options) {
@@ -149,13 +149,14 @@ function textOf({ seedsDone, runs, findings }: ExploreReport, { first, last }: S
 }
 
 function findingText({ seed, problem, plan, trace }: Finding): string {
-  const left = Math.max(0, trace.length - PRINTED);
+  const lines = traceText(trace);
+  const left = Math.max(0, lines.length - PRINTED);
   return [
     `seed ${seed}: ${problem.kind}: ${problem.message}`,
     `faults needed: ${plan.rules.length}`,
     `  ${JSON.stringify(plan)}`,
-    `trace: ${trace.length} events${left === 0 ? "" : `, the last ${PRINTED} of them (--trace FILE writes all)`}`,
-    ...trace.slice(left).map((event) => `  ${traceLine(event).trimEnd()}`),
+    `trace: ${trace.length} events, in us${left === 0 ? "" : `; the last ${PRINTED} lines of ${lines.length}`}`,
+    ...lines.slice(left),
     "",
   ].join("\n");
 }

@@ -18,7 +18,11 @@ export interface CheckScope {
 }
 
 /** A compiled expression. */
-export type Check = (scope: CheckScope) => boolean;
+export interface Check {
+  (scope: CheckScope): boolean;
+  /** What the globals and files it names are. */
+  readonly tell: (scope: CheckScope) => string;
+}
 
 type Node = (scope: CheckScope) => CheckValue;
 
@@ -34,8 +38,23 @@ const LEVELS: readonly (readonly string[])[] = [
 
 /** Compiles `text`; throws CheckError CHECK_SYNTAX. Running it throws CHECK_NAME or CHECK_TYPE. */
 export function compileCheck(text: string): Check {
-  const node = new Parser(text).parse();
-  return (scope) => truth(node(scope));
+  const parser = new Parser(text);
+  const node = parser.parse();
+  const tell = (scope: CheckScope): string => tellAll(parser.names, scope);
+  return Object.assign((scope: CheckScope) => truth(node(scope)), { tell });
+}
+
+function tellAll(names: ReadonlyMap<string, Node>, scope: CheckScope): string {
+  const values = [...names].map(([name, node]) => [name, node(scope)] as const);
+  const told = values.map(([name, value]) =>
+    typeof value === "string" ? `${name} has ${value.length} bytes` : `${name} is ${value}`,
+  );
+  const [one, other] = values.map(([, value]) => value).filter((value) => typeof value === "string");
+  if (one !== undefined && other !== undefined && one !== other) {
+    const at = [...one].findIndex((char, i) => char !== other[i]);
+    told.push(`they differ from byte ${at < 0 ? one.length : at} on`);
+  }
+  return told.join(", ");
 }
 
 function truth(value: CheckValue): boolean {
@@ -56,6 +75,8 @@ class Parser {
   readonly #text: string;
   readonly #tokens: string[] = [];
   #next = 0;
+  /** Globals and calls, as they are written. */
+  readonly names: Map<string, Node> = new Map();
 
   constructor(text: string) {
     this.#text = text;
@@ -129,12 +150,11 @@ class Parser {
       return () => value;
     }
     if (!/^[A-Za-z_]/.test(token)) throw this.#error("expected a value", token);
-    if (this.#tokens[this.#next] === "(") return this.#call(token);
-    return (scope) => {
-      const value = scope.global(token);
-      if (value === undefined) throw new CheckError("CHECK_NAME", { message: "no such global", found: token });
-      return value;
-    };
+    const start = this.#next;
+    const isCall = this.#tokens[start] === "(";
+    const node = isCall ? this.#call(token) : globalNamed(token);
+    this.names.set(token + this.#tokens.slice(start, this.#next).join(""), node);
+    return node;
   }
 
   #call(name: string): Node {
@@ -153,6 +173,14 @@ class Parser {
         throw this.#error("no such function; there are file, size and exists", name);
     }
   }
+}
+
+function globalNamed(name: string): Node {
+  return (scope) => {
+    const value = scope.global(name);
+    if (value === undefined) throw new CheckError("CHECK_NAME", { message: "no such global", found: name });
+    return value;
+  };
 }
 
 /** Arguments of one call are limited. */

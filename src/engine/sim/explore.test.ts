@@ -295,6 +295,15 @@ describe("check expressions", () => {
     expect(compileCheck(text)(scope)).toBe(expected);
   });
 
+  it.each([
+    ["a == 3 && b", "a is 3, b is 0"],
+    ['file("/x") == file("/y")', 'file("/x") has 2 bytes, file("/y") has 0 bytes, they differ from byte 0 on'],
+    ['size("/x") + a - a', 'size("/x") is 2, a is 3'],
+    ["1 == 2", ""],
+  ])("%s tells what it is about", (text, told) => {
+    expect(compileCheck(text).tell(scope)).toBe(told);
+  });
+
   it.each(["a ==", "a b", "(a", "a $ b", 'nothing("x")', ""])("refuses %j", (text) => {
     expect(() => compileCheck(text)).toThrow(/check "/);
   });

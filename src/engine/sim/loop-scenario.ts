@@ -75,8 +75,9 @@ export function loopScenario(options: LoopScenario): Scenario {
       const value = loaded.values.get(name);
       return typeof value === "bigint" || typeof value === "number" ? BigInt(value) : undefined;
     };
-    if (options.check !== undefined && !options.check({ global, file: (path) => world.readFile(path) })) {
-      return { kind: "check", message: "the check does not hold" };
+    const scope = { global, file: (path: string): Uint8Array | undefined => world.readFile(path) };
+    if (options.check !== undefined && !options.check(scope)) {
+      return { kind: "check", message: `the check does not hold: ${options.check.tell(scope)}`.replace(/: $/, "") };
     }
     return undefined;
   };
