@@ -9,6 +9,7 @@ import { FULL, record, render, TINY, type Bench } from "./harness.ts";
 import { jitBench } from "./jit.bench.ts";
 import { kernelBench } from "./kernel.bench.ts";
 import { nopBench } from "./nop.bench.ts";
+import { simBench } from "./sim.bench.ts";
 import { startupBench } from "./startup.bench.ts";
 import { verifierBench } from "./verifier.bench.ts";
 
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, (root: string, only?: readonly string[]) 
   jit: jitBench,
   kernel: kernelBench,
   nop: nopBench,
+  sim: simBench,
   startup: startupBench,
   verifier: verifierBench,
 };
