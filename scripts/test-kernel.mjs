@@ -13,6 +13,7 @@ const SUITES = [
   "test/kernel-verdicts.test.ts",
   "test/engines.test.ts",
   "test/traces.test.ts",
+  "test/sim-kernel.test.ts",
 ];
 /** Emulated, and on a machine that may be busy with other things. */
 const TEST_TIMEOUT_MS = 600_000;
