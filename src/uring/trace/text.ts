@@ -122,7 +122,7 @@ export function traceText(events: Iterable<TraceEvent>): string[] {
   const start = groups[0]?.t ?? 0;
   return groups.map(({ t, word, rest, first, last }) => {
     const which = first === 0 ? "" : last === first ? `#${first} ` : `#${first}..#${last} `;
-    const time = `${((t - start) / NS_PER_US).toFixed(1)}`.padStart(TIME_WIDTH);
+    const time = ((t - start) / NS_PER_US).toFixed(1).padStart(TIME_WIDTH);
     return `${time}  ${word.padEnd(WORD_WIDTH)} ${which}${rest}`.trimEnd();
   });
 }
