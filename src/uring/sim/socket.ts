@@ -87,6 +87,8 @@ export class SocketFile extends OpenFile {
   #writeShut = false;
   /** Positive errno that the next call is told, once (sk_err). */
   #error = 0;
+  /** A TCP connection that was reset is none any more (TCP_CLOSE). */
+  #reset = false;
   /** The peer has said that it sends no more (SOCK_DONE). */
   #finished = false;
 
@@ -289,11 +291,19 @@ export class SocketFile extends OpenFile {
       return -ENOTCONN;
     }
     this.#shut(how !== 1, how !== 0);
+    if (this.#reset) return -ENOTCONN;
     if (this.peer !== null && this.type !== SOCK_DGRAM) {
       if (how !== 0) this.peer.#endOfStream();
       if (how !== 1 && this.domain === AF_UNIX) this.peer.#shut(false, true);
     }
     return 0;
+  }
+
+  /** The peer is gone and says so: nothing is sent any more, and the next call hears of it (tcp_reset). */
+  #hearReset(error: number): void {
+    this.#error = error;
+    this.#reset = this.domain !== AF_UNIX;
+    this.#shut(true, true);
   }
 
   #shut(reads: boolean, writes: boolean): void {
@@ -365,8 +375,7 @@ export class SocketFile extends OpenFile {
     const bytes = gather(memory, segments, totalLength(segments));
     if (bytes === null) return -EFAULT;
     if (bytes.length > 0) {
-      this.#error = EPIPE;
-      this.#shut(true, true);
+      this.#hearReset(EPIPE);
     }
     return bytes.length;
   }
@@ -511,8 +520,7 @@ export class SocketFile extends OpenFile {
     const unix = this.domain === AF_UNIX;
     // what was never read is lost, and the peer hears of it
     if (this.#received.length > 0) {
-      peer.#error = ECONNRESET;
-      peer.#shut(true, true);
+      peer.#hearReset(ECONNRESET);
     } else {
       if (unix) peer.#writeShut = true;
       peer.#endOfStream();
