@@ -38,6 +38,8 @@ tcp_raw_check_syncookie_ipv4 tcp_raw_check_syncookie_ipv6 ktime_get_tai_ns user_
   .trim()
   .split(/\s+/);
 
+const IDS: ReadonlyMap<string, number> = new Map(NAMES.map((name, id) => [name, id]));
+
 /** Number of helper ids, the unused 0 included. */
 // oxlint-disable-next-line no-underscore-dangle -- the name in the kernel header
 export const __BPF_FUNC_MAX_ID: number = NAMES.length;
@@ -49,6 +51,5 @@ export function helperName(id: number): string | undefined {
 
 /** 1 for `bpf_map_lookup_elem`; undefined for an unknown name. */
 export function helperId(name: string): number | undefined {
-  const id = NAMES.indexOf(name.replace(/^bpf_/, ""));
-  return id < 0 ? undefined : id;
+  return IDS.get(name.startsWith("bpf_") ? name.slice(4) : name);
 }

@@ -600,9 +600,8 @@ export const OP_TABLE: readonly OpRow[] = [
   ...memoryRows(),
 ];
 
-const BY_CODE: readonly (readonly OpRow[])[] = Array.from({ length: 256 }, (_, code) =>
-  OP_TABLE.filter((row) => row.code === code),
-);
+const BY_CODE: readonly OpRow[][] = Array.from({ length: 256 }, () => []);
+for (const each of OP_TABLE) BY_CODE[each.code].push(each);
 
 /** All rows of one instruction code; empty for an unknown one. */
 export function rowsOf(code: number): readonly OpRow[] {

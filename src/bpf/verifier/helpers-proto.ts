@@ -201,12 +201,12 @@ function parseArg(text: string): ArgSpec {
   }
 }
 
-function parseRow([name, args, ret, flags = ""]: (typeof ROWS)[number]): HelperProto {
+function parseRow(id: number, [name, args, ret, flags = ""]: (typeof ROWS)[number]): HelperProto {
   const [kind = "int", struct = "", trust = ""] = ret.split(":");
   const retNullable = kind.endsWith("?");
   return {
     name: `bpf_${name}`,
-    id: helperId(`bpf_${name}`) ?? -1,
+    id,
     args: args === "" ? [] : args.split(" ").map(parseArg),
     ret: (retNullable ? kind.slice(0, -1) : kind) as ReturnKind,
     retNullable,
@@ -217,29 +217,33 @@ function parseRow([name, args, ret, flags = ""]: (typeof ROWS)[number]): HelperP
   };
 }
 
-const PROTOS: ReadonlyMap<number, HelperProto> = new Map(
-  ROWS.map((row) => {
-    const proto = parseRow(row);
-    return [proto.id, proto];
-  }),
-);
+const ROW_BY_ID: ReadonlyMap<number, (typeof ROWS)[number]> = new Map(ROWS.map((row) => [helperNumber(row[0]), row]));
+/** Those asked for so far: a program calls few. */
+const PROTOS = new Map<number, HelperProto>();
 
 /** The prototype of helper `id`; undefined when it is not modelled. */
 export function helperProto(id: number): HelperProto | undefined {
-  return PROTOS.get(id);
+  const row = ROW_BY_ID.get(id);
+  if (row === undefined) return undefined;
+  let proto = PROTOS.get(id);
+  if (proto === undefined) {
+    proto = parseRow(id, row);
+    PROTOS.set(id, proto);
+  }
+  return proto;
 }
 
 /** Ids of all helpers known by prototype. */
 export function helperIds(): number[] {
-  return [...PROTOS.keys()];
+  return [...ROW_BY_ID.keys()];
 }
 
 function ids(names: string): ReadonlySet<number> {
   return new Set(
     names
+      .trim()
       .split(/\s+/)
-      .filter(Boolean)
-      .map((name) => helperId(`bpf_${name}`) ?? -1),
+      .map((name) => helperNumber(name)),
   );
 }
 
@@ -275,5 +279,5 @@ export const ASYNC_CALLBACK_HELPERS: ReadonlySet<number> = ids("timer_set_callba
 
 /** The number of a helper by its short name, for the few the verifier treats by name. */
 export function helperNumber(name: string): number {
-  return helperId(`bpf_${name}`) ?? -1;
+  return helperId(name) ?? -1;
 }

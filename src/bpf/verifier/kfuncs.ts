@@ -57,7 +57,9 @@ function rows(text: string): readonly KfuncRow[] {
     .filter(Boolean)
     .map((item) => {
       const [name = "", letters = ""] = item.split("/");
-      return { name, flags: [...letters].reduce((flags, letter) => flags | (LETTERS[letter] ?? 0), 0) };
+      let flags = 0;
+      for (const letter of letters) flags |= LETTERS[letter] ?? 0;
+      return { name, flags };
     });
 }
 
