@@ -539,6 +539,8 @@ function issueReceive(ring: Ring, req: Request, issueFlags: number): number {
       return multishotIssue ? IOU_STOP_MULTISHOT : IOU_COMPLETE;
     }
     req.done = 0;
+    // the length asked for holds for the first message only
+    if (req.opcode === IORING_OP.IORING_OP_RECVMSG) req.off = 0;
     // sockets of messages do not tell how much more there is: look again
     const mayBeMore = inq > 0 || !socket.isStream;
     if (mayBeMore && data.loops++ < MULTISHOT_MAX_RETRY) continue;
