@@ -42,6 +42,13 @@ describe.skipIf(!hasSeccomp)(title, () => {
       expect(report.globals["reqs_done"]).toBe(10);
     });
   }
+
+  it("`npm start` copies its real file all the same, simulated, and says so", async () => {
+    const { status, stderr, stdout } = await loopstep(["demo"], { wrapper: denied(EPERM) });
+    expect([stderr, status]).toEqual(["", 0]);
+    expect(stdout.match(/^ {6}engine sim: .*; not user: io_uring_setup failed with EPERM/gm)).toHaveLength(2);
+    expect(stdout).toMatch(/^ {6}SHA-256 [0-9a-f]{16}\.\.\. identical$/m);
+  });
 });
 
 function caught(attempt: () => unknown): LoopstepError {
