@@ -3,6 +3,7 @@
 
 /** open(2) flags of x86-64; see `openFlags()` for the three that differ on arm64. */
 export const O = {
+  O_ACCMODE: 3,
   O_RDONLY: 0,
   O_WRONLY: 1,
   O_RDWR: 2,

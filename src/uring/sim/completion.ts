@@ -14,6 +14,7 @@ import {
   WORK_SUBMIT,
   type OpRow,
   type Ring,
+  LINK_FLAGS,
 } from "./state.ts";
 import { addTaskWork, wakeProcess } from "./task-queue.ts";
 import type { TimeoutData } from "./timeout-data.ts";
@@ -22,7 +23,6 @@ import { decimal64 } from "../trace/index.ts";
 const { IORING_SETUP_CQE32, IORING_SETUP_IOPOLL } = IORING_SETUP;
 const { IORING_CQE_F_32, IORING_CQE_F_SKIP } = IORING_CQE_F;
 const { IORING_OP_LINK_TIMEOUT } = IORING_OP;
-const LINK_FLAGS = REQ_F.LINK | REQ_F.HARDLINK;
 const DISARM_FLAGS = REQ_F.ARM_LTIMEOUT | REQ_F.LINK_TIMEOUT | REQ_F.FAIL;
 
 /** Word indices of the rings area (struct io_rings). */

@@ -42,7 +42,6 @@ const { POLLIN, POLLOUT, POLLPRI, POLLERR, POLLHUP, POLLNVAL, POLLRDHUP, POLLRDN
 const { EPOLLET, EPOLLEXCLUSIVE, EPOLLONESHOT } = POLL;
 const ALWAYS = POLLERR | POLLHUP | POLLNVAL | POLLRDHUP;
 const EDGE_ONESHOT = (EPOLLET | EPOLLONESHOT) >>> 0;
-const LINK_FLAGS = REQ_F.LINK | REQ_F.HARDLINK;
 const { IORING_OP_POLL_ADD, IORING_OP_READ, IORING_OP_READV } = IORING_OP;
 
 /** APOLL_MAX_RETRY. */
@@ -385,9 +384,4 @@ export function pollTask(ring: Ring, req: Request): void {
   } else if (ret === USE_RES) completeDefer(ring, req);
   else if (ret === DONE || ret === REISSUE) taskSubmit(ring, req);
   else deferFailed(ring, req, ret);
-}
-
-/** True when a chain hangs on the request. */
-export function isLinked(req: Request): boolean {
-  return (req.flags & LINK_FLAGS) !== 0;
 }

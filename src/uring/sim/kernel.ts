@@ -12,7 +12,7 @@ import { closeFd, installFile, normalFile, putFile } from "./fd-table.ts";
 import { SIM_BASE, SimMemory, UNMAPPED } from "./memory.ts";
 import { SIM_OPTABLE } from "./ops/optable.ts";
 import { RingFile } from "./ring-file.ts";
-import { registerRing } from "./register.ts";
+import { RINGFD_MAX, registerRing } from "./register.ts";
 import { LoopRun, attachLoop, detachLoop, getRegion, type LoopLimits } from "./run-loop.ts";
 import { createRing, isDisabled } from "./setup.ts";
 import { raiseSignal } from "./sleep.ts";
@@ -27,8 +27,6 @@ import { waitForCqes } from "./wait.ts";
 
 const ENTER_FLAGS = Object.values(IORING_ENTER).reduce((all: number, bit) => all | bit, 0);
 const { IORING_ENTER_GETEVENTS, IORING_ENTER_REGISTERED_RING } = IORING_ENTER;
-/** Slots for registered ring descriptors. */
-const RINGFD_MAX = 16;
 
 /** What passes of virtual time where a real machine computes, ns. */
 export const DEFAULT_COSTS: Costs = { enter: 200, step: 100, submit: 0, worker: 5000, wake: 1000 };

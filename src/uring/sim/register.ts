@@ -37,7 +37,7 @@ const R = IORING_REGISTER;
 const { IORING_SETUP_R_DISABLED } = IORING_SETUP;
 const MAX_FIXED_FILES = 1 << 20;
 const MAX_BUFFERS = 1 << 14;
-const RINGFD_MAX = 16;
+export const RINGFD_MAX = 16;
 
 interface Call {
   readonly machine: Machine;

@@ -6,7 +6,8 @@ import { NOT_USER, type SimMemory } from "./memory.ts";
 import type { Request, Ring } from "./state.ts";
 
 const UIO_MAXIOV = 1024;
-const MAX_RW_COUNT = 0x7fff_f000;
+/** Most bytes of one transfer: a signed 32-bit count, in whole pages. */
+export const MAX_RW_COUNT = 0x7fff_f000;
 
 /** Reads `count` iovecs at memory offset `at` into req.segments, offset and length alternating; 0 or a negative errno. */
 export function readSegments(ring: Ring, req: Request, at: number, count: number): number {

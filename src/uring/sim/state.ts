@@ -39,6 +39,9 @@ export const REQ_F = {
   BUFFERS_COMMIT: 0x100000,
 } as const;
 
+/** The request has a successor. */
+export const LINK_FLAGS: number = REQ_F.LINK | REQ_F.HARDLINK;
+
 /** What an issue function returns: complete with req.res, or it will complete later, or a negative errno. */
 export const IOU_COMPLETE = 0;
 export const IOU_ISSUE_SKIP_COMPLETE = 1;

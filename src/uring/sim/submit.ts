@@ -14,13 +14,12 @@ import {
   setRingWord,
 } from "./completion.ts";
 import { queueFallback, queueRequest } from "./issue.ts";
-import { REQ_F, type Request, type Ring } from "./state.ts";
+import { REQ_F, type Request, type Ring, LINK_FLAGS } from "./state.ts";
 import { sqeFields } from "../trace/index.ts";
 
 const { IORING_SETUP_NO_SQARRAY, IORING_SETUP_SQ_REWIND, IORING_SETUP_SUBMIT_ALL } = IORING_SETUP;
 const { IORING_SETUP_SQE128, IORING_SETUP_SQE_MIXED, IORING_SETUP_IOPOLL } = IORING_SETUP;
 
-const LINK_FLAGS = REQ_F.LINK | REQ_F.HARDLINK;
 const VALID_FLAGS = 0x7f;
 const COMMON_FLAGS = REQ_F.FIXED_FILE | REQ_F.LINK | REQ_F.HARDLINK | REQ_F.FORCE_ASYNC;
 

@@ -3,10 +3,9 @@
 import { EBADF, EINVAL } from "../../../base/index.ts";
 import { IORING_ASYNC_CANCEL, IORING_OP_LAST } from "../../abi/index.ts";
 import { cancelRequests } from "../cancel.ts";
-import { setFail } from "../completion.ts";
 import { fixedFile, requestFile } from "../fd-table.ts";
-import { IOU_COMPLETE, REQ_F, type OpRow, type Request, type Ring } from "../state.ts";
-import { SQE_ADDR, SQE_FILE_INDEX, SQE_LEN, SQE_OFF, SQE_OPFLAGS, op, sqeHas64, sqeWord } from "./op.ts";
+import { REQ_F, type OpRow, type Request, type Ring } from "../state.ts";
+import { SQE_ADDR, SQE_FILE_INDEX, SQE_LEN, SQE_OFF, SQE_OPFLAGS, op, sqeHas64, sqeWord, complete } from "./op.ts";
 
 const { IORING_ASYNC_CANCEL_ANY, IORING_ASYNC_CANCEL_FD, IORING_ASYNC_CANCEL_FD_FIXED, IORING_ASYNC_CANCEL_OP } =
   IORING_ASYNC_CANCEL;
@@ -52,10 +51,7 @@ function issueCancel(ring: Ring, req: Request): number {
     opcode: req.len,
     seq: ++ring.cancelSeq,
   });
-  if (res < 0) setFail(req);
-  req.res = res;
-  req.cflags = 0;
-  return IOU_COMPLETE;
+  return complete(req, res);
 }
 
 export const CANCEL_OPS: readonly OpRow[] = [

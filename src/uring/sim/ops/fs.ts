@@ -17,7 +17,6 @@ import {
 } from "../../../base/index.ts";
 import { AT, FALLOC_FL, IORING_MISC, IORING_OP, O, RENAME, RESOLVE, STATX } from "../../abi/index.ts";
 import { REALTIME_OFFSET_SEC } from "../clock.ts";
-import { setFail } from "../completion.ts";
 import { closeFd, normalFile } from "../fd-table.ts";
 import { installResult, removeFixed } from "../fixed-file.ts";
 import { SIM_PAGE } from "../memory.ts";
@@ -47,13 +46,13 @@ import {
   sqeHas64,
   sqeSigned64,
   sqeWord,
+  complete,
 } from "./op.ts";
 
-const O_ACCMODE = 3;
 const OFFSET_MAX = 0x7fff_ffff_ffff_ffffn;
 const O_TMPFILE_BIT = 0x400000;
 const VALID_OPEN_FLAGS =
-  O_ACCMODE |
+  O.O_ACCMODE |
   O.O_CREAT |
   O.O_EXCL |
   O.O_NOCTTY |
@@ -79,14 +78,7 @@ interface PathData {
   readonly second: string;
 }
 
-function done(req: Request, res: number): number {
-  if (res < 0) setFail(req);
-  req.res = res;
-  req.cflags = 0;
-  return IOU_COMPLETE;
-}
-
-/** As `done` for opcodes that the kernel completes without marking them failed: a chain behind them goes on. */
+/** As `complete` for opcodes that the kernel completes without marking them failed: a chain behind them goes on. */
 function doneAlways(req: Request, res: number): number {
   req.res = res;
   req.cflags = 0;
@@ -157,7 +149,7 @@ function checkOpenFlags(flags: number): number {
   if ((flags & (O.O_DIRECTORY | O.O_CREAT)) === (O.O_DIRECTORY | O.O_CREAT)) return EINVAL;
   if ((flags & O_TMPFILE_BIT) !== 0) {
     if ((flags & O.O_DIRECTORY) === 0) return EINVAL;
-    if ((flags & O_ACCMODE) === 0) return EINVAL;
+    if ((flags & O.O_ACCMODE) === 0) return EINVAL;
   }
   if ((flags & O.O_PATH) !== 0 && (flags & ~O_PATH_FLAGS) !== 0) return EINVAL;
   return 0;
@@ -192,14 +184,14 @@ function prepOpen2(ring: Ring, req: Request, sqe: number): number {
 
 function issueOpen(ring: Ring, req: Request, issueFlags: number): number {
   const data = req.data as OpenData;
-  if (data.errno !== 0) return done(req, -data.errno);
+  if (data.errno !== 0) return complete(req, -data.errno);
   const ret = withPlace(ring, req.fd, data.path, (place) => {
     const file = ring.machine.world.open(place, data.flags, data.mode, data.resolve);
     return typeof file === "number" ? file : installResult(ring, file, req.fileSlot);
   });
   // a name that is not there is not among those in memory either: a worker looks for it
   if (ret === -ENOENT && (issueFlags & ISSUE_NONBLOCK) !== 0) return -EAGAIN;
-  return done(req, ret);
+  return complete(req, ret);
 }
 
 function prepClose(ring: Ring, req: Request, sqe: number): number {
@@ -218,11 +210,11 @@ function prepClose(ring: Ring, req: Request, sqe: number): number {
 }
 
 function issueClose(ring: Ring, req: Request): number {
-  if (req.fileSlot !== 0) return done(req, removeFixed(ring, req.fileSlot - 1));
+  if (req.fileSlot !== 0) return complete(req, removeFixed(ring, req.fileSlot - 1));
   const file = normalFile(ring.machine, req.fd);
-  if (file === null || file.kind === "ring") return done(req, -EBADF);
+  if (file === null || file.kind === "ring") return complete(req, -EBADF);
   closeFd(ring.machine, req.fd);
-  return done(req, 0);
+  return complete(req, 0);
 }
 
 // ---- requests on one path
@@ -463,7 +455,7 @@ function fallocate(req: Request): number {
   // Of the modes, allocating and punching are simulated; the others are left to file systems, which may refuse them.
   if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)) !== 0) return -EOPNOTSUPP;
   if ((mode & FALLOC_FL_PUNCH_HOLE) !== 0 && (mode & FALLOC_FL_KEEP_SIZE) === 0) return -EOPNOTSUPP;
-  if ((file.flags & O_ACCMODE) === O.O_RDONLY || (file.flags & O.O_PATH) !== 0) return -EBADF;
+  if ((file.flags & O.O_ACCMODE) === O.O_RDONLY || (file.flags & O.O_PATH) !== 0) return -EBADF;
   if (file.kind === "pipe") return -ESPIPE;
   if (file.kind === "directory") return -EISDIR;
   return file instanceof WorldFile ? file.allocate(mode, req.off, req.len) : -ENODEV;
@@ -480,7 +472,7 @@ function prepTruncate(ring: Ring, req: Request, sqe: number): number {
 function issueTruncate(_ring: Ring, req: Request): number {
   const file = req.file!;
   if (req.off < 0) return doneAlways(req, -EINVAL);
-  const writable = (file.flags & O_ACCMODE) !== O.O_RDONLY && (file.flags & O.O_PATH) === 0;
+  const writable = (file.flags & O.O_ACCMODE) !== O.O_RDONLY && (file.flags & O.O_PATH) === 0;
   if (!(file instanceof WorldFile) || file.kind !== "regular" || !writable) return doneAlways(req, -EINVAL);
   return doneAlways(req, file.truncate(req.off));
 }
@@ -497,10 +489,10 @@ function prepAdvise(ring: Ring, req: Request, sqe: number): number {
 
 function issueAdvise(_ring: Ring, req: Request): number {
   const file = req.file!;
-  if ((file.flags & O.O_PATH) !== 0) return done(req, -EBADF);
-  if (file.kind === "pipe") return done(req, -ESPIPE);
-  if (req.len < 0 || req.opFlags > 5) return done(req, -EINVAL);
-  return done(req, 0);
+  if ((file.flags & O.O_PATH) !== 0) return complete(req, -EBADF);
+  if (file.kind === "pipe") return complete(req, -ESPIPE);
+  if (req.len < 0 || req.opFlags > 5) return complete(req, -EINVAL);
+  return complete(req, 0);
 }
 
 /** Kinds of advice that madvise(2) knows of for memory without a file. */

@@ -3,9 +3,9 @@
 
 import { EAGAIN, EFAULT, EINVAL } from "../../../base/index.ts";
 import { unqueueFutex } from "../cancel.ts";
-import { queueTaskComplete, setFail } from "../completion.ts";
+import { queueTaskComplete } from "../completion.ts";
 import { NOT_USER } from "../memory.ts";
-import { IOU_COMPLETE, IOU_ISSUE_SKIP_COMPLETE, type OpRow, type Request, type Ring } from "../state.ts";
+import { IOU_ISSUE_SKIP_COMPLETE, type OpRow, type Request, type Ring } from "../state.ts";
 import {
   SQE_ADDR,
   SQE_ADDR3,
@@ -18,6 +18,7 @@ import {
   sqeAddress,
   sqeBufIndex,
   sqeWord,
+  complete,
 } from "./op.ts";
 
 const FUTEX2_SIZE_MASK = 3;
@@ -56,13 +57,6 @@ function prepFutex(ring: Ring, req: Request, sqe: number): number {
   return 0;
 }
 
-function finish(req: Request, res: number): number {
-  if (res < 0) setFail(req);
-  req.res = res;
-  req.cflags = 0;
-  return IOU_COMPLETE;
-}
-
 /** 0, or why no futex can be there. */
 function checkAddress(ring: Ring, { at, data }: Request): number {
   if (!(data as FutexData).aligned) return -EINVAL;
@@ -71,11 +65,11 @@ function checkAddress(ring: Ring, { at, data }: Request): number {
 
 function issueWait(ring: Ring, req: Request): number {
   const { value, mask } = req.data as FutexData;
-  if (mask === 0) return finish(req, -EINVAL);
+  if (mask === 0) return complete(req, -EINVAL);
   const ret = checkAddress(ring, req);
-  if (ret !== 0) return finish(req, ret);
+  if (ret !== 0) return complete(req, ret);
   const { machine } = ring;
-  if (machine.memory.view.getUint32(req.at, true) !== value) return finish(req, -EAGAIN);
+  if (machine.memory.view.getUint32(req.at, true) !== value) return complete(req, -EAGAIN);
   const waiters = machine.futexes.get(req.off);
   if (waiters === undefined) machine.futexes.set(req.off, [req]);
   else waiters.push(req);
@@ -85,11 +79,11 @@ function issueWait(ring: Ring, req: Request): number {
 
 function issueWake(ring: Ring, req: Request): number {
   const { value, mask } = req.data as FutexData;
-  if (mask === 0) return finish(req, -EINVAL);
+  if (mask === 0) return complete(req, -EINVAL);
   const ret = checkAddress(ring, req);
   // a private futex is known by its address alone: nobody looks whether anything is there
-  if (ret === -EFAULT && req.at !== NOT_USER && req.off % 2 !== 0) return finish(req, 0);
-  if (ret !== 0) return finish(req, ret);
+  if (ret === -EFAULT && req.at !== NOT_USER && req.off % 2 !== 0) return complete(req, 0);
+  if (ret !== 0) return complete(req, ret);
   let woken = 0;
   for (const waiter of (ring.machine.futexes.get(req.off) ?? []).slice()) {
     if (woken >= value) break;
@@ -98,7 +92,7 @@ function issueWake(ring: Ring, req: Request): number {
     queueTaskComplete(waiter.ring, waiter, 0);
     woken++;
   }
-  return finish(req, woken);
+  return complete(req, woken);
 }
 
 export const FUTEX_OPS: readonly OpRow[] = [

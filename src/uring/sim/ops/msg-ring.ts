@@ -2,13 +2,24 @@
 
 import { EBADF, EBADFD, EINVAL } from "../../../base/index.ts";
 import { IORING_MISC, IORING_MSG, IORING_SETUP } from "../../abi/index.ts";
-import { addAux, allocRequest, freeRequest, postAux, setFail } from "../completion.ts";
+import { addAux, allocRequest, freeRequest, postAux } from "../completion.ts";
 import { fixedFile } from "../fd-table.ts";
 import { installResult } from "../fixed-file.ts";
 import { RingFile } from "../ring-file.ts";
-import { IOU_COMPLETE, WORK_CALL, type OpRow, type Request, type Ring } from "../state.ts";
+import { WORK_CALL, type OpRow, type Request, type Ring } from "../state.ts";
 import { addTaskWork } from "../task-queue.ts";
-import { SQE_ADDR, SQE_ADDR3, SQE_BUF, SQE_FILE_INDEX, SQE_LEN, SQE_OFF, SQE_OPFLAGS, op, sqeWord } from "./op.ts";
+import {
+  SQE_ADDR,
+  SQE_ADDR3,
+  SQE_BUF,
+  SQE_FILE_INDEX,
+  SQE_LEN,
+  SQE_OFF,
+  SQE_OPFLAGS,
+  op,
+  sqeWord,
+  complete,
+} from "./op.ts";
 
 const { IORING_MSG_DATA, IORING_MSG_SEND_FD, IORING_MSG_RING_CQE_SKIP, IORING_MSG_RING_FLAGS_PASS } = IORING_MSG;
 
@@ -91,10 +102,7 @@ function issueMessage(ring: Ring, req: Request): number {
   else if (data.command === IORING_MSG_DATA) res = sendData(file.ring, req, data);
   else if (data.command === IORING_MSG_SEND_FD) res = sendFile(ring, file.ring, req, data);
   else res = -EINVAL;
-  if (res < 0) setFail(req);
-  req.res = res;
-  req.cflags = 0;
-  return IOU_COMPLETE;
+  return complete(req, res);
 }
 
 export const MSG_RING_OPS: readonly OpRow[] = [

@@ -16,7 +16,7 @@ import { postMultishot, setFail } from "../completion.ts";
 import { installResult } from "../fixed-file.ts";
 import { mustSelect, putBuffer, recycleBuffer, selectBuffer, selectToSend } from "../kbuf.ts";
 import { NOT_USER } from "../memory.ts";
-import { readSegments, totalLength } from "../segments.ts";
+import { readSegments, totalLength, MAX_RW_COUNT } from "../segments.ts";
 import { SocketFile, checkSocket, parseAddress, type ReceiveInfo, type SocketAddress } from "../socket.ts";
 import {
   IOU_COMPLETE,
@@ -42,6 +42,7 @@ import {
   sqeBufIndex,
   sqeHas64,
   sqeWord,
+  complete,
 } from "./op.ts";
 
 const {
@@ -56,7 +57,6 @@ const { IORING_CQE_F_MORE, IORING_CQE_F_SOCK_NONEMPTY } = IORING_CQE_F;
 const { MSG_DONTWAIT, MSG_TRUNC, MSG_WAITALL } = MSG;
 const { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOCK_SEQPACKET } = SOCKET;
 const MULTISHOT_MAX_RETRY = 32;
-const MAX_RW_COUNT = 0x7fff_f000;
 const RECVMSG_OUT = 16;
 
 /** IORING_RECVSEND_POLL_FIRST: wait before the first attempt. A worker that nobody told to poll gives up. */
@@ -74,13 +74,6 @@ function wouldBlock(req: Request, socket: SocketFile, issueFlags: number): boole
 
 function socketOf(req: Request): SocketFile | null {
   return req.file instanceof SocketFile ? req.file : null;
-}
-
-function complete(req: Request, res: number): number {
-  if (res < 0) setFail(req);
-  req.res = res;
-  req.cflags = 0;
-  return IOU_COMPLETE;
 }
 
 // ---- SOCKET, BIND, LISTEN, CONNECT, SHUTDOWN

@@ -3,7 +3,8 @@
 // 11 file_index, 12-13 addr3, 14-15 pad.
 
 import { IORING_OP, type OpName } from "../../abi/index.ts";
-import type { OpRow, Ring } from "../state.ts";
+import { setResult } from "../completion.ts";
+import { IOU_COMPLETE, type OpRow, type Request, type Ring } from "../state.ts";
 
 /** Word indices. */
 export const SQE_FD = 1;
@@ -38,6 +39,12 @@ export function op(
   facts: Partial<Optional> = {},
 ): OpRow {
   return { ...PLAIN, ...facts, opcode: IORING_OP[name], name, simulates, prep, issue };
+}
+
+/** Completes a request with `res` from its issue. */
+export function complete(req: Request, res: number): number {
+  setResult(req, res);
+  return IOU_COMPLETE;
 }
 
 /** Word `index` of the sqe at byte offset `sqe`. */

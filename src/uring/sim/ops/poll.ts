@@ -15,7 +15,18 @@ import {
   type Ring,
 } from "../state.ts";
 import { takePoll } from "../wake.ts";
-import { SQE_ADDR, SQE_FILE_INDEX, SQE_LEN, SQE_OFF, SQE_OPFLAGS, op, sqeBufIndex, sqeHas64, sqeWord } from "./op.ts";
+import {
+  SQE_ADDR,
+  SQE_FILE_INDEX,
+  SQE_LEN,
+  SQE_OFF,
+  SQE_OPFLAGS,
+  op,
+  sqeBufIndex,
+  sqeHas64,
+  sqeWord,
+  complete,
+} from "./op.ts";
 
 const { IORING_POLL_ADD_LEVEL, IORING_POLL_ADD_MULTI, IORING_POLL_UPDATE_EVENTS, IORING_POLL_UPDATE_USER_DATA } =
   IORING_POLL;
@@ -110,9 +121,7 @@ function issueRemove(ring: Ring, req: Request): number {
     if (target.res < 0) setFail(target);
     queueTaskComplete(ring, target, target.res);
   }
-  req.res = 0;
-  req.cflags = 0;
-  return IOU_COMPLETE;
+  return complete(req, 0);
 }
 
 export const POLL_OPS: readonly OpRow[] = [

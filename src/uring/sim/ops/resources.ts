@@ -3,13 +3,12 @@
 
 import { E2BIG, EBADF, EFAULT, EINVAL, ENOENT, ENOPKG, ENXIO, EOVERFLOW } from "../../../base/index.ts";
 import { IORING_MISC, IORING_REGISTER_FLAGS, O } from "../../abi/index.ts";
-import { setFail } from "../completion.ts";
 import { installFile, normalFile, setFixedFile } from "../fd-table.ts";
 import { installResult, removeFixed } from "../fixed-file.ts";
 import { closeFd } from "../fd-table.ts";
 import { UNMAPPED, isUserRange } from "../memory.ts";
 import { makePipe } from "../pipe.ts";
-import { IOU_COMPLETE, REQ_F, type BufferList, type OpRow, type Request, type Ring } from "../state.ts";
+import { REQ_F, type BufferList, type OpRow, type Request, type Ring } from "../state.ts";
 import {
   SQE_ADDR,
   SQE_ADDR3,
@@ -24,17 +23,11 @@ import {
   sqeHas64,
   sqeUnsigned64,
   sqeWord,
+  complete,
 } from "./op.ts";
+import { MAX_RW_COUNT } from "../segments.ts";
 
 const MAX_BIDS = 65_536;
-const MAX_RW_COUNT = 0x7fff_f000;
-
-function finish(req: Request, res: number): number {
-  if (res < 0) setFail(req);
-  req.res = res;
-  req.cflags = 0;
-  return IOU_COMPLETE;
-}
 
 /** An empty list of provided buffers. */
 export function newBufferList(bgid: number): BufferList {
@@ -67,13 +60,13 @@ function issueProvide(ring: Ring, req: Request): number {
     list = newBufferList(req.bufIndex);
     ring.bufferLists.set(req.bufIndex, list);
   }
-  if (list.ringAt >= 0) return finish(req, -EINVAL);
+  if (list.ringAt >= 0) return complete(req, -EINVAL);
   const length = Math.min(req.len, MAX_RW_COUNT);
   for (let i = 0; i < req.opFlags; i++) {
     const at = req.at >= 0 ? req.at + i * req.len : i === 0 ? req.at : UNMAPPED;
     list.buffers.push([at, length, (req.off + i) & 0xffff]);
   }
-  return finish(req, 0);
+  return complete(req, 0);
 }
 
 function prepRemove(ring: Ring, req: Request, sqe: number): number {
@@ -95,9 +88,9 @@ function prepRemove(ring: Ring, req: Request, sqe: number): number {
 
 function issueRemove(ring: Ring, req: Request): number {
   const list = ring.bufferLists.get(req.bufIndex);
-  if (list === undefined) return finish(req, -ENOENT);
-  if (list.ringAt >= 0) return finish(req, -EINVAL);
-  return finish(req, list.buffers.splice(0, req.opFlags).length);
+  if (list === undefined) return complete(req, -ENOENT);
+  if (list.ringAt >= 0) return complete(req, -EINVAL);
+  return complete(req, list.buffers.splice(0, req.opFlags).length);
 }
 
 function prepFilesUpdate(ring: Ring, req: Request, sqe: number): number {
@@ -148,8 +141,8 @@ function allocFiles(ring: Ring, at: number, count: number): number {
 
 function issueFilesUpdate(ring: Ring, req: Request): number {
   const alloc = req.off === IORING_MISC.IORING_FILE_INDEX_ALLOC;
-  if (!alloc && req.off + req.len > 0xffff_ffff) return finish(req, -EOVERFLOW);
-  return finish(req, alloc ? allocFiles(ring, req.at, req.len) : updateFiles(ring, req.off, req.at, req.len));
+  if (!alloc && req.off + req.len > 0xffff_ffff) return complete(req, -EOVERFLOW);
+  return complete(req, alloc ? allocFiles(ring, req.at, req.len) : updateFiles(ring, req.off, req.at, req.len));
 }
 
 function prepInstall(ring: Ring, req: Request, sqe: number): number {
@@ -170,7 +163,7 @@ function prepInstall(ring: Ring, req: Request, sqe: number): number {
 function issueInstall(ring: Ring, req: Request): number {
   const file = req.file!;
   file.refs++;
-  return finish(req, installFile(ring.machine, file));
+  return complete(req, installFile(ring.machine, file));
 }
 
 const PIPE_FLAGS = O.O_CLOEXEC | O.O_NONBLOCK | O.O_DIRECT | O.O_EXCL;
@@ -187,7 +180,7 @@ function prepPipe(ring: Ring, req: Request, sqe: number): number {
 function issuePipe(ring: Ring, req: Request): number {
   const { machine } = ring;
   // O_NOTIFICATION_PIPE: a kernel without CONFIG_WATCH_QUEUE
-  if ((req.opFlags & O.O_EXCL) !== 0) return finish(req, -ENOPKG);
+  if ((req.opFlags & O.O_EXCL) !== 0) return complete(req, -ENOPKG);
   const { reader, writer } = makePipe(req.opFlags);
   const slot = req.fileSlot;
   const alloc = slot === IORING_MISC.IORING_FILE_INDEX_ALLOC;
@@ -198,22 +191,22 @@ function issuePipe(ring: Ring, req: Request): number {
   const first = installResult(ring, reader, slot);
   if (first < 0) {
     writer.release();
-    return finish(req, first);
+    return complete(req, first);
   }
   const second = installResult(ring, writer, slot === 0 || alloc ? slot : slot + 1);
   if (second < 0) {
     drop(first, slot);
-    return finish(req, second);
+    return complete(req, second);
   }
   const numbers = slot === 0 || alloc ? [first, second] : [slot - 1, slot];
   if (!machine.memory.covers(req.at, 8)) {
     drop(first, slot);
     drop(second, slot + 1);
-    return finish(req, -EFAULT);
+    return complete(req, -EFAULT);
   }
   machine.memory.view.setInt32(req.at, numbers[0], true);
   machine.memory.view.setInt32(req.at + 4, numbers[1], true);
-  return finish(req, 0);
+  return complete(req, 0);
 }
 
 export const RESOURCE_OPS: readonly OpRow[] = [

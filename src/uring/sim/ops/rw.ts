@@ -21,7 +21,7 @@ import {
 } from "../state.ts";
 import { addTaskWork } from "../task-queue.ts";
 import { pollExecute, takePoll } from "../wake.ts";
-import { readSegments, totalLength } from "../segments.ts";
+import { readSegments, totalLength, MAX_RW_COUNT } from "../segments.ts";
 import {
   SQE_ADDR,
   SQE_ADDR3,
@@ -38,9 +38,6 @@ import {
   sqeWord,
 } from "./op.ts";
 
-/** Most bytes of one transfer: a signed 32-bit count, in whole pages. */
-export const MAX_RW_COUNT = 0x7fff_f000;
-
 const { RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC } = RWF;
 const RWF_NOAPPEND = 0x20;
 const RWF_ATOMIC = 0x40;
@@ -48,7 +45,6 @@ const RWF_DONTCACHE = 0x80;
 const RWF_NOSIGNAL = 0x100;
 const RWF_SUPPORTED =
   RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND | RWF_ATOMIC | RWF_DONTCACHE | RWF_NOSIGNAL;
-const O_ACCMODE = 3;
 
 /** ioprio_check_cap() for root: class and level must exist. */
 function checkIoprio(ioprio: number): number {
@@ -136,7 +132,7 @@ function supportsNowait(file: OpenFile): boolean {
 
 function initFile(req: Request, wanted: number): number {
   const file = req.file!;
-  const mode = file.flags & O_ACCMODE;
+  const mode = file.flags & O.O_ACCMODE;
   if ((file.flags & O.O_PATH) !== 0 || (mode !== 2 && mode !== wanted)) return -EBADF;
   const flags = req.opFlags;
   if (flags !== 0) {
