@@ -2,21 +2,21 @@
 // takes it back: a program of which both must say the same again. A row explains a difference only when that holds, reason
 // and all, so that a fault of ours cannot hide behind a change that merely occurs in the same program.
 
-import type { Insn } from "../../src/bpf/isa/index.ts";
+import { BPF_PSEUDO_CALL, type Insn } from "../../src/bpf/isa/index.ts";
 import type { ResolvedProgram } from "../../src/bpf/object/index.ts";
 import { CPUMASK_KFUNCS, GENERIC_KFUNCS } from "../../src/bpf/verifier/kfuncs.ts";
 import type { Verdict } from "../../src/bpf/verifier/index.ts";
 import * as I from "./code.ts";
 import type { Answer } from "./compare.ts";
-import { isJump, LD_IMM64, NOP, rewritten } from "./edit.ts";
+import { CALL, isJump, LD_IMM64, NOP, rewritten } from "./edit.ts";
 import { BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_PROG_TYPE_SYSCALL, MAP } from "./world.ts";
 
 /** The two who judge. */
 export interface Judges {
-  readonly ours: (program: ResolvedProgram) => Verdict;
-  /** The older kernel, and the instruction at which it stopped. */
+  readonly ours: (program: ResolvedProgram, logLevel?: number) => Verdict;
+  /** The older kernel, and its log of level 1. */
   readonly theirs: (program: ResolvedProgram) => Answer;
-  readonly stoppedAt: (program: ResolvedProgram) => number;
+  readonly log: (program: ResolvedProgram) => string;
 }
 
 type Program = ResolvedProgram;
@@ -24,6 +24,8 @@ type Program = ResolvedProgram;
 /** 7.2 knows more: of `unlearn(program)` ours must say what the older kernel says of the program itself. */
 interface Learnt {
   readonly why: string;
+  /** The older kernel never knew: all instructions at once. */
+  readonly together: boolean;
   readonly concerns: (insn: Insn) => boolean;
   readonly unlearn: (insn: Insn) => readonly (Insn | { readonly likewise: Insn })[];
 }
@@ -34,10 +36,10 @@ interface Mended {
   readonly mend: (program: Program, ours: Verdict, theirs: Answer, judges: Judges) => Program | undefined;
 }
 
-/** The older kernel's reason is gone. */
+/** The older kernel's reason is gone, or 7.2's is new. */
 interface Gone {
   readonly why: string;
-  readonly holds: (program: Program, theirs: Answer) => boolean;
+  readonly holds: (program: Program, theirs: Answer, judges: Judges, ours: Verdict) => boolean;
 }
 
 const BPF_DIV = 0x30;
@@ -56,12 +58,14 @@ const unknown = (reg: number): readonly Insn[] => [...I.loadMapValue(reg, MAP.da
 const LEARNT: readonly Learnt[] = [
   {
     why: "7.2 knows the range of a quotient and a remainder by a constant; before, both were unknown",
+    together: true,
     concerns: divides,
     // of 32 bits too: before, nothing was known of the upper half either
     unlearn: (insn) => [insn, ...unknown(insn.dst_reg)],
   },
   {
     why: "7.2 knows how a register compares with itself; before, both ways were walked",
+    together: false,
     concerns: comparesItself,
     // r5 is the register that generated programs keep nothing in
     unlearn: (insn) => [...unknown(R5), { likewise: { ...insn, src_reg: R5 } }],
@@ -97,7 +101,7 @@ const MENDED: readonly Mended[] = [
       const [, off, size] = CTX_ACCESS.exec(theirs.error) ?? [];
       if (off === undefined || program.type !== BPF_PROG_TYPE_SYSCALL || Number(off) % Number(size) === 0)
         return undefined;
-      const at = judges.stoppedAt(program);
+      const at = stoppedAt(judges.log(program));
       const insn = program.insns[at];
       return withInsn(program, at, { ...insn, off: insn.off - (Number(off) % Number(size)) });
     },
@@ -131,7 +135,59 @@ const refersTo = (program: Program, maps: readonly number[]): boolean =>
 const KFUNC = /^calling kernel function (\w+) is not allowed$/;
 const TRACING_KFUNCS: ReadonlySet<string> = new Set([...GENERIC_KFUNCS, ...CPUMASK_KFUNCS].map(({ name }) => name));
 
+/** The instruction at which a refused program's log ends. */
+const stoppedAt = (log: string): number =>
+  Number(
+    log
+      .split("\n")
+      .findLast((line) => /^\d+: \(/.test(line))
+      ?.split(":")[0] ?? -1,
+  );
+
+/** By the size bits of an opcode. */
+const BYTES = [4, 2, 1, 8] as const;
+
+/**
+ * Whether the older kernel itself says that the access it calls unbounded is not: what it printed of the pointer's offset and of
+ * the signed bounds of its variable part are together within the memory.
+ */
+function bounded(program: Program, { error }: Answer, judges: Judges): boolean {
+  const [, reg] = UNBOUNDED.exec(error) ?? [];
+  if (reg === undefined) return false;
+  const log = judges.log(program);
+  const pointer = lastShown(log, reg);
+  const fact = (name: string): number =>
+    Number(new RegExp(`[,(]${name}=(?:\\w+=)*(-?\\w+)`).exec(pointer)?.[1] ?? Number.NaN);
+  const { off, code } = program.insns[stoppedAt(log)];
+  const start = off + (pointer.includes(",off=") ? fact("off") : 0);
+  const most = start + fact("smax") + BYTES[(code >> 3) & 3];
+  return start + fact("smin") >= 0 && most <= (pointer.includes("vs=") ? fact("vs") : fact("sz"));
+}
+
+/** What a log last says of a register. */
+const lastShown = (log: string, reg: string): string =>
+  log.slice(log.lastIndexOf(`R${reg}=`)).split(/[ \n](?=R\d|processed)/, 1)[0];
+
+/** Whether 7.2 calls an access unbounded because the pointer's offset, a constant, is below zero, as large as a number gets. */
+function belowZero(program: Program, { error }: Verdict, judges: Judges): boolean {
+  const [, reg] = UNBOUNDED.exec(error) ?? [];
+  return reg !== undefined && /[,(]imm=-\d/.test(lastShown(judges.ours(program, 1).log, reg));
+}
+
 const GONE: readonly Gone[] = [
+  {
+    why: "7.2 lets tracing programs use timers",
+    holds: (_, { error }) => error === "tracing progs cannot use bpf_timer yet",
+  },
+  {
+    why: "7.2 looks at a call of a global function that may throw as if it threw",
+    holds: ({ insns }, _, __, { error, insn }) =>
+      error.startsWith("bpf_throw ") && insns[insn]?.code === CALL && insns[insn].src_reg === BPF_PSEUDO_CALL,
+  },
+  {
+    why: "7.2 has a pointer's constant offset within its range; before, it was apart",
+    holds: (program, theirs, judges, ours) => bounded(program, theirs, judges) || belowZero(program, ours, judges),
+  },
   {
     why: "7.2 lets raw tracepoint programs call the kfuncs of tracing programs",
     holds: ({ type }, { error }) =>
@@ -160,14 +216,25 @@ const GONE: readonly Gone[] = [
 
 /** What 7.2 says in other words, ours first. */
 const REWORDED: readonly (readonly [here: RegExp, before: RegExp])[] = [
+  [/^Expected an initialized dynptr as R/, /unacquired reference$/],
+  [/^R\d type=\w+ expected=scalar$/, /^verifier bug: backtracking misuse$/],
+  [/^R\d expected pointer to an iterator on stack$/, /^negative offset ctx ptr/],
+  // an arc around zero has no least value
+  [
+    /^math between \w+ pointer and register with unbounded min value/,
+    /^value -9\d{18} makes \w+ pointer be out of bounds$/,
+  ],
   [/ and R\d memory, len pair/, / arg#\d memory, len pair/],
   [/^invalid kernel function btf_id /, /^kernel btf_id \d+ is not a function$/],
   [/^sleepable helper .* in non-sleepable prog$/, /^helper call might sleep in a non-sleepable prog$/],
   // what an argument must be comes before whether it is
   [
     /^release kfunc \w+ expects referenced PTR_TO_BTF_ID/,
-    / type=\w+ expected=fp$| must point to scalar, or struct with/,
+    / type=\w+ expected=fp$| must point to scalar, or struct with|^variable \? access|expects refcounted PTR_TO_BTF_ID$/,
   ],
+  [/^sleepable global function /, /^a non-sleepable BPF program context$/],
+  // such a loop is noticed sooner
+  [/^infinite loop detected/, /^The sequence of \d+ jumps is too complex|^BPF program is too large/],
   [/^expected uninitialized iter_/, /^invalid write to stack /],
   // offsets and bounds of pointers in other words
   [/^\w+ pointer offset -?\d+ is not allowed$/, /^value -?\d+ makes \w+ pointer be out of bounds$/],
@@ -198,13 +265,33 @@ export function agree(ours: Verdict, theirs: Answer): boolean {
   return REWORDED.some(([here, before]) => here.test(ours.error) && before.test(theirs.error));
 }
 
-/** Takes back each change alone, then all. */
+/** One change at one instruction. */
+type Unit = readonly [row: Learnt, at: number];
+/** More are not taken back in all combinations. */
+const MOST_UNITS = 5;
+
+/**
+ * Takes back changes alone and together: all quotients at once, but comparisons one by one, for the older kernel does know how
+ * constants compare.
+ */
+function combinations(program: Program): readonly (readonly Unit[])[] {
+  const all = LEARNT.flatMap((row) =>
+    program.insns.flatMap((insn, at): Unit[] => (row.concerns(insn) ? [[row, at]] : [])),
+  );
+  const quotients = all.filter(([row]) => row.together);
+  const others = all.filter(([row]) => !row.together);
+  const groups = [...(quotients.length > 0 ? [quotients] : []), ...others.map((unit) => [unit])];
+  if (groups.length > MOST_UNITS) return [...groups, all, others];
+  const sets = Array.from({ length: 2 ** groups.length - 1 }, (_, set) =>
+    groups.filter((_, i) => ((set + 1) >> i) & 1),
+  );
+  return sets.map((set) => set.flat());
+}
+
 function unlearnt(program: Program, theirs: Answer, judges: Judges): readonly string[] | undefined {
-  const rows = LEARNT.filter(({ concerns }) => program.insns.some(concerns));
-  for (const taken of rows.length > 1 ? [...rows.map((row) => [row]), rows] : [rows]) {
-    if (taken.length === 0) continue;
-    const before = rewritten(program, (insn) => taken.find(({ concerns }) => concerns(insn))?.unlearn(insn) ?? [insn]);
-    if (agree(judges.ours(before), theirs)) return taken.map(({ why }) => why);
+  for (const taken of combinations(program)) {
+    const before = rewritten(program, (insn, i) => taken.find(([, at]) => at === i)?.[0].unlearn(insn) ?? [insn]);
+    if (agree(judges.ours(before), theirs)) return [...new Set(taken.map(([{ why }]) => why))];
   }
   return undefined;
 }
@@ -218,7 +305,7 @@ export function changedSince(program: Program, ours: Verdict, theirs: Answer, ju
   let current = { program, ours, theirs };
   for (let mends = 0; mends < MOST_MENDS; mends++) {
     if (agree(current.ours, current.theirs)) return said([]);
-    const gone = GONE.find(({ holds }) => holds(current.program, current.theirs));
+    const gone = GONE.find(({ holds }) => holds(current.program, current.theirs, judges, current.ours));
     if (gone !== undefined) return said([gone.why]);
     const without = unlearnt(current.program, current.theirs, judges);
     if (without !== undefined) return said(without);

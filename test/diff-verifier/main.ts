@@ -51,16 +51,17 @@ const linux =
 const [major = 0, minor = 0] = release().split(".").map(Number);
 const older = compare === undefined && major * 100 + minor < 702;
 
-const asked = (program: ResolvedProgram): Answer => answerOf(linux!.verdict(program, STATISTICS_LEVEL));
-/** The instruction at which the kernel stopped, of a program it refuses. */
-function stoppedAt(program: ResolvedProgram): number {
-  const lines = linux!.verdict(program, 1).log.split("\n");
-  return Number(lines.findLast((line) => /^\d+: \(/.test(line))?.split(":")[0] ?? -1);
+/** Asked once more when no reason is given: a signal, or want of memory, is none of the program's. */
+function asked(program: ResolvedProgram): Answer {
+  const ask = (): Answer => answerOf(linux!.verdict(program, STATISTICS_LEVEL));
+  const answer = ask();
+  return answer.errno !== 0 && answer.error === "" ? ask() : answer;
 }
-const ours = (program: ResolvedProgram): Verdict => verify(program, { logLevel: 0 });
+const log = (program: ResolvedProgram): string => linux!.verdict(program, 1).log;
+const ours = (program: ResolvedProgram, logLevel = 0): Verdict => verify(program, { logLevel });
 
 function differs(program: ResolvedProgram, verdict: Verdict, answer: Answer): Difference | undefined {
-  if (older) return olderDifference(program, verdict, answer, { ours, theirs: asked, stoppedAt });
+  if (older) return olderDifference(program, verdict, answer, { ours, theirs: asked, log });
   const found = difference(verdict, answer);
   if (found !== undefined || !wantsLog || linux === undefined) return found;
   return logDifference(verify(program, { logLevel: LOG_LEVEL }), linux.verdict(program, LOG_LEVEL));

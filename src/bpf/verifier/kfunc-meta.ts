@@ -47,12 +47,12 @@ function findMeta(env: Env, id: number): KfuncMeta | undefined {
 
 /** Checks that a kfunc call names a function of the target (fetch_kfunc_meta). */
 export function checkKfuncId(env: Env, insn: Insn): void {
+  if (insn.imm <= 0) env.reject(EINVAL, `invalid kernel function btf_id ${insn.imm}`);
   if (insn.off !== 0) {
     if (insn.off < 0) env.say("negative offset disallowed for kernel module function call\n");
     else env.say("kfunc offset > 0 without fd_array is invalid\n");
     env.reject(EINVAL, "failed to find BTF for kernel function");
   }
-  if (insn.imm <= 0) env.reject(EINVAL, `invalid kernel function btf_id ${insn.imm}`);
   if (insn.imm >= env.target.nrTypes || env.target.kind(insn.imm) !== "FUNC") {
     env.reject(EINVAL, `kernel btf_id ${insn.imm} is not a function`);
   }

@@ -124,10 +124,12 @@ export function findSubprogs(env: Env): void {
       }
       if (!isKfuncCall(insn)) return;
       if (!env.gplCompatible) env.reject(EINVAL, "cannot call kernel function from non-GPL compatible program");
-      if ((insn.imm === 0 && insn.off === 0) || kfuncs.has(insn.imm)) return;
+      // one of a module is another than that of the kernel with the same id
+      const key = insn.imm * 0x1_0000 + insn.off;
+      if (key === 0 || kfuncs.has(key)) return;
       if (kfuncs.size === MAX_KFUNCS) env.reject(E2BIG, "too many different kernel function calls");
       checkKfuncId(env, insn);
-      kfuncs.add(insn.imm);
+      kfuncs.add(key);
     });
     exception = exceptionCallback(env);
     if (exception > 0) add(exception);

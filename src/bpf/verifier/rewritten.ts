@@ -61,8 +61,10 @@ function checkStackArgsWritten(env: Env): void {
 }
 
 function checkReferences(env: Env, closed: readonly Gap[], starts: ReadonlySet<number>): void {
+  // where something is thrown and nothing catches it, the kernel appends a function that does
+  const appended = env.seenException && env.exceptionCallback === 0 ? 1 : 0;
   // a program of one function is not looked at again
-  if (closed.length === 0 || starts.size <= 1) return;
+  if (closed.length === 0 || starts.size + appended <= 1) return;
   for (let at = 0; at < env.insns.length; at++) {
     const insn = env.insns[at];
     if (!env.aux.has(at, SEEN) || (!isPseudoFunc(insn) && !isSubprogCall(insn))) continue;
