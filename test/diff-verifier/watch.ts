@@ -73,9 +73,32 @@ function watched(program: ResolvedProgram): ResolvedProgram {
   return { ...withCalls, target: { nameOf } as ResolvedProgram["target"] };
 }
 
-/** A program in a machine of its own. */
+/** A memory with the maps of the world and a context in it. */
+interface Ground {
+  readonly memory: VmMemory;
+  readonly maps: readonly MapImage[];
+  readonly ctx: number;
+  /** The memory as it was made. */
+  readonly contents: Uint8Array;
+}
+
+let ground: Ground | undefined;
+
+/** The one memory that all programs run in, as if it were new: making another for each would take longer than the runs. */
+function freshGround(): Ground {
+  if (ground === undefined) {
+    const memory = VmMemory.create();
+    const maps = createMaps(memory, MAPS);
+    const ctx = memory.allocate("ctx", CTX_BYTES);
+    ground = { memory, maps, ctx, contents: memory.u8.slice() };
+  }
+  ground.memory.u8.set(ground.contents);
+  return ground;
+}
+
+/** A program ready to run. Making another ends its use. */
 export class WatchedRun {
-  readonly memory: VmMemory = VmMemory.create();
+  readonly memory: VmMemory;
   readonly maps: readonly MapImage[];
   readonly ctx: number;
   /** Where the first frame ends. */
@@ -89,9 +112,10 @@ export class WatchedRun {
   /** Throws VmError when the interpreter cannot run it. */
   constructor(program: ResolvedProgram, random: Random) {
     this.#random = random;
-    const { memory } = this;
-    this.maps = createMaps(memory, MAPS);
-    this.ctx = memory.allocate("ctx", CTX_BYTES);
+    const { memory, maps, ctx } = freshGround();
+    this.memory = memory;
+    this.maps = maps;
+    this.ctx = ctx;
     const image = buildImage(watched(program), memory, this.maps);
     this.stackEnd = image.stack.end;
     this.#stackStart = Math.max(image.stack.start, image.stack.end - 8 * 512);
