@@ -3,7 +3,16 @@
 // files for themselves within a phase.
 
 import { Prng } from "../../src/base/index.ts";
-import { IORING_ASYNC_CANCEL, IORING_OP, IORING_OP_LAST, IORING_SETUP, IOSQE, O } from "../../src/uring/abi/index.ts";
+import {
+  IORING_ASYNC_CANCEL,
+  IORING_CQE_F,
+  IORING_MSG,
+  IORING_OP,
+  IORING_OP_LAST,
+  IORING_SETUP,
+  IOSQE,
+  O,
+} from "../../src/uring/abi/index.ts";
 import {
   BUFFER_RING_ENTRIES,
   BUFFER_RING_GROUP,
@@ -60,12 +69,17 @@ const INCREMENTAL = 2;
 const ODD_NUMBERS = [1, 2, 3, 4, 7, 8, 16, 0x40, 0x80, 0x100, 0x8000, 0xffff];
 
 /** A request that is not compared. */
-function isLeftOut({ opcode, addr, off, cancel_flags, len }: Fields): boolean {
+function isLeftOut({ opcode, addr, off, cancel_flags, len, msg_ring_flags, file_index }: Fields): boolean {
   if (opcode === OPS.IORING_OP_MADVISE) {
     // a length that reaches over all memory behind the address: this process's own
     if (off === FAR_OFFSET) return true;
     // reserved, so neither mapped nor not
     return typeof addr === "object" && "m" in addr && addr.m >= MEMORY_SIZE;
+  }
+  if (opcode === OPS.IORING_OP_MSG_RING) {
+    // passes on that the CQE is a long one: refused since Linux 7.2, where the ring has none
+    const passes = (Number(msg_ring_flags ?? 0) & IORING_MSG.IORING_MSG_RING_FLAGS_PASS) !== 0;
+    return passes && (Number(file_index ?? 0) & IORING_CQE_F.IORING_CQE_F_32) !== 0;
   }
   // no opcode: refused since Linux 7.2, before it was looked for in vain
   const byOpcode = (Number(cancel_flags ?? 0) & IORING_ASYNC_CANCEL.IORING_ASYNC_CANCEL_OP) !== 0;

@@ -1,7 +1,7 @@
 // MSG_RING: a CQE, or a fixed file, for another ring of the machine (io_uring/msg_ring.c at v7.2).
 
 import { EBADF, EBADFD, EINVAL } from "../../../base/index.ts";
-import { IORING_MISC, IORING_MSG, IORING_SETUP } from "../../abi/index.ts";
+import { IORING_CQE_F, IORING_MISC, IORING_MSG, IORING_SETUP } from "../../abi/index.ts";
 import { addAux, allocRequest, freeRequest, postAux } from "../completion.ts";
 import { fixedFile } from "../fd-table.ts";
 import { installResult } from "../fixed-file.ts";
@@ -22,6 +22,8 @@ import {
 } from "./op.ts";
 
 const { IORING_MSG_DATA, IORING_MSG_SEND_FD, IORING_MSG_RING_CQE_SKIP, IORING_MSG_RING_FLAGS_PASS } = IORING_MSG;
+
+const LONG_CQES = IORING_SETUP.IORING_SETUP_CQE32 | IORING_SETUP.IORING_SETUP_CQE_MIXED;
 
 interface Message {
   readonly low: number;
@@ -76,6 +78,8 @@ function sendData(target: Ring, req: Request, data: Message): number {
   if (data.source !== 0 || (req.opFlags & ~IORING_MSG_RING_FLAGS_PASS) !== 0) return -EINVAL;
   if (!pass && data.target !== 0) return -EINVAL;
   if ((target.flags & IORING_SETUP.IORING_SETUP_R_DISABLED) !== 0) return -EBADFD;
+  // a CQE that says it is a long one, where there are none
+  if (pass && (data.target & IORING_CQE_F.IORING_CQE_F_32) !== 0 && (target.flags & LONG_CQES) === 0) return -EINVAL;
   post(target, data.low, data.high, req.len | 0, pass ? data.target : 0);
   return 0;
 }

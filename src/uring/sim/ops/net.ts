@@ -289,10 +289,21 @@ interface MessageData {
   loops: number;
   /** Bytes a multishot receive may bring yet in all. */
   left: number;
+  /** At most so many bytes a message, behind the first; 0: as many as its buffer takes. */
+  again: number;
 }
 
 function message(): MessageData {
-  return { to: null, nameAt: NO_ADDRESS, nameLength: 0, controlLength: 0, headerAt: -1, loops: 0, left: Infinity };
+  return {
+    to: null,
+    nameAt: NO_ADDRESS,
+    nameLength: 0,
+    controlLength: 0,
+    headerAt: -1,
+    loops: 0,
+    left: Infinity,
+    again: 0,
+  };
 }
 
 function prepSend(ring: Ring, req: Request, sqe: number): number {
@@ -448,6 +459,7 @@ function prepReceive(ring: Ring, req: Request, sqe: number): number {
     req.off = req.len;
     return ret;
   }
+  data.again = req.len;
   if (select) return 0;
   req.len = Math.min(req.len, MAX_RW_COUNT);
   return req.at === NOT_USER ? -EFAULT : 0;
@@ -496,6 +508,8 @@ function issueReceive(ring: Ring, req: Request, issueFlags: number): number {
         recycleBuffer(req);
         return finishReceive(ring, req, -ENOBUFS, socket, issueFlags);
       }
+      // a later buffer, should this one go back, is not filled further than this one would have been
+      if (req.opcode === IORING_OP.IORING_OP_RECV) req.off = req.len;
     }
     const segments = vectorOf(req, req.done);
     const min = (req.opFlags & MSG_WAITALL) !== 0 ? totalLength(segments) : 0;
@@ -532,8 +546,7 @@ function issueReceive(ring: Ring, req: Request, issueFlags: number): number {
       return multishotIssue ? IOU_STOP_MULTISHOT : IOU_COMPLETE;
     }
     req.done = 0;
-    // the length asked for holds for the first message only
-    if (req.opcode === IORING_OP.IORING_OP_RECVMSG) req.off = 0;
+    req.off = data.again;
     // sockets of messages do not tell how much more there is: look again
     const mayBeMore = inq > 0 || !socket.isStream;
     if (mayBeMore && data.loops++ < MULTISHOT_MAX_RETRY) continue;
