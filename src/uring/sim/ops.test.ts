@@ -2,7 +2,7 @@
 // breadth is test/diff-sim's, which asks the host's kernel.
 
 import { describe, expect, it } from "vitest";
-import { IORING_OP, IOSQE, O, OPTABLE } from "../abi/index.ts";
+import { IORING_ASYNC_CANCEL, IORING_CQE_F, IORING_MSG, IORING_OP, IOSQE, O, OPTABLE } from "../abi/index.ts";
 import { LOOP_FLAGS, TestProcess, setupFlags, type TestSqe } from "./harness.ts";
 import { SIM_BASE } from "./memory.ts";
 import { SIM_OPTABLE } from "./ops/optable.ts";
@@ -334,5 +334,32 @@ describe("waiting", () => {
     process.kernel.memory.view.setBigUint64(arg - SIM_BASE + 16, BigInt(process.timespec(1e9)), true);
     expect(process.kernel.enter(process.fd, 0, 1, 9, arg, 24)).toBe(-62);
     expect(process.kernel.enter(process.fd, 0, 1, 9, arg, 24)).toBe(-4);
+  });
+});
+
+describe("what Linux 7.2 refuses, and the kernels before it did not", () => {
+  const cancel = (opcode: number): TestSqe => ({
+    opcode: OP.IORING_OP_ASYNC_CANCEL,
+    cancel_flags: IORING_ASYNC_CANCEL.IORING_ASYNC_CANCEL_OP,
+    len: opcode,
+  });
+  const message = (fd: number): TestSqe => ({
+    opcode: OP.IORING_OP_MSG_RING,
+    fd,
+    msg_ring_flags: IORING_MSG.IORING_MSG_RING_FLAGS_PASS,
+    file_index: IORING_CQE_F.IORING_CQE_F_32,
+  });
+
+  it("is a cancellation by an opcode that is none", () => {
+    const last = OPTABLE.at(-1)!.number;
+    const got = [last, last + 1, 255, 256].map((opcode) => plain().run([cancel(opcode)])[0].res);
+    expect(got).toEqual([-2, -22, -22, -22]);
+  });
+
+  it("is a message that announces a long CQE to a ring that has none", () => {
+    const short = plain();
+    expect(short.run([message(short.fd)])).toMatchObject([{ res: -22 }]);
+    const long = new TestProcess({ entries: 4, flags: setupFlags(["CQE32"]) });
+    expect(long.run([message(long.fd)], 2).map(({ res }) => res)).toEqual([0, 0]);
   });
 });
