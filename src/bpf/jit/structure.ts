@@ -78,6 +78,8 @@ export interface NodeWriter {
   body(node: number): void;
   /** Pushes an i32: whether the jump at the end of the node is taken, or the opposite when `negate`. */
   condition(node: number, negate: boolean): void;
+  /** A way back has code of its own (backEdge), which is for those turns only that are made. */
+  readonly countsBackEdges: boolean;
   /** Called before a branch back to the header of a loop. */
   backEdge(node: number, header: number): void;
   /** Sets the state local. */
@@ -126,7 +128,9 @@ export function writeStructured(structure: Structure, expr: Expr, writer: NodeWr
     } else if (list.length === 1) follow(node, 0);
     else if (list.length === 2) {
       const [taken, next] = list as [number, number];
-      if (!isInline(node, taken)) {
+      // a loop that goes on by a condition turns without a second jump
+      const turns = !writer.countsBackEdges && isBack(node, next) && !isBack(node, taken);
+      if (!isInline(node, taken) && !turns) {
         branchIf(node, 0, false);
         follow(node, 1);
       } else if (!isInline(node, next)) {

@@ -191,6 +191,7 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
       budget.set();
       return undefined;
     },
+    countsBackEdges: context.checked,
     backEdge(node, target) {
       if (!context.checked) return;
       const slot = Math.max(0, unit.end[node] - 1);

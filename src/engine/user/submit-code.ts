@@ -74,6 +74,9 @@ function writeModule(place: SubmitPlace, enter: Enter): ModuleWriter {
   return module;
 }
 
+/** SQEs looked at in one turn, where that is possible. */
+const AT_A_TIME = 8;
+
 // Parameters, then locals.
 const [CTX, NR] = [0, 1];
 const [INDEX, COUNT, LEFT, WORD, LAST, KINDS_SEEN, FLAGS_SEEN, HEAD, SLOT, RESULT] = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
@@ -194,7 +197,7 @@ class SubmitCode {
     // what no SQE's first two bytes are
     expr.i32(-1);
     expr.set(LAST);
-    if (head === 0 && array === 0) this.#lookAtFours();
+    if (head === 0 && array === 0) this.#lookAtMany();
     expr.get(LEFT);
     expr.if();
     const again = expr.loop();
@@ -249,13 +252,13 @@ class SubmitCode {
     expr.set(FLAGS_SEEN);
   }
 
-  // Where SQEs lie in a row from slot 0: four at a time, for as long as all are like the first.
-  #lookAtFours(): void {
+  // Where SQEs lie in a row from slot 0: several at a time, for as long as all are like the first.
+  #lookAtMany(): void {
     const { expr } = this;
     const { sqes, sqeSize } = this.#place;
     const more = (): void => {
       expr.get(LEFT);
-      expr.i32(4);
+      expr.i32(AT_A_TIME);
       expr.op(OP["i32.ge_u"]);
     };
     more();
@@ -264,24 +267,23 @@ class SubmitCode {
     expr.memory(OP["i32.load16_u"], sqes);
     expr.set(WORD);
     this.#note();
+    const other = expr.block();
     const again = expr.loop();
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < AT_A_TIME; i++) {
       expr.get(INDEX);
       expr.i32(sqeSize);
       expr.op(OP["i32.mul"]);
       expr.memory(OP["i32.load16_u"], sqes + i * sqeSize);
       expr.get(WORD);
-      expr.op(OP["i32.xor"]);
-      if (i > 0) expr.op(OP["i32.or"]);
+      expr.op(OP["i32.ne"]);
+      expr.brIf(other);
     }
-    expr.op(OP["i32.eqz"]);
-    expr.if();
     expr.get(INDEX);
-    expr.i32(4);
+    expr.i32(AT_A_TIME);
     expr.op(OP["i32.add"]);
     expr.set(INDEX);
     expr.get(LEFT);
-    expr.i32(4);
+    expr.i32(AT_A_TIME);
     expr.op(OP["i32.sub"]);
     expr.set(LEFT);
     more();

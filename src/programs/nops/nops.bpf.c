@@ -39,7 +39,6 @@ static __attribute__((always_inline)) void prepare(struct io_uring_sqe *sqe, __u
 
 LOOP_STEP(nops)
 {
-	const __u32 cq_mask = cq_entries - 1;
 	__u8 *rings = bpf_io_uring_get_region(ring, IOU_REGION_CQ, cqes_offset + cq_entries * sizeof(struct io_uring_cqe));
 	struct io_uring_sqe *sqes = (void *)bpf_io_uring_get_region(ring, IOU_REGION_SQ, sq_entries * sizeof(struct io_uring_sqe));
 	__u32 *cq_head, head, ready, room, entries;
@@ -55,14 +54,15 @@ LOOP_STEP(nops)
 
 	head = *cq_head;
 	ready = *(__u32 *)(rings + cq_tail_offset) - head;
-	if (ready > cq_mask + 1)
-		ready = cq_mask + 1;
+	entries = cq_entries;
+	if (ready > entries)
+		ready = entries;
 	/* an iterator costs more than a request does, so the first one comes before it */
 	if (ready)
-		reap(&cqes[head & cq_mask]);
+		reap(&cqes[head & (entries - 1)]);
 	if (ready > 1)
 		bpf_for(n, 1, ready)
-			reap(&cqes[(head + n) & cq_mask]);
+			reap(&cqes[(head + n) & (entries - 1)]);
 	head += ready;
 	*cq_head = head;
 	inflight -= ready;
