@@ -1,29 +1,47 @@
 // One verdict in a process of its own, for the benchmark of the verifier: `verdict FILE` says how long the first verdict took
-// a process, with everything it loads, in processor time; `endless` how long a refusal after a million instructions took,
-// and how much memory was resident at most. Prints a line of JSON.
+// a process, with everything it loads (here module by module, not put together as in dist/) and without, in processor time;
+// `endless` how long a refusal after a million instructions took, and how much memory was resident at most. Prints a line of
+// JSON.
 
 interface Answer {
   readonly ms: number;
+  /** Of `ms`, what the verdict took once everything was loaded and the object resolved. */
+  readonly verdictMs: number;
   readonly residentKiB: number;
   readonly error: string;
 }
 
-async function verdict(file: string): Promise<string> {
+interface Outcome {
+  readonly error: string;
+  readonly verdictMs: number;
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+async function verdict(file: string): Promise<Outcome> {
   const { verifyOrThrow } = await import("../../src/bpf/verifier/index.ts");
   const { LOOP_STEP_TYPE } = await import("../../src/loop/index.ts");
   const { readyProgram } = await import("./ready.ts");
-  return verifyOrThrow(readyProgram(file), { type: LOOP_STEP_TYPE }).error;
+  const program = readyProgram(file);
+  const before = cpuMs();
+  const { error } = verifyOrThrow(program, { type: LOOP_STEP_TYPE });
+  return { error, verdictMs: cpuMs() - before };
 }
 
-async function endless(): Promise<string> {
+async function endless(): Promise<Outcome> {
   const { verify } = await import("../../src/bpf/verifier/index.ts");
   const { ENDLESS, programOf } = await import("./shapes.ts");
-  return verify(programOf(ENDLESS, 0)).error;
+  const program = programOf(ENDLESS, 0);
+  const before = cpuMs();
+  const { error } = verify(program);
+  return { error, verdictMs: cpuMs() - before };
 }
 
 const [what = "", file = ""] = process.argv.slice(2);
-const before = process.cpuUsage();
-const error = await(what === "endless" ? endless() : verdict(file));
-const { user, system } = process.cpuUsage(before);
-const answer: Answer = { ms: (user + system) / 1000, residentKiB: process.resourceUsage().maxRSS, error };
+const before = cpuMs();
+const outcome = await(what === "endless" ? endless() : verdict(file));
+const answer: Answer = { ...outcome, ms: cpuMs() - before, residentKiB: process.resourceUsage().maxRSS };
 console.log(JSON.stringify(answer));

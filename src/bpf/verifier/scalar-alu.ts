@@ -88,8 +88,15 @@ export function zeroExtend(a: Range): Range {
   return new Range(tnumSubreg(a.bits), cnum64FromU(new U64(0, a.umin32 | 0), new U64(0, a.umax32 | 0)), a.r32);
 }
 
+/** Nothing known but the width, by bytes: what most loads give. */
+const UNKNOWN_OF: (Range | undefined)[] = [];
+
 /** The value as loaded or kept in `bytes` bytes, zero-extended. */
 export function truncate(a: Range, bytes: number): Range {
+  return a === UNKNOWN ? (UNKNOWN_OF[bytes] ??= truncated(a, bytes)) : truncated(a, bytes);
+}
+
+function truncated(a: Range, bytes: number): Range {
   const bits = tnumCast(a.bits, bytes);
   const mask = lowBits(bytes * 8);
   const { umin, umax } = a;

@@ -91,7 +91,8 @@ const UNREACHED: Tracked = {
   regs: filled(REGS + MAX_STACK_ARGS, TRACK_UNVISITED),
   slots: filled(STACK_SLOTS, TRACK_UNVISITED),
 };
-const NO_TRACKS: readonly ArgTrack[] = filled(STACK_SLOTS, TRACK_NONE);
+const NO_REGS: readonly ArgTrack[] = filled(REGS + MAX_STACK_ARGS, TRACK_NONE);
+const NO_SLOTS: readonly ArgTrack[] = filled(STACK_SLOTS, TRACK_NONE);
 
 /** `regs` with one of them changed; itself when nothing changes. */
 function withTrack(regs: readonly ArgTrack[], reg: number, track: ArgTrack): readonly ArgTrack[] {
@@ -331,10 +332,10 @@ class Analysis {
     const { start, count, depth, subprog } = instance;
     const [first, last] = postorderOf(env, subprog);
     const reached: Tracked[] = Array.from({ length: count }, () => UNREACHED);
-    const atEntry = filled(REGS + MAX_STACK_ARGS, TRACK_NONE);
+    const atEntry = NO_REGS.slice();
     atEntry[FP] = trackAt(depth, 0);
     if (entry !== undefined) for (let r = 1; r <= 5; r++) atEntry[r] = entry[r]!;
-    reached[0] = { regs: atEntry, slots: NO_TRACKS };
+    reached[0] = { regs: atEntry, slots: NO_SLOTS };
     const entryArgs = entry === undefined ? [] : entry.slice(REGS);
     /** Whether the tracks before `to` changed by what is behind its predecessor. */
     const arrive = (to: number, tracked: Tracked): boolean => {
@@ -379,7 +380,7 @@ class Analysis {
     const { regs } = tracks[at - instance.start];
     const direct = isSubprogCall(insn);
     if (!direct && !env.aux.has(at, CALLS_CALLBACK)) return undefined;
-    const args = filled(REGS + MAX_STACK_ARGS, TRACK_NONE);
+    const args = NO_REGS.slice();
     if (direct) {
       const subprog = env.subprogAt(at + insn.imm + 1);
       if (subprog < 0) return undefined;
