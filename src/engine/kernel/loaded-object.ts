@@ -21,6 +21,7 @@ import type { BpfCalls } from "./bpf.ts";
 import { KernelObject, type KernelMap } from "./kernel-object.ts";
 import { LoopRing } from "./loop-ring.ts";
 import type { PageMemory } from "./page-memory.ts";
+import { MapValues } from "./per-cpu.ts";
 
 const FROZEN = "it is constant once the object is loaded";
 const { reg, unreg } = ioUringBpfOps;
@@ -162,9 +163,10 @@ export class InKernelObject implements LoadedObject {
       this.#checkOpen();
       return operation();
     };
+    const values = new MapValues(spec);
     const get = (key: Uint8Array): Uint8Array | undefined => {
-      const value = new Uint8Array(spec.value_size);
-      return bpf.mapLookup(fd, key, value) ? value : undefined;
+      const found = values.room();
+      return bpf.mapLookup(fd, key, found) ? values.one(found) : undefined;
     };
     function* copies(): Generator<readonly [Uint8Array, Uint8Array]> {
       let key: Uint8Array | undefined;
@@ -178,7 +180,7 @@ export class InKernelObject implements LoadedObject {
     }
     return {
       get: (key) => open(() => get(key)),
-      set: (key, value) => open(() => bpf.mapSet(fd, key, value)),
+      set: (key, value) => open(() => bpf.mapSet(fd, key, values.spread(value))),
       remove: (key) => open(() => (bpf.mapDelete(fd, key) ? 0 : -ENOENT)),
       copies: () => open(copies),
     };
