@@ -10,6 +10,7 @@ import {
   IORING_OP,
   IORING_OP_LAST,
   IORING_SETUP,
+  IORING_TIMEOUT,
   IOSQE,
   O,
 } from "../../src/uring/abi/index.ts";
@@ -68,14 +69,22 @@ const BAD_ADDRESSES: readonly Value[] = [
 const INCREMENTAL = 2;
 const ODD_NUMBERS = [1, 2, 3, 4, 7, 8, 16, 0x40, 0x80, 0x100, 0x8000, 0xffff];
 
+const TIMEOUTS: ReadonlySet<number> = new Set([
+  OPS.IORING_OP_TIMEOUT,
+  OPS.IORING_OP_TIMEOUT_REMOVE,
+  OPS.IORING_OP_LINK_TIMEOUT,
+]);
+
 /** A request that is not compared. */
-function isLeftOut({ opcode, addr, off, cancel_flags, len, msg_ring_flags, file_index }: Fields): boolean {
+function isLeftOut({ opcode, addr, off, cancel_flags, len, msg_ring_flags, file_index, rw_flags }: Fields): boolean {
   if (opcode === OPS.IORING_OP_MADVISE) {
     // a length that reaches over all memory behind the address: this process's own
     if (off === FAR_OFFSET) return true;
     // reserved, so neither mapped nor not
     return typeof addr === "object" && "m" in addr && addr.m >= MEMORY_SIZE;
   }
+  // a time since the machine was started, which is another on each
+  if (TIMEOUTS.has(opcode as number)) return (Number(rw_flags ?? 0) & IORING_TIMEOUT.IORING_TIMEOUT_ABS) !== 0;
   if (opcode === OPS.IORING_OP_MSG_RING) {
     // passes on that the CQE is a long one: refused since Linux 7.2, where the ring has none
     const passes = (Number(msg_ring_flags ?? 0) & IORING_MSG.IORING_MSG_RING_FLAGS_PASS) !== 0;
@@ -107,6 +116,7 @@ class Generator {
   #bufferRing: number | undefined;
   /** Buffers put into the ring so far: it is never overrun. */
   #provided = 0;
+  #drained = false;
 
   constructor(seed: number) {
     this.#seed = seed;
@@ -231,7 +241,9 @@ class Generator {
     const used = new Map<string, "shared" | "exclusive">();
     const sqes: ScriptSqe[] = [];
     const drain = p.chance(0.06);
-    let ordered = true;
+    // what comes after a drain may be a worker's
+    let ordered = !this.#drained;
+    this.#drained ||= drain;
     const chains: number[][] = [];
     const units = 1 + p.below(5);
     for (let unit = 0; unit < units; unit++) {
