@@ -8,12 +8,13 @@ import { describe, expect, it } from "vitest";
 import { fnv1a } from "../src/base/index.ts";
 import { BtfBuilder } from "../src/bpf/btf/index.ts";
 import { decode, type Insn } from "../src/bpf/isa/index.ts";
+import type { ResolvedProgram } from "../src/bpf/object/index.ts";
 import { verify } from "../src/bpf/verifier/index.ts";
 import * as I from "./diff-verifier/code.ts";
 import { comparable } from "./diff-verifier/compare.ts";
 import { generate, generatePlain } from "./diff-verifier/generate.ts";
 import { checkRanges } from "./diff-verifier/ranges.ts";
-import { programOf } from "./diff-verifier/world.ts";
+import { FUNC, programOf } from "./diff-verifier/world.ts";
 
 const PROGRAMS = 150;
 const RUNS = 8;
@@ -110,11 +111,45 @@ describe("programs that Linux 7.2.13 was asked about", () => {
   );
 });
 
+const btf = new BtfBuilder();
+const u64 = btf.addInt("u64", 8);
+const thrower = btf.addFunc("bpf_throw", btf.addFuncProto(0, [{ name: "cookie", type: u64 }]));
+const target = btf.build();
+
+describe("a program that throws and has a callback that is never called", () => {
+  /** How often bpf_loop calls it. */
+  const program = (rounds: number): ResolvedProgram => {
+    const main = [
+      I.load(I.DW, 6, 1, 0),
+      I.movImm(1, rounds),
+      ...[I.insn(0x18, 2, 4, 0, 8), I.insn(0, 0, 0, 0, 0)],
+      ...[I.mov(3, 10), I.movImm(4, 0), I.call(181)],
+      ...[I.insn(0x25, 6, 0, 2, 7), I.movImm(1, 0), I.callKfunc(thrower), I.exit],
+    ];
+    const insns = [...main, I.movImm(0, 0), I.exit];
+    return programOf(insns, [0, main.length], { target, funcs: [FUNC.main, FUNC.loopCallback] });
+  };
+
+  it("is refused once that is gone, as by Linux 7.2.13", () => {
+    const { errno, error } = verify(program(0));
+    expect(errno).toBe(14);
+    expect(error).toMatch(/^verifier bug: No program to jit at insn \d+ \(subprog < 0\)$/);
+  });
+
+  it("is accepted when it is called", () => {
+    expect(verify(program(1)).error).toBe("");
+  });
+});
+
+describe("a kfunc of a module", () => {
+  it("is another one than that of the kernel with the same id", () => {
+    const own = I.callKfunc(thrower);
+    const insns = [I.movImm(1, 0), own, { ...own, off: 3 }, I.movImm(0, 0), I.exit];
+    expect(verify(programOf(insns, [0], { target })).error).toBe("failed to find BTF for kernel function");
+  });
+});
+
 describe("a program that throws out of a loop", () => {
-  const btf = new BtfBuilder();
-  const u64 = btf.addInt("u64", 8);
-  const thrower = btf.addFunc("bpf_throw", btf.addFuncProto(0, [{ name: "cookie", type: u64 }]));
-  const target = btf.build();
   const loop = (checkpoint: Insn[]): Insn[] => [
     I.load(I.DW, 6, 1, 0),
     I.movImm(7, 0),

@@ -7,6 +7,7 @@ import { BpfObject, type ResolvedProgram } from "../../src/bpf/object/index.ts";
 import { openEngine } from "../../src/engine/index.ts";
 import { vmlinuxBtf } from "../../src/engine/kernel/vmlinux.ts";
 import type { Engine } from "../../src/loop/index.ts";
+import { REMARK } from "../diff-verifier/compare.ts";
 import { LinuxVerifier } from "../diff-verifier/linux.ts";
 import type { Recorded } from "./recorded.ts";
 import { runLoop } from "./run.ts";
@@ -20,9 +21,7 @@ const INSN = /^\d+: \([0-9a-f]{2}\)/;
 function messagesOf(log: string): string[] {
   const lines = log.split("\n");
   const end = lines.findIndex((line) => /^processed \d+ insns/.test(line));
-  const before = lines
-    .slice(0, end < 0 ? undefined : end)
-    .filter((line) => line !== "" && !/^verification time|^stack depth|^insns processed/.test(line));
+  const before = lines.slice(0, end < 0 ? undefined : end).filter((line) => line !== "" && !REMARK.test(line));
   const last = before.findLastIndex(
     (line) => INSN.test(line) || line.startsWith("; ") || /^(from )?\d+( to \d+)?: /.test(line),
   );

@@ -27,7 +27,8 @@ interface Learnt {
   /** The older kernel never knew: all instructions at once. */
   readonly together: boolean;
   readonly concerns: (insn: Insn) => boolean;
-  readonly unlearn: (insn: Insn) => readonly (Insn | { readonly likewise: Insn })[];
+  /** `free` is a register that may be lost. */
+  readonly unlearn: (insn: Insn, free: number) => readonly (Insn | { readonly likewise: Insn })[];
 }
 
 /** One of the two refuses what the other does not: both are asked of the program without it. */
@@ -47,7 +48,8 @@ const BPF_MOD = 0x90;
 const ADD64_K = 0x07;
 const ADD32_K = 0x04;
 const SUB64_X = 0x1f;
-const R5 = 5;
+/** Registers that generated programs keep nothing in for long, the least used first. */
+const SCRATCH = [5, 4, 3, 2, 1];
 
 const isAlu = ({ code }: Insn): boolean => [4, 7].includes(code & 7);
 const divides = (insn: Insn): boolean => isAlu(insn) && [BPF_DIV, BPF_MOD].includes(insn.code & 0xf0);
@@ -67,8 +69,7 @@ const LEARNT: readonly Learnt[] = [
     why: "7.2 knows how a register compares with itself; before, both ways were walked",
     together: false,
     concerns: comparesItself,
-    // r5 is the register that generated programs keep nothing in
-    unlearn: (insn) => [...unknown(R5), { likewise: { ...insn, src_reg: R5 } }],
+    unlearn: (insn, free) => [...unknown(free), { likewise: { ...insn, src_reg: free } }],
   },
 ];
 
@@ -217,6 +218,7 @@ const GONE: readonly Gone[] = [
 /** What 7.2 says in other words, ours first. */
 const REWORDED: readonly (readonly [here: RegExp, before: RegExp])[] = [
   [/^Expected an initialized dynptr as R/, /unacquired reference$/],
+  [/^Expected a dynptr of type ringbuf as R/, /unacquired reference$/],
   [/^R\d type=\w+ expected=scalar$/, /^verifier bug: backtracking misuse$/],
   [/^R\d expected pointer to an iterator on stack$/, /^negative offset ctx ptr/],
   // an arc around zero has no least value
@@ -230,15 +232,17 @@ const REWORDED: readonly (readonly [here: RegExp, before: RegExp])[] = [
   // what an argument must be comes before whether it is
   [
     /^release kfunc \w+ expects referenced PTR_TO_BTF_ID/,
-    / type=\w+ expected=fp$| must point to scalar, or struct with|^variable \? access|expects refcounted PTR_TO_BTF_ID$/,
+    / type=\w+ expected=fp$| must point to scalar, or struct with|^variable \? access|expects refcounted PTR_TO_BTF_ID$|^invalid read from stack |must be referenced or trusted$/,
   ],
   [/^sleepable global function /, /^a non-sleepable BPF program context$/],
   // such a loop is noticed sooner
   [/^infinite loop detected/, /^The sequence of \d+ jumps is too complex|^BPF program is too large/],
-  [/^expected uninitialized iter_/, /^invalid write to stack /],
+  [/^expected uninitialized (iter_|irq flag)/, /^invalid write to stack /],
   // offsets and bounds of pointers in other words
   [/^\w+ pointer offset -?\d+ is not allowed$/, /^value -?\d+ makes \w+ pointer be out of bounds$/],
+  [/^At callback return the register R0 has /, /^At callback return the register R0 has /],
   // what a kfunc returns is trusted
+  [/^math between trusted_ptr_ pointer/, /^math between ptr_ pointer/],
   [/invalid mem access 'trusted_ptr_or_null_'$/, /invalid mem access 'ptr_or_null_'$/],
   [/^negative offset ctx ptr/, CTX_AS_MEMORY],
   [/^(stack arg|invalid (read|write) .*stack arg)/, STACK_ARGUMENT],
@@ -290,8 +294,13 @@ function combinations(program: Program): readonly (readonly Unit[])[] {
 
 function unlearnt(program: Program, theirs: Answer, judges: Judges): readonly string[] | undefined {
   for (const taken of combinations(program)) {
-    const before = rewritten(program, (insn, i) => taken.find(([, at]) => at === i)?.[0].unlearn(insn) ?? [insn]);
-    if (agree(judges.ours(before), theirs)) return [...new Set(taken.map(([{ why }]) => why))];
+    for (const free of taken.every(([{ together }]) => together) ? [0] : SCRATCH) {
+      const before = rewritten(
+        program,
+        (insn, i) => taken.find(([, at]) => at === i)?.[0].unlearn(insn, free) ?? [insn],
+      );
+      if (agree(judges.ours(before), theirs)) return [...new Set(taken.map(([{ why }]) => why))];
+    }
   }
   return undefined;
 }

@@ -25,13 +25,14 @@ export interface Answer {
   readonly processed: number;
 }
 
-const STATISTICS =
+/** Lines of a log that are neither the way nor the reason. */
+export const REMARK: RegExp =
   /^(verification time|stack depth|insns processed|processed \d+ insns|Func#\d+ |cur state:|old state:)/;
 
 /** The answer in a log of level 4 or 1. */
 export function answerOf({ errno, log }: LinuxVerdict): Answer {
   const processed = Number(/^processed (\d+) insns/m.exec(log)?.[1] ?? 0);
-  const lines = log.split("\n").filter((line) => line !== "" && !STATISTICS.test(line));
+  const lines = log.split("\n").filter((line) => line !== "" && !REMARK.test(line));
   return { errno, error: errno === 0 ? "" : (lines.at(-1) ?? ""), processed };
 }
 

@@ -62,6 +62,13 @@ export class LinuxVerifier {
     }
   }
 
+  /** Gives up maps and BTF: a map of programs takes after the first that uses it, and refuses others without a word. */
+  forget(): void {
+    const last = this.#world;
+    if (last !== undefined) for (const fd of [...last.map_fds, last.btf_fd]) this.#bpf.close(fd);
+    this.#world = undefined;
+  }
+
   #values(program: ResolvedProgram): ProgLoad {
     const world = this.#worldOf(program);
     const func = funcInfo(program.subprogs);
@@ -91,8 +98,7 @@ export class LinuxVerifier {
   #worldOf({ maps, btf, lines }: ResolvedProgram): World {
     const last = this.#world;
     if (last !== undefined && last.maps === maps && last.btf === btf && lines.length === 0) return last;
-    if (last !== undefined) for (const fd of [...last.map_fds, last.btf_fd]) this.#bpf.close(fd);
-    this.#world = undefined;
+    this.forget();
     const bytes = programBtf(
       btf,
       lines.flatMap(({ file, text }) => [file, text]),

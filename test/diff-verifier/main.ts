@@ -51,11 +51,13 @@ const linux =
 const [major = 0, minor = 0] = release().split(".").map(Number);
 const older = compare === undefined && major * 100 + minor < 702;
 
-/** Asked once more when no reason is given: a signal, or want of memory, is none of the program's. */
+/** Asked once more, with new maps, when no reason is given: it is none of the program's. */
 function asked(program: ResolvedProgram): Answer {
   const ask = (): Answer => answerOf(linux!.verdict(program, STATISTICS_LEVEL));
   const answer = ask();
-  return answer.errno !== 0 && answer.error === "" ? ask() : answer;
+  if (answer.errno === 0 || answer.error !== "") return answer;
+  linux!.forget();
+  return ask();
 }
 const log = (program: ResolvedProgram): string => linux!.verdict(program, 1).log;
 const ours = (program: ResolvedProgram, logLevel = 0): Verdict => verify(program, { logLevel });
