@@ -122,9 +122,15 @@ describe("a program that throws and has a callback that is never called", () => 
     const main = [
       I.load(I.DW, 6, 1, 0),
       I.movImm(1, rounds),
-      ...[I.insn(0x18, 2, 4, 0, 8), I.insn(0, 0, 0, 0, 0)],
-      ...[I.mov(3, 10), I.movImm(4, 0), I.call(181)],
-      ...[I.insn(0x25, 6, 0, 2, 7), I.movImm(1, 0), I.callKfunc(thrower), I.exit],
+      I.insn(0x18, 2, 4, 0, 8),
+      I.insn(0, 0, 0, 0, 0),
+      I.mov(3, 10),
+      I.movImm(4, 0),
+      I.call(181),
+      I.insn(0x25, 6, 0, 2, 7),
+      I.movImm(1, 0),
+      I.callKfunc(thrower),
+      I.exit,
     ];
     const insns = [...main, I.movImm(0, 0), I.exit];
     return programOf(insns, [0, main.length], { target, funcs: [FUNC.main, FUNC.loopCallback] });
