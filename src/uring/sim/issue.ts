@@ -209,6 +209,7 @@ function resumeWorker(req: Request): void {
     runWorker(req);
     return;
   }
+  if (!isRead(req)) recycleBuffer(req);
   req.res = req.file!.interrupted(req.len);
   if (req.res < 0) queueTaskFail(ring, req, req.res);
   else workerCompletes(ring, req);
@@ -248,9 +249,9 @@ function runInWorker(ring: Ring, req: Request): void {
     if (armed === "armed") return;
     ret = issueRequest(ring, req, ISSUE_IOWQ);
   }
-  // A worker that would block waits for the file as a poll does: there are no threads here.
+  // A worker that would block waits for the file as a poll does: there are no threads here. It holds its buffer.
   if (ret === -EAGAIN && (req.flags & REQ_F.NOWAIT) === 0 && req.file?.pollable === true) {
-    if (armPoll(ring, req) === "armed") {
+    if (armPoll(ring, req, true) === "armed") {
       req.flags |= REQ_F.WORKER_BLOCKED;
       req.timer!.fire = resumeWorker;
       return;
@@ -289,8 +290,13 @@ export function armFor(ring: Ring, req: Request, events: number, kind: PollKind)
   return 0;
 }
 
+/** A read keeps the buffer it has chosen while it waits. */
+function isRead({ opcode }: Request): boolean {
+  return opcode === IORING_OP_READ || opcode === IORING_OP_READV;
+}
+
 /** Waits for the request's file to become ready for it (io_arm_poll_handler). */
-function armPoll(ring: Ring, req: Request): Armed {
+function armPoll(ring: Ring, req: Request, keepsBuffer = isRead(req)): Armed {
   const { op, file } = req;
   if ((!op.pollin && !op.pollout) || file === null || !file.pollable) return "aborted";
   let mask = POLLPRI | POLLERR | EPOLLET;
@@ -300,7 +306,7 @@ function armPoll(ring: Ring, req: Request): Armed {
   // A file that says it is ready and then is not must not keep the request going round for ever.
   if (++req.polls > POLL_RETRIES) return "aborted";
   req.flags |= REQ_F.POLLED;
-  if (req.opcode !== IORING_OP_READ && req.opcode !== IORING_OP_READV) recycleBuffer(req);
+  if (!keepsBuffer) recycleBuffer(req);
   const ret = armFor(ring, req, mask, POLL_ASYNC);
   if (ret !== 0) req.pollKind = POLL_NONE;
   return ret === 0 ? "armed" : ret > 0 ? "ready" : "aborted";

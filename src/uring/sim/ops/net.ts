@@ -517,7 +517,8 @@ function issueReceive(ring: Ring, req: Request, issueFlags: number): number {
     let ret = receiveOnce(ring, req, socket, data, info);
     if (ret < min || ret < 0) {
       if (ret === -EAGAIN && wouldBlock(req, socket, issueFlags)) {
-        recycleBuffer(req);
+        // a worker that blocks holds its buffer
+        if ((issueFlags & (ISSUE_IOWQ | ISSUE_NONBLOCK)) !== ISSUE_IOWQ) recycleBuffer(req);
         if (multishotIssue) {
           return IOU_ISSUE_SKIP_COMPLETE;
         }
