@@ -8,10 +8,8 @@ import type { Outcome, Script } from "./script.ts";
 import { simTarget } from "./sim-target.ts";
 import { play, type Target } from "./target.ts";
 
-/** How often Linux is asked before a difference counts. */
-export const REPEATS = 16;
-/** The same when its answers differ from each other: that is a race, whose rarer ways must have had their chance. */
-const REPEATS_OF_A_RACE = 128;
+/** How often Linux is asked before a difference counts: the rarer ways of a race must have had their chance. */
+export const REPEATS = 128;
 
 export interface Both {
   readonly sim: Outcome;
@@ -44,7 +42,6 @@ export function playBoth(script: Script, repeats: number = REPEATS): Both {
     const real = on(realTarget(asked), script, expected);
     const what = difference(script, sim, real);
     answers.add(what ?? "");
-    const most = answers.size > 1 && repeats === REPEATS ? REPEATS_OF_A_RACE : repeats;
-    if (what === undefined || asked >= most) return { sim, real, difference: what, asked, answers: answers.size };
+    if (what === undefined || asked >= repeats) return { sim, real, difference: what, asked, answers: answers.size };
   }
 }
