@@ -47,7 +47,6 @@ const BPF_DIV = 0x30;
 const BPF_MOD = 0x90;
 const ADD64_K = 0x07;
 const ADD32_K = 0x04;
-const SUB64_X = 0x1f;
 /** Registers that generated programs keep nothing in for long, the least used first. */
 const SCRATCH = [5, 4, 3, 2, 1];
 
@@ -115,17 +114,6 @@ const MENDED: readonly Mended[] = [
       const zero = (insn: Insn): Insn => ({ ...insn, imm: 0 });
       const mended = rewritten(program, (insn) => (links(insn) && insn.imm !== 0 ? [insn, zero(insn)] : [insn]));
       return mended.insns.length === program.insns.length ? undefined : mended;
-    },
-  },
-  {
-    // a variable part below zero was unbounded before, all of it together is now
-    why: "7.2 has a pointer's constant offset within its range; before, it was apart",
-    mend: (program, ours, theirs) => {
-      const [, reg] = UNBOUNDED.exec(theirs.error) ?? UNBOUNDED.exec(ours.error) ?? [];
-      const lowers = ({ code, dst_reg, imm }: Insn): boolean =>
-        dst_reg === Number(reg) && (code === SUB64_X || (code === ADD64_K && imm < 0));
-      if (reg === undefined || !program.insns.some(lowers)) return undefined;
-      return { ...program, insns: program.insns.map((insn) => (lowers(insn) ? NOP : insn)) };
     },
   },
 ];
@@ -220,7 +208,9 @@ const REWORDED: readonly (readonly [here: RegExp, before: RegExp])[] = [
   [/^Expected an initialized dynptr as R/, /unacquired reference$/],
   [/^Expected a dynptr of type ringbuf as R/, /unacquired reference$/],
   [/^R\d type=\w+ expected=scalar$/, /^verifier bug: backtracking misuse$/],
-  [/^R\d expected pointer to an iterator on stack$/, /^negative offset ctx ptr/],
+  [/^R\d (expected pointer to an iterator|doesn't point to an irq flag) on stack$/, /^negative offset ctx ptr/],
+  // the greatest value of what was unbounded
+  [/ m(ax|in) value is (outside|negative, either use unsigned index)/, UNBOUNDED],
   // an arc around zero has no least value
   [
     /^math between \w+ pointer and register with unbounded min value/,
