@@ -10,12 +10,12 @@ import {
   type OpRow,
 } from "../../src/bpf/isa/index.ts";
 import type { ResolvedProgram } from "../../src/bpf/object/index.ts";
-import { PTR_TO_MAP_VALUE, PTR_TO_STACK, SCALAR_VALUE, typeName } from "../../src/bpf/verifier/reg-state.ts";
+import { NOT_INIT, PTR_TO_MAP_VALUE, PTR_TO_STACK, SCALAR_VALUE, typeName } from "../../src/bpf/verifier/reg-state.ts";
 import type { State } from "../../src/bpf/verifier/states.ts";
 import { verify } from "../../src/bpf/verifier/index.ts";
 import { CALL } from "./edit.ts";
 
-const FIXED: ReadonlySet<number> = new Set([SCALAR_VALUE, PTR_TO_STACK, PTR_TO_MAP_VALUE]);
+const FIXED: ReadonlySet<number> = new Set([NOT_INIT, SCALAR_VALUE, PTR_TO_STACK, PTR_TO_MAP_VALUE]);
 const WALKED_STEPS = [0, 1, 10, 30, 100, 300, 1000, 10_000, 100_000, 1_000_000];
 
 export class Coverage {
