@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command line: finds the command, runs it, turns errors into a sentence on stderr and an exit status.
 
+import module from "node:module";
 import { didYouMean, LoopstepError } from "../base/index.ts";
 import { helpText, parseCommand } from "./command.ts";
 import { COMMANDS, findCommand } from "./commands/index.ts";
@@ -21,6 +22,8 @@ loopstep COMMAND --help tells more.
 }
 
 async function main(argv: readonly string[]): Promise<number> {
+  // what V8 made of the sources is kept for the next start, in the folder for temporary files; not before Node 22.1
+  (module as { enableCompileCache?: () => void }).enableCompileCache?.();
   const [name, ...rest] = argv;
   if (name === undefined) {
     process.stderr.write(overview());
