@@ -61,6 +61,13 @@ describe("a report", () => {
     expect(formatReport(report)).toContain("  ... 17 in all\n");
   });
 
+  it("says why a map cannot be read", () => {
+    const maps = { counts: { entries: [], error: { message: "per-CPU map counts: several CPUs have values" } } };
+    expect(formatReport({ ...report, maps })).toContain(
+      "map counts\n  cannot be read: per-CPU map counts: several CPUs have values\n",
+    );
+  });
+
   it("names the errno, and says what cannot be seen", () => {
     const text = formatReport({ ...report, result: -4, errno: "EINTR", steps: null, submitted: null, completed: 0 });
     expect(text).toContain("result    -4 (EINTR)\n");

@@ -54,11 +54,12 @@ export function formatReport({
   ];
   const names = Object.entries(globals);
   if (names.length > 0) lines.push("globals", ...names.map(([name, value]) => `  ${name} = ${formatValue(value)}`));
-  for (const [name, { entries }] of Object.entries(maps)) {
+  for (const [name, { entries, error }] of Object.entries(maps)) {
     lines.push(
       `map ${name}`,
       ...entries.slice(0, MAX_ITEMS).map(([key, value]) => `  ${formatValue(key)} = ${formatValue(value)}`),
     );
+    if (error !== undefined) lines.push(`  cannot be read: ${error["message"]}`);
     if (entries.length > MAX_ITEMS) lines.push(`  ... ${entries.length} in all`);
   }
   return `${lines.join("\n")}\n`;

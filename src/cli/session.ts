@@ -40,6 +40,12 @@ export interface RunPlan {
   readonly endTrace?: () => LoopstepError | undefined;
 }
 
+/** What a map holds; `error` says why that cannot be told. */
+export interface MapReport {
+  readonly entries: readonly (readonly [unknown, unknown])[];
+  readonly error?: Record<string, unknown>;
+}
+
 /** The result, in the form of `--json` (schema 1). */
 export interface RunReport {
   readonly schemaVersion: 1;
@@ -55,7 +61,7 @@ export interface RunReport {
   readonly enters: number;
   readonly wallNs: number;
   readonly globals: Readonly<Record<string, unknown>>;
-  readonly maps: Readonly<Record<string, { readonly entries: readonly (readonly [unknown, unknown])[] }>>;
+  readonly maps: Readonly<Record<string, MapReport>>;
   /** Why it failed, when it did. */
   readonly error?: Record<string, unknown>;
 }
@@ -226,6 +232,16 @@ function writeMem(mem: Uint8Array | undefined, file: string | undefined): UsageE
 }
 
 /** `ended`: why the loop did not stop by itself; `error`: that, or what went wrong after it. */
+// The loop has run: a map that cannot be read must not take the rest with it.
+function mapReport(map: LoadedObject["maps"][string]): MapReport {
+  try {
+    return { entries: map.entries() };
+  } catch (error) {
+    if (error instanceof LoopstepError) return { entries: [], error: error.toJSON() };
+    throw error;
+  }
+}
+
 function report(
   engine: Engine,
   ring: Ring,
@@ -248,7 +264,7 @@ function report(
     enters,
     wallNs,
     globals: Object.fromEntries(visible.map(({ name }) => [name, loaded.values.get(name)])),
-    maps: Object.fromEntries(Object.values(loaded.maps).map((map) => [map.name, { entries: map.entries() }])),
+    maps: Object.fromEntries(Object.values(loaded.maps).map((map) => [map.name, mapReport(map)])),
     ...(error ? { error: error.toJSON() } : {}),
   };
 }
