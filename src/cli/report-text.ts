@@ -59,7 +59,7 @@ export function formatReport({
       `map ${name}`,
       ...entries.slice(0, MAX_ITEMS).map(([key, value]) => `  ${formatValue(key)} = ${formatValue(value)}`),
     );
-    if (error !== undefined) lines.push(`  cannot be read: ${error["message"]}`);
+    if (error !== undefined) lines.push(`  cannot be read: ${String(error["message"])}`);
     if (entries.length > MAX_ITEMS) lines.push(`  ... ${entries.length} in all`);
   }
   return `${lines.join("\n")}\n`;
