@@ -8,6 +8,7 @@ import {
   decode,
   encode,
   findViolation,
+  insn,
   isLdImm64,
   OP_TABLE,
   rowOf,
@@ -267,8 +268,8 @@ const step = (functions: number, wild: boolean): fc.Arbitrary<Step> =>
 // One of the four moves, drawn from a seed.
 function move(seed: number): Insn {
   const dst = seed % 9;
-  if (seed & 64) return insnOf(seed & 128 ? MOV64_K : 0xb4, dst, 0, 0, seed & 32 ? -seed : seed);
-  return insnOf(seed & 128 ? MOV64_X : 0xbc, dst, (seed >>> 2) % 11, 0, 0);
+  if (seed & 64) return insn(seed & 128 ? MOV64_K : 0xb4, dst, 0, 0, seed & 32 ? -seed : seed);
+  return insn(seed & 128 ? MOV64_X : 0xbc, dst, (seed >>> 2) % 11, 0, 0);
 }
 
 // Counter and limit are set so that the loop ends after few turns; the body leaves both alone.
@@ -286,9 +287,9 @@ function counting({ counter, limit, seed, body, imm }: Extract<Step, { kind: "co
     const row = OP_TABLE[ALU[pick % ALU.length]];
     const off = row.when?.[0] === "off" ? row.when[1] : 0;
     const immediate = row.when?.[0] === "imm" ? row.when[1] : row.source === "K" ? imm : 0;
-    return [insnOf(row.code, dst, row.source === "X" ? (pick >>> 8) % 11 : 0, off, immediate)];
+    return [insn(row.code, dst, row.source === "X" ? (pick >>> 8) % 11 : 0, off, immediate)];
   });
-  const bump = insnOf(wide ? ADD64_K : 0x04, counter, 0, 0, down ? -step : step);
+  const bump = insn(wide ? ADD64_K : 0x04, counter, 0, 0, down ? -step : step);
   // Either the jump goes back, or it leaves over one that does; != needs a limit that is met.
   const op = (seed & 8) !== 0 ? 0x50 : down ? 0x20 : 0xa0;
   const leave = (seed & 8) !== 0 ? 0x10 : down ? 0xb0 : 0x30;
@@ -297,9 +298,9 @@ function counting({ counter, limit, seed, body, imm }: Extract<Step, { kind: "co
   const exact = turns === 0 ? (down ? to - step : to + step) : to;
   const code = (leaving ? leave : op) | (wide ? 0x05 : 0x06) | (byReg ? 0x08 : 0);
   const back = -loop.length - 1;
-  const test = insnOf(code, counter, byReg ? limitReg : 0, leaving ? 1 : back, byReg ? 0 : exact);
-  const set = [insnOf(MOV64_K, counter, 0, 0, from), insnOf(MOV64_K, limitReg, 0, 0, exact)];
-  return [...set, ...loop, test, ...(leaving ? [insnOf(0x05, 0, 0, back - 1, 0)] : [])];
+  const test = insn(code, counter, byReg ? limitReg : 0, leaving ? 1 : back, byReg ? 0 : exact);
+  const set = [insn(MOV64_K, counter, 0, 0, from), insn(MOV64_K, limitReg, 0, 0, exact)];
+  return [...set, ...loop, test, ...(leaving ? [insn(0x05, 0, 0, back - 1, 0)] : [])];
 }
 
 const SHIFTS = {
@@ -314,18 +315,18 @@ function rotation({ x, a, b, amount, seed }: Extract<Step, { kind: "rotate" }>):
   const left = amount % width;
   const right = seed % 11 === 0 ? amount % 7 : (width - left) % width;
   const half = (reg: number, isLeft: boolean): Insn[] => [
-    ...(reg === x ? [] : [insnOf(seed % 7 === 0 ? MOV64_X : mov, reg, x, 0, 0)]),
-    insnOf(isLeft ? lsh : rsh, reg, 0, 0, isLeft ? left : right),
+    ...(reg === x ? [] : [insn(seed % 7 === 0 ? MOV64_X : mov, reg, x, 0, 0)]),
+    insn(isLeft ? lsh : rsh, reg, 0, 0, isLeft ? left : right),
   ];
   const leftFirst = (seed & 2) !== 0;
   // The half that is shifted in place comes last.
   const [first, second] = a === x ? [b, a] : [a, b];
-  const last = seed % 5 === 0 ? [insnOf(MOV64_X, (first + 1) % 9, second, 0, 0)] : [];
+  const last = seed % 5 === 0 ? [insn(MOV64_X, (first + 1) % 9, second, 0, 0)] : [];
   return [
     ...half(first, leftFirst),
     ...half(second, !leftFirst),
     ...last,
-    insnOf(joins[(seed >>> 4) % 4], first, second, 0, 0),
+    insn(joins[(seed >>> 4) % 4], first, second, 0, 0),
   ];
 }
 
@@ -414,9 +415,9 @@ export class FuzzWorld {
   image(insns: readonly Insn[]): VmImage | undefined {
     if (findViolation(insns) !== undefined) return undefined;
     const resolved = [...insns];
-    for (const [slot, insn] of insns.entries()) {
-      if (!isLdImm64(insn) || insn.src_reg !== BPF_PSEUDO_FUNC) continue;
-      resolved[slot] = { ...insn, src_reg: 0, imm: slot + 1 + insn.imm };
+    for (const [slot, found] of insns.entries()) {
+      if (!isLdImm64(found) || found.src_reg !== BPF_PSEUDO_FUNC) continue;
+      resolved[slot] = { ...found, src_reg: 0, imm: slot + 1 + found.imm };
       resolved[slot + 1] = { ...insns[slot + 1], imm: CODE_TAG };
     }
     return { ...this.#base, insns: resolved, starts: subprogStarts(insns) };
@@ -477,24 +478,17 @@ export class FuzzWorld {
   }
 }
 
-const insnOf = (code: number, dst_reg: number, src_reg: number, off: number, imm: number): Insn => ({
-  code,
-  dst_reg,
-  src_reg,
-  off,
-  imm,
-});
 const load64 = (dst: number, low: number, high: number): Insn[] => [
-  insnOf(LD_IMM64, dst, 0, 0, low),
-  insnOf(0, 0, 0, 0, high),
+  insn(LD_IMM64, dst, 0, 0, low),
+  insn(0, 0, 0, 0, high),
 ];
 
 // Sets a register to a value drawn from a seed: small, negative, or 64 bits wide.
 function draw(reg: number, seed: number): Insn[] {
   const mixed = Math.imul(seed + reg * 0x9e3779b9, 0x85ebca6b);
   const kind = (mixed >>> 8) % 3;
-  if (kind === 0) return [insnOf(MOV64_K, reg, 0, 0, mixed % 100)];
-  return kind === 1 ? [insnOf(MOV64_K, reg, 0, 0, mixed)] : load64(reg, mixed, Math.imul(mixed, 0xc2b2ae35));
+  if (kind === 0) return [insn(MOV64_K, reg, 0, 0, mixed % 100)];
+  return kind === 1 ? [insn(MOV64_K, reg, 0, 0, mixed)] : load64(reg, mixed, Math.imul(mixed, 0xc2b2ae35));
 }
 
 // After a call r1-r5 hold whatever the engine left in them.
@@ -505,7 +499,7 @@ function access(row: OpRow, base: number, other: number, off: number, immediate:
   const target = row.writes === undefined || other < 9 ? other : other - 5;
   const immField = row.class === "st" ? immediate : row.when?.[0] === "imm" ? row.when[1] : 0;
   const src = row.class === "st" ? 0 : isLoad ? base : target;
-  return insnOf(row.code, isLoad ? target % 9 : base, src, off, immField);
+  return insn(row.code, isLoad ? target % 9 : base, src, off, immField);
 }
 
 /** Turns a draft into slots. */
@@ -518,7 +512,7 @@ export function assemble({ functions, wild, seed }: Draft, world: FuzzWorld): Fu
     // Odd functions may be callbacks, which get two arguments; even ones get five.
     const own = index % 2 === 1 || index === 0 ? [0, 3, 4, 5, 6, 7, 8] : [0, 6, 7, 8];
     for (const reg of own) out.push(...draw(reg, seed + index));
-    out.push(insnOf(MOV64_K, 9, 0, 0, index === 0 ? 12 : 3));
+    out.push(insn(MOV64_K, 9, 0, 0, index === 0 ? 12 : 3));
     const places: number[] = [];
     const jumps: { readonly slot: number; readonly to: number }[] = [];
     for (const [at, step] of steps.entries()) {
@@ -526,15 +520,15 @@ export function assemble({ functions, wild, seed }: Draft, world: FuzzWorld): Fu
       if (step.kind === "jump" || step.kind === "back") {
         const back = step.kind === "back";
         if (back) {
-          out.push(insnOf(ADD64_K, 9, 0, 0, -1));
+          out.push(insn(ADD64_K, 9, 0, 0, -1));
           jumps.push({ slot: out.length, to: Math.max(0, at - step.over) });
-          out.push(insnOf(JSGT_K, 9, 0, 0, 0));
+          out.push(insn(JSGT_K, 9, 0, 0, 0));
         } else {
           const row = OP_TABLE[step.row];
           const bare = row.format === "may_goto" || GOTO.includes(step.row);
           jumps.push({ slot: out.length, to: at + 1 + step.over });
           out.push(
-            insnOf(
+            insn(
               row.code,
               bare ? 0 : step.dst,
               row.source === "X" ? step.src : 0,
@@ -552,8 +546,8 @@ export function assemble({ functions, wild, seed }: Draft, world: FuzzWorld): Fu
       out[slot] = { ...out[slot], [field]: distance };
     }
     // All registers to memory, where runs are compared.
-    for (let reg = 0; reg < 10; reg++) out.push(insnOf(STX_DW, 10, reg, -8 * (reg + 1), 0));
-    out.push(insnOf(EXIT, 0, 0, 0, 0));
+    for (let reg = 0; reg < 10; reg++) out.push(insn(STX_DW, 10, reg, -8 * (reg + 1), 0));
+    out.push(insn(EXIT, 0, 0, 0, 0));
   }
   for (const { slot, callee } of fixups) {
     const target = starts[callee];
@@ -580,14 +574,14 @@ function expand(
       const row = OP_TABLE[step.row];
       const off = row.when?.[0] === "off" ? row.when[1] : 0;
       const immediate = row.when?.[0] === "imm" ? row.when[1] : row.source === "K" ? step.imm : 0;
-      return [insnOf(row.code, step.dst, row.source === "X" ? step.src : 0, off, immediate)];
+      return [insn(row.code, step.dst, row.source === "X" ? step.src : 0, off, immediate)];
     }
     case "choose": {
       const moves = Array.from({ length: step.moves }, (_, i) => move(step.seed >>> (i * 8)));
       const row = OP_TABLE[step.row];
       const bare = row.format === "may_goto";
       const src = row.source === "X" ? step.src : 0;
-      return [insnOf(row.code, bare ? 0 : step.dst, src, moves.length, row.source === "K" ? step.imm : 0), ...moves];
+      return [insn(row.code, bare ? 0 : step.dst, src, moves.length, row.source === "K" ? step.imm : 0), ...moves];
     }
     case "rotate":
       return rotation(step);
@@ -608,8 +602,8 @@ function expand(
       const base = step.moved ? (step.base + 1) % 9 : step.base;
       return [
         ...load64(step.base, world.constants + step.place - step.shift, 0),
-        ...(step.moved ? [insnOf(MOV64_X, base, step.base, 0, 0)] : []),
-        insnOf(code, step.dst, base, step.shift, 0),
+        ...(step.moved ? [insn(MOV64_X, base, step.base, 0, 0)] : []),
+        insn(code, step.dst, base, step.shift, 0),
       ];
     }
     case "stack":
@@ -618,55 +612,55 @@ function expand(
       const callee = calleeOf(step.callee, false);
       if (callee === undefined) return [];
       fixups.push({ slot, callee });
-      return [insnOf(CALL, 0, 1, 0, 0), ...renew(step.seed)];
+      return [insn(CALL, 0, 1, 0, 0), ...renew(step.seed)];
     }
     case "loop": {
       const callee = calleeOf(step.callee, true);
       if (callee === undefined) return [];
       fixups.push({ slot: slot + 1, callee });
       return [
-        insnOf(MOV64_K, 1, 0, 0, step.count),
-        insnOf(LD_IMM64, 2, BPF_PSEUDO_FUNC, 0, 0),
-        insnOf(0, 0, 0, 0, 0),
-        insnOf(MOV64_X, 3, 6, 0, 0),
-        insnOf(MOV64_K, 4, 0, 0, step.seed % 7 === 0 ? 1 : 0),
-        insnOf(CALL, 0, 0, 0, 181),
+        insn(MOV64_K, 1, 0, 0, step.count),
+        insn(LD_IMM64, 2, BPF_PSEUDO_FUNC, 0, 0),
+        insn(0, 0, 0, 0, 0),
+        insn(MOV64_X, 3, 6, 0, 0),
+        insn(MOV64_K, 4, 0, 0, step.seed % 7 === 0 ? 1 : 0),
+        insn(CALL, 0, 0, 0, 181),
         ...renew(step.seed),
       ];
     }
     case "lookup": {
       const found = step.seed & 1;
-      const use = found ? [insnOf(0x15, 0, 0, 1, 0), insnOf(0x61, 3, 0, 4, 0)] : [];
+      const use = found ? [insn(0x15, 0, 0, 1, 0), insn(0x61, 3, 0, 4, 0)] : [];
       return [
-        insnOf(ST_W, 10, 0, -260, step.key),
-        insnOf(MOV64_X, 2, 10, 0, 0),
-        insnOf(ADD64_K, 2, 0, 0, -260),
+        insn(ST_W, 10, 0, -260, step.key),
+        insn(MOV64_X, 2, 10, 0, 0),
+        insn(ADD64_K, 2, 0, 0, -260),
         ...load64(1, world.map.handle, 0),
-        insnOf(CALL, 0, 0, 0, 1),
+        insn(CALL, 0, 0, 0, 1),
         ...use,
         ...renew(step.seed),
       ];
     }
     case "iterate": {
-      const at = [insnOf(MOV64_X, 1, 10, 0, 0), insnOf(ADD64_K, 1, 0, 0, -272)];
+      const at = [insn(MOV64_X, 1, 10, 0, 0), insn(ADD64_K, 1, 0, 0, -272)];
       return [
         ...at,
-        insnOf(MOV64_K, 2, 0, 0, step.start),
-        insnOf(MOV64_K, 3, 0, 0, step.end),
-        insnOf(CALL, 0, 2, 0, 1001),
+        insn(MOV64_K, 2, 0, 0, step.start),
+        insn(MOV64_K, 3, 0, 0, step.end),
+        insn(CALL, 0, 2, 0, 1001),
         ...at,
-        insnOf(CALL, 0, 2, 0, 1002),
-        insnOf(MOV64_X, 7, 0, 0, 0),
+        insn(CALL, 0, 2, 0, 1002),
+        insn(MOV64_X, 7, 0, 0, 0),
         ...at,
-        insnOf(CALL, 0, 2, 0, 1002),
-        insnOf(MOV64_X, 8, 0, 0, 0),
+        insn(CALL, 0, 2, 0, 1002),
+        insn(MOV64_X, 8, 0, 0, 0),
         ...at,
-        insnOf(CALL, 0, 2, 0, 1003),
+        insn(CALL, 0, 2, 0, 1003),
         ...renew(step.seed),
       ];
     }
     case "helper":
-      return [insnOf(CALL, 0, 0, 0, step.id), ...renew(step.seed)];
+      return [insn(CALL, 0, 0, 0, step.id), ...renew(step.seed)];
   }
 }
 

@@ -77,7 +77,7 @@ class Compiler {
   #registers: number[] | undefined;
   #budgetGlobal: number | undefined;
   #mayOverflow = false;
-  /** Verified code in which each function knows where the iterators it uses lie: none is handed to another. */
+  /** Verified code with iterators in which each function knows where those it uses lie: none is handed to another. */
   #iteratorsKnown = false;
 
   constructor(image: VmImage, options: CompileOptions) {
@@ -102,11 +102,11 @@ class Compiler {
     this.#discover();
     this.#declareImports();
     this.#sort();
+    const steps = [...this.#functions.values()].flatMap(({ calls }) =>
+      calls.filter((call) => call.runtime !== undefined),
+    );
     this.#iteratorsKnown =
-      !this.#options.checked &&
-      [...this.#functions.values()].every(({ calls }) =>
-        calls.every(({ runtime, iterator }) => runtime === undefined || iterator !== undefined),
-      );
+      !this.#options.checked && steps.length > 0 && steps.every(({ iterator }) => iterator !== undefined);
     for (const start of this.#order) this.#write(this.#functions.get(start)!);
     this.#writeRun();
     this.#runtime.defineAll();
@@ -370,9 +370,11 @@ class Compiler {
       boundary,
       budget,
       callPlan: (slot) => this.#plans.get(slot)!,
-      iterators: this.#iteratorsKnown
-        ? iteratorUses(unit, this.#effects, (slot) => this.#iteratorCall(slot), typing.liveAt)
-        : undefined,
+      // a piece is part of a function too long for iterators in line
+      iterators:
+        this.#iteratorsKnown && boundary.registers === undefined
+          ? iteratorUses(unit, this.#effects, (slot) => this.#iteratorCall(slot), typing.liveAt)
+          : undefined,
     });
   }
 

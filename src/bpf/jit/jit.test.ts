@@ -2,7 +2,7 @@
 // interpreter, whose facts are the ones to match.
 
 import { describe, expect, it } from "vitest";
-import { encode, OP_TABLE, type Insn } from "../isa/index.ts";
+import { encode, insn, OP_TABLE, type Insn } from "../isa/index.ts";
 import { Interpreter, openMap, VmError, VmFault, type Callee, type VmEnv } from "../vm/index.ts";
 import { compile, instantiate, listing, slotAt } from "./index.ts";
 import { load, MODES, results, world, type World } from "./harness.ts";
@@ -344,30 +344,23 @@ describe("every jump, in every place it can be written", () => {
     (1n << 64n) - 1n,
   ];
   const JUMPS = OP_TABLE.filter((row) => row.format === "jump_x" || row.format === "jump_k");
-  const slot = (code: number, dst_reg: number, src_reg: number, off: number, imm: number): Insn => ({
-    code,
-    dst_reg,
-    src_reg,
-    off,
-    imm,
-  });
   // 64-bit loads, and 32-bit ones whose values are known to be zero-extended.
-  const LOADS = [slot(0x79, 2, 1, 0, 0), slot(0x79, 3, 1, 8, 0), slot(0xb7, 0, 0, 0, 1)];
-  const SMALL_LOADS = [slot(0x61, 2, 1, 0, 0), slot(0x61, 3, 1, 8, 0)];
-  const [EXIT, TWO] = [slot(0x95, 0, 0, 0, 0), slot(0xb7, 0, 0, 0, 2)];
+  const LOADS = [insn(0x79, 2, 1, 0, 0), insn(0x79, 3, 1, 8, 0), insn(0xb7, 0, 0, 0, 1)];
+  const SMALL_LOADS = [insn(0x61, 2, 1, 0, 0), insn(0x61, 3, 1, 8, 0)];
+  const [EXIT, TWO] = [insn(0x95, 0, 0, 0, 0), insn(0xb7, 0, 0, 0, 2)];
   // Where the ways lead: both only here; the way on from elsewhere too; the jump from elsewhere too; both to one place over a move.
   const SHAPES: readonly (readonly [string, (jump: (off: number) => Insn) => readonly Insn[]])[] = [
     ["both ways inline", (jump) => [...LOADS, jump(1), EXIT, TWO, EXIT]],
-    ["the way on is shared", (jump) => [...LOADS, slot(0x15, 1, 0, 1, 0), jump(1), EXIT, TWO, EXIT]],
-    ["the jump is shared", (jump) => [...LOADS, slot(0x15, 1, 0, 2, 0), jump(1), EXIT, TWO, EXIT]],
+    ["the way on is shared", (jump) => [...LOADS, insn(0x15, 1, 0, 1, 0), jump(1), EXIT, TWO, EXIT]],
+    ["the jump is shared", (jump) => [...LOADS, insn(0x15, 1, 0, 2, 0), jump(1), EXIT, TWO, EXIT]],
     ["a move is skipped", (jump) => [...LOADS, jump(1), TWO, EXIT]],
     [
       "it goes back once",
       (jump) => [
         ...LOADS,
-        slot(0xb7, 4, 0, 0, 0),
-        slot(0x55, 4, 0, 3, 0),
-        slot(0x07, 4, 0, 0, 1),
+        insn(0xb7, 4, 0, 0, 0),
+        insn(0x55, 4, 0, 3, 0),
+        insn(0x07, 4, 0, 0, 1),
         jump(-3),
         EXIT,
         TWO,
@@ -382,7 +375,7 @@ describe("every jump, in every place it can be written", () => {
     for (const row of JUMPS) {
       const small = row.source === "K" ? [0, 1, -1, 0x7fff_ffff] : [0];
       for (const imm of small) {
-        const whole = shape((off) => slot(row.code, 2, row.source === "X" ? 3 : 0, off, imm));
+        const whole = shape((off) => insn(row.code, 2, row.source === "X" ? 3 : 0, off, imm));
         const insns = type === "u32" ? [...SMALL_LOADS, ...whole.slice(2)] : whole;
         const there: World = { ...here, image: { ...here.image, insns, starts: [0] } };
         const [interpreter, ...others] = MODES.map((mode) => load(there, mode));
