@@ -17,6 +17,7 @@ import {
   type OpRow,
 } from "../src/bpf/isa/index.ts";
 import { compile, instantiate } from "../src/bpf/jit/index.ts";
+import { mapSpec } from "../src/bpf/vm/harness.ts";
 import {
   BPF_MAP_TYPE_ARRAY,
   buildImage,
@@ -380,24 +381,13 @@ export class FuzzWorld {
 
   constructor() {
     this.memory = VmMemory.create({ initial: 1 << 18, maximum: 1 << 18 });
-    const spec = {
-      name: "array",
-      kind: "map",
-      type: BPF_MAP_TYPE_ARRAY,
-      key_size: 4,
-      value_size: 12,
-      max_entries: 4,
-      map_flags: 0,
-      btf_key_type_id: 0,
-      btf_value_type_id: 0,
-      frozen: false,
-    } as const;
+    const spec = mapSpec("array", BPF_MAP_TYPE_ARRAY, [4, 12, 4]);
     this.buffer = this.memory.allocate("the buffer", BUFFER_SIZE, { align: 64 });
     const map = createMap(this.memory, spec);
     this.map = map;
     const initial = Uint8Array.from({ length: CONSTANT_SIZE }, (_, i) => (i % 24 < 8 ? (i % 8 === 0 ? i : 0) : i * 37));
     initial.fill(0xff, 36, 48);
-    const frozen = { ...spec, name: "constants", value_size: CONSTANT_SIZE, max_entries: 1, frozen: true, initial };
+    const frozen = mapSpec("constants", BPF_MAP_TYPE_ARRAY, [4, CONSTANT_SIZE, 1], { frozen: true, initial });
     const constants = createMap(this.memory, frozen);
     this.constants = constants.values;
     const insns = decode(Uint8Array.of(EXIT, 0, 0, 0, 0, 0, 0, 0));

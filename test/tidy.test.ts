@@ -74,7 +74,9 @@ function readSource(name: string): SourceFile {
 const files = readdirSync(SRC, { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".ts"))
   .map(readSource);
-const shipped = files.filter(({ name }) => !/\.(test|fuzz)\.ts$/.test(name));
+/** Tests, and what they share. */
+const isForTests = (name: string): boolean => /(\.test|\/harness)\.ts$/.test(name);
+const shipped = files.filter(({ name }) => !isForTests(name));
 const byName = new Map(files.map((file) => [file.name, file]));
 
 const allows = (from: string, to: string): boolean =>
@@ -132,6 +134,11 @@ describe("tidy", () => {
         )
         .map((to) => `${name} -> ${to}`),
     );
+    expect(wrong).toEqual([]);
+  });
+
+  it("ships nothing that needs what is for tests", () => {
+    const wrong = shipped.filter(({ imports }) => imports.some(isForTests)).map(({ name }) => name);
     expect(wrong).toEqual([]);
   });
 

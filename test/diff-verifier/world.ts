@@ -4,6 +4,7 @@
 import { BTF_STATIC, BtfBuilder, type Btf } from "../../src/bpf/btf/index.ts";
 import type { Insn } from "../../src/bpf/isa/index.ts";
 import type { MapSpec, ResolvedProgram } from "../../src/bpf/object/index.ts";
+import { mapSpec } from "../../src/bpf/vm/harness.ts";
 
 export const BPF_PROG_TYPE_SOCKET_FILTER = 1;
 export const BPF_PROG_TYPE_RAW_TRACEPOINT = 17;
@@ -131,19 +132,15 @@ const ROWS: readonly MapRow[] = [
   { name: "formats", type: 2, value: 64, entries: 1, flags: RDONLY_PROG, initial: texts(FORMATS) },
 ];
 
-export const MAPS: readonly MapSpec[] = ROWS.map((row) => ({
-  name: row.name,
-  kind: "map",
-  type: row.type,
-  key_size: row.key ?? 4,
-  value_size: row.value ?? VALUE_SIZE,
-  max_entries: row.entries,
-  map_flags: row.flags ?? 0,
-  btf_key_type_id: row.btf === undefined ? 0 : int,
-  btf_value_type_id: row.btf ?? 0,
-  frozen: row.initial !== undefined,
-  ...(row.initial && { initial: row.initial }),
-}));
+export const MAPS: readonly MapSpec[] = ROWS.map(({ name, type, key = 4, value = VALUE_SIZE, entries, ...row }) =>
+  mapSpec(name, type, [key, value, entries], {
+    map_flags: row.flags ?? 0,
+    btf_key_type_id: row.btf === undefined ? 0 : int,
+    btf_value_type_id: row.btf ?? 0,
+    frozen: row.initial !== undefined,
+    ...(row.initial && { initial: row.initial }),
+  }),
+);
 
 /** How a program differs from a raw tracepoint program without BTF. */
 export interface Kind {

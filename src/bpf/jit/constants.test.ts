@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { asm, BPF_PSEUDO_MAP_IDX_VALUE } from "../isa/index.ts";
+import { mapSpec } from "../vm/harness.ts";
 import { BPF_MAP_TYPE_ARRAY, buildImage, Interpreter, VmMemory } from "../vm/index.ts";
 import { compile, instantiate, listing } from "./index.ts";
 
@@ -13,19 +14,8 @@ function world(body: string, offset: number, frozen: boolean) {
   const insns = asm(`r1 = 0 ll\n${body}\nexit`).map((insn, slot) =>
     slot === 0 ? { ...insn, src_reg: BPF_PSEUDO_MAP_IDX_VALUE } : slot === 1 ? { ...insn, imm: offset } : insn,
   );
-  const map = {
-    name: "t.rodata",
-    kind: "rodata",
-    type: BPF_MAP_TYPE_ARRAY,
-    key_size: 4,
-    value_size: BYTES.length,
-    max_entries: 1,
-    map_flags: 0,
-    btf_key_type_id: 0,
-    btf_value_type_id: 0,
-    initial: Uint8Array.from(BYTES),
-    frozen,
-  } as const;
+  const initial = Uint8Array.from(BYTES);
+  const map = mapSpec("t.rodata", BPF_MAP_TYPE_ARRAY, [4, BYTES.length, 1], { kind: "rodata", initial, frozen });
   const image = buildImage({ name: "test", insns, subprogs: [], lines: [], maps: [map] }, memory);
   return { memory, image };
 }

@@ -1,6 +1,7 @@
 // For tests: a program in a world with a buffer and two maps, run by the interpreter, by bare code and by checked code.
 
 import { asm, type Insn } from "../isa/index.ts";
+import { mapSpec } from "../vm/harness.ts";
 import {
   BPF_MAP_TYPE_ARRAY,
   BPF_MAP_TYPE_HASH,
@@ -18,20 +19,7 @@ export type Runnable = { run(ctx: number, arg2?: number): number; readonly r0: b
 export type Mode = "interpreter" | "bare" | "checked";
 export const MODES: readonly Mode[] = ["interpreter", "bare", "checked"];
 
-const spec = (type: number, name: string, key_size: number, value_size: number, max_entries: number) =>
-  ({
-    name,
-    kind: "map",
-    type,
-    key_size,
-    value_size,
-    max_entries,
-    map_flags: 0,
-    btf_key_type_id: 0,
-    btf_value_type_id: 0,
-    frozen: false,
-  }) as const;
-const MAPS = [spec(BPF_MAP_TYPE_ARRAY, "array", 4, 8, 3), spec(BPF_MAP_TYPE_HASH, "hash", 4, 8, 8)];
+const MAPS = [mapSpec("array", BPF_MAP_TYPE_ARRAY, [4, 8, 3]), mapSpec("hash", BPF_MAP_TYPE_HASH, [4, 8, 8])];
 export const KFUNCS: Readonly<Record<number, string>> = {
   2000: "loop_add",
   2001: "loop_wide",

@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { asm, helperId } from "../isa/index.ts";
 import type { MapSpec } from "../object/index.ts";
+import { mapSpec } from "./harness.ts";
 import {
   BPF_MAP_TYPE_ARRAY,
   BPF_MAP_TYPE_HASH,
@@ -29,29 +30,6 @@ const KFUNCS = {
   bpf_none: 16,
 };
 const kfuncName = (id: number): string => Object.entries(KFUNCS).find(([, value]) => value === id)?.[0] ?? "";
-
-function mapSpec(
-  name: string,
-  type: number,
-  key_size: number,
-  value_size: number,
-  max_entries: number,
-  extra: Partial<MapSpec> = {},
-): MapSpec {
-  return {
-    name,
-    kind: "map",
-    type,
-    key_size,
-    value_size,
-    max_entries,
-    map_flags: 0,
-    btf_key_type_id: 0,
-    btf_value_type_id: 0,
-    frozen: false,
-    ...extra,
-  };
-}
 
 interface Setup {
   readonly maps?: readonly MapSpec[];
@@ -147,7 +125,7 @@ describe("calls", () => {
       "*(u64 *)(r10 -8) = 0\nr1 = map[m]\nr2 = &f\nr3 = r10\nr3 += -8\nr4 = 0\ncall bpf_for_each_map_elem\nr1 = *(u64 *)(r10 -8)\nr0 *= 1000\nr0 += r1\nexit\n" +
       "f:\nr5 = *(u32 *)(r2 +0)\nr3 = *(u32 *)(r3 +0)\nr3 *= r5\nr5 = *(u64 *)(r4 +0)\nr5 += r3\n*(u64 *)(r4 +0) = r5\nr0 = 0\nexit";
     for (const type of [BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH]) {
-      const { vm, maps } = load(text, { maps: [mapSpec("m", type, 4, 4, 3)] });
+      const { vm, maps } = load(text, { maps: [mapSpec("m", type, [4, 4, 3])] });
       for (const key of [0, 1, 2]) maps[0].set(u32(key), u32(key + 5));
       vm.run(0);
       expect(vm.r0).toBe(3000n + 6n + 14n);
@@ -171,7 +149,7 @@ describe("calls", () => {
 });
 
 describe("helpers", () => {
-  const map = (type: number, key_size = 4): Setup => ({ maps: [mapSpec("m", type, key_size, 8, 2)] });
+  const map = (type: number, key_size = 4): Setup => ({ maps: [mapSpec("m", type, [key_size, 8, 2])] });
   const key = (value: number): string => `*(u32 *)(r10 -4) = ${value}\nr1 = map[m]\nr2 = r10\nr2 += -4\n`;
   const value = (n: number): string => `*(u64 *)(r10 -16) = ${n}\nr3 = r10\nr3 += -16\n`;
 
@@ -481,12 +459,12 @@ describe("images", () => {
     [
       "an offset beyond the value",
       "r1 = map[m][0]+8\nexit",
-      { maps: [mapSpec("m", BPF_MAP_TYPE_ARRAY, 4, 8, 1)] },
+      { maps: [mapSpec("m", BPF_MAP_TYPE_ARRAY, [4, 8, 1])] },
       "beyond the map's value",
     ],
     ["a map by descriptor", "r1 = map[id:3]\nexit", {}, "by file descriptor"],
     ["an illegal encoding", "r10 = 1\nexit", {}, "frame pointer is read only"],
-    ["an unsupported map type", "exit", { maps: [mapSpec("cpus", 16, 4, 4, 4)] }, "map type 16 is not supported"],
+    ["an unsupported map type", "exit", { maps: [mapSpec("cpus", 16, [4, 4, 4])] }, "map type 16 is not supported"],
   ])("%s is refused", (_title, text, setup, message) => {
     expect(() => load(text, setup)).toThrow(VmError);
     expect(() => load(text, setup)).toThrow(message);
@@ -494,7 +472,7 @@ describe("images", () => {
 
   test("the programs of an object share its maps", () => {
     const memory = VmMemory.create();
-    const maps = [mapSpec("m", BPF_MAP_TYPE_ARRAY, 4, 8, 1)];
+    const maps = [mapSpec("m", BPF_MAP_TYPE_ARRAY, [4, 8, 1])];
     const source = (text: string): ImageSource => ({
       name: "p",
       insns: asm(text, { maps: ["m"] }),
@@ -512,7 +490,7 @@ describe("images", () => {
     const { image, maps, memory } = load(
       "r1 = map[m][0]+0\nl:\nr2 = *(u64 *)(r1 +0)\nr2 += 1\n*(u64 *)(r1 +0) = r2\ngoto l\nexit",
       {
-        maps: [mapSpec("m", BPF_MAP_TYPE_ARRAY, 4, 8, 1)],
+        maps: [mapSpec("m", BPF_MAP_TYPE_ARRAY, [4, 8, 1])],
       },
     );
     // A worker that only holds the image: vitest's transforms do not reach workers, so that the program runs here.

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { MapSpec } from "../object/index.ts";
+import { mapSpec } from "./harness.ts";
 import {
   BPF_ANY,
   BPF_EXIST,
@@ -17,24 +17,11 @@ import {
   type VmMap,
 } from "./index.ts";
 
-function specOf(type: number, key_size: number, value_size: number, max_entries: number): MapSpec {
-  return {
-    name: "m",
-    kind: "map",
-    type,
-    key_size,
-    value_size,
-    max_entries,
-    map_flags: 0,
-    btf_key_type_id: 0,
-    btf_value_type_id: 0,
-    frozen: false,
-  };
-}
+type Sizes = Parameters<typeof mapSpec>[2];
 
-function mapOf(type: number, key_size: number, value_size: number, max_entries: number): VmMap {
+function mapOf(type: number, ...sizes: Sizes): VmMap {
   const memory = VmMemory.create();
-  return openMap(createMap(memory, specOf(type, key_size, value_size, max_entries)), memory);
+  return openMap(createMap(memory, mapSpec("m", type, sizes)), memory);
 }
 
 const u32 = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
@@ -67,13 +54,10 @@ describe("array maps", () => {
 
   test("a data section starts with its contents, read-only when frozen", () => {
     const memory = VmMemory.create();
-    const image = createMap(memory, {
-      ...specOf(BPF_MAP_TYPE_ARRAY, 4, 5, 1),
-      name: ".rodata",
-      kind: "rodata",
-      frozen: true,
-      initial: bytes(1, 2, 3),
-    });
+    const image = createMap(
+      memory,
+      mapSpec(".rodata", BPF_MAP_TYPE_ARRAY, [4, 5, 1], { kind: "rodata", frozen: true, initial: bytes(1, 2, 3) }),
+    );
     expect(openMap(image, memory).get(u32(0))).toEqual(bytes(1, 2, 3, 0, 0));
     expect(memory.find(image.values, 5, false)).toBeGreaterThanOrEqual(0);
     expect(memory.find(image.values, 5, true)).toBe(-1);
@@ -168,12 +152,12 @@ describe("queues and stacks", () => {
 });
 
 test.each([
-  [specOf(16, 4, 4, 4), "map type 16 is not supported"],
-  [specOf(BPF_MAP_TYPE_ARRAY, 8, 4, 1), "wrong key_size"],
-  [specOf(BPF_MAP_TYPE_HASH, 0, 4, 1), "wrong key_size"],
-  [specOf(BPF_MAP_TYPE_QUEUE, 4, 4, 1), "wrong key_size"],
-  [specOf(BPF_MAP_TYPE_ARRAY, 4, 0, 1), "wrong value_size"],
-  [specOf(BPF_MAP_TYPE_ARRAY, 4, 4, 0), "wrong max_entries"],
+  [mapSpec("m", 16, [4, 4, 4]), "map type 16 is not supported"],
+  [mapSpec("m", BPF_MAP_TYPE_ARRAY, [8, 4, 1]), "wrong key_size"],
+  [mapSpec("m", BPF_MAP_TYPE_HASH, [0, 4, 1]), "wrong key_size"],
+  [mapSpec("m", BPF_MAP_TYPE_QUEUE, [4, 4, 1]), "wrong key_size"],
+  [mapSpec("m", BPF_MAP_TYPE_ARRAY, [4, 0, 1]), "wrong value_size"],
+  [mapSpec("m", BPF_MAP_TYPE_ARRAY, [4, 4, 0]), "wrong max_entries"],
 ])("%j: %s", (spec, message) => {
   expect(() => createMap(VmMemory.create(), spec)).toThrow(VmError);
   expect(() => createMap(VmMemory.create(), spec)).toThrow(message);
