@@ -1,7 +1,23 @@
 // Circular numbers: an arc of the circle of 2^64 (or 2^32) values, from `base` clockwise over `size` further values; one
 // form for signed and unsigned ranges (kernel/bpf/cnum.c at v7.2). Both ways of reading a range are projections of the arc.
 
-import { add, eq, isZero, ltu, maxS, minS, minU, neg, not, S64_MAX, S64_MIN, sub, U64, U64_MAX, ZERO } from "./u64.ts";
+import {
+  add,
+  eq,
+  isZero,
+  ltu,
+  maxS,
+  minS,
+  minU,
+  neg,
+  not,
+  S64_MAX,
+  S64_MIN,
+  sub,
+  U64_MAX,
+  ZERO,
+  type U64,
+} from "./u64.ts";
 
 /** A 64-bit arc. `base` all ones with `size` all ones is the empty one. */
 export class Cnum64 {
@@ -219,37 +235,4 @@ export function cnum32IsSubset(outer: Cnum32, inner: Cnum32): boolean {
   const start = (inner.base - outer.base) >>> 0;
   if (inner.size > U32_MAX - start && outer.size < U32_MAX) return false;
   return (start + inner.size) >>> 0 <= outer.size;
-}
-
-/* ---- between the two ---- */
-
-/** The low halves of all values of `a`. */
-export function cnum32FromCnum64(a: Cnum64): Cnum32 {
-  if (cnum64IsEmpty(a)) return CNUM32_EMPTY;
-  if (a.size.hi !== 0 || a.size.lo === -1) return CNUM32_UNBOUNDED;
-  return new Cnum32(a.base.lo >>> 0, a.size.lo >>> 0);
-}
-
-/** The values of `a` whose low half may lie in `b`: `a` with its two ends cut back to the nearest that do. */
-export function cnum64Cnum32Intersect(a: Cnum64, b: Cnum32): Cnum64 {
-  if (cnum64IsEmpty(a) || cnum32IsEmpty(b)) return CNUM64_EMPTY;
-  // b seen from the start of a, whose low half is then 0
-  const from = (b.base - (a.base.lo >>> 0)) >>> 0;
-  const lastLow = a.size.lo >>> 0;
-  if (b.size > U32_MAX - from) {
-    // the start of a is inside b; only the far end can be cut
-    const to = (from + b.size) >>> 0;
-    if (lastLow > to && lastLow < from) return new Cnum64(a.base, sub(a.size, new U64(0, (lastLow - to) | 0)));
-    return a;
-  }
-  const skip = new U64(0, from | 0);
-  if (ltu(a.size, skip)) return CNUM64_EMPTY;
-  const size = sub(a.size, skip);
-  const to = from + b.size;
-  let cut = 0;
-  if (lastLow < from) cut = lastLow + (0x1_0000_0000 - to);
-  else if (lastLow >= to) cut = lastLow - to;
-  const cutWord = new U64(Math.floor(cut / 0x1_0000_0000), cut | 0);
-  if (ltu(size, cutWord)) return CNUM64_EMPTY;
-  return new Cnum64(add(a.base, skip), sub(size, cutWord));
 }

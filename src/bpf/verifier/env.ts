@@ -11,15 +11,7 @@ import type { KfuncMeta, KfuncRow } from "./kfuncs.ts";
 import type { MapInfo } from "./maps.ts";
 import type { ProgramType } from "./prog-types.ts";
 import type { Reg } from "./reg-state.ts";
-import {
-  STACK_ITER,
-  STACK_IRQ_FLAG,
-  STACK_DYNPTR,
-  type Frame,
-  type LinkedReg,
-  type SccVisit,
-  type State,
-} from "./states.ts";
+import { type Frame, type LinkedReg, type SccVisit, type State } from "./states.ts";
 
 export const EPERM = 1;
 export const ENOENT = 2;
@@ -441,6 +433,3 @@ export function isSubprogCall(insn: Insn): boolean {
 export function isKfuncCall(insn: Insn): boolean {
   return insn.code === (BPF_JMP | BPF_CALL) && insn.src_reg === BPF_PSEUDO_KFUNC_CALL;
 }
-
-/** Kinds of slot that are not plain data. */
-export const OBJECT_SLOTS: number = (1 << STACK_DYNPTR) | (1 << STACK_ITER) | (1 << STACK_IRQ_FLAG);

@@ -1,6 +1,6 @@
 // Brings the three views of a range in step: each may narrow the others (reg_bounds_sync of kernel/bpf/verifier.c at v7.2).
 // This runs for nearly every instruction walked, so it works in place on ten words instead of making objects at each step;
-// what the steps mean on their own is in cnum.ts and tnum.ts.
+// what the steps mean on their own is in cnum.ts, tnum.ts and, for those that are made here alone, the tests' harness.ts.
 
 import { isImpossible, Range, UNKNOWN } from "./bounds.ts";
 import { Cnum32, CNUM32_UNBOUNDED, Cnum64, CNUM64_UNBOUNDED } from "./cnum.ts";
@@ -18,7 +18,7 @@ const SIZE_HI = 6;
 const SIZE_LO = 7;
 const BASE32 = 8;
 const SIZE32 = 9;
-/** What tnumStep() found. */
+/** What step() found. */
 const STEP_HI = 10;
 const STEP_LO = 11;
 
@@ -108,7 +108,7 @@ function intersect64(bh: number, bl: number, tHi: number, tLo: number): void {
   return ltu(tHi, tLo, restHi, restLo) ? setArc64(bh, bl, tHi, tLo) : setArc64(bh, bl, restHi, restLo);
 }
 
-/** As tnumStep: the smallest member of the bits above a number, into STEP_HI and STEP_LO. */
+/** The smallest member of the bits above a number, or the largest when there is none, into STEP_HI and STEP_LO. */
 function step(zh: number, zl: number): void {
   const vh = w[VALUE_HI];
   const vl = w[VALUE_LO];
@@ -121,6 +121,7 @@ function step(zh: number, zl: number): void {
     w[STEP_HI] = vh;
     w[STEP_LO] = vl;
   } else {
+    // counting up within the mask: all other places are filled with ones, so that the carry runs through them
     const lo = (zl - vl) | 0;
     const hi = subHi(zh, zl, vh, vl);
     const foreignHi = filled(hi & ~mh);
@@ -184,7 +185,7 @@ function narrowArcs(): void {
   return undefined;
 }
 
-/** As cnum64Cnum32Intersect. */
+/** Cuts the ends of the 64-bit arc back to the nearest values whose low half may lie in the 32-bit arc. */
 function cutEnds(): void {
   if (isEmpty64() || isEmpty32()) return setArc64(-1, -1, -1, -1);
   const sh = w[SIZE_HI];

@@ -9,8 +9,6 @@ import {
   eq,
   isZero,
   lowBits,
-  ltu,
-  not,
   or,
   sar,
   shl,
@@ -198,17 +196,4 @@ export function tnumIn(outer: Tnum, inner: Tnum): boolean {
 
 export function tnumSwap(a: Tnum, bytes: 2 | 4 | 8): Tnum {
   return new Tnum(swapBytes(a.value, bytes), swapBytes(a.mask, bytes));
-}
-
-/** The smallest member above `z`; the largest member when there is none. */
-export function tnumStep(a: Tnum, z: U64): U64 {
-  const most = or(a.value, a.mask);
-  if (!ltu(z, most)) return most;
-  if (ltu(z, a.value)) return a.value;
-  // Members are value + s for submasks s of mask. Counting up within the mask: all other positions are filled with ones, so
-  // that the carry runs through them; below the highest foreign bit of the distance everything is filled.
-  const distance = sub(z, a.value);
-  const foreign = lowBits(bitLength(andNot(distance, a.mask)));
-  const filled = or(or(distance, foreign), not(a.mask));
-  return or(a.value, and(add(filled, new U64(0, 1)), a.mask));
 }
