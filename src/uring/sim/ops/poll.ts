@@ -91,8 +91,8 @@ function findPoll(ring: Ring, low: number, high: number): Request | null {
   return findArmedBy(ring, low, high, ({ opcode }) => opcode === IORING_OP.IORING_OP_POLL_ADD);
 }
 
-/** True when the poll goes on with what the update says; else its `res` says how it ends. */
-function isUpdated(ring: Ring, req: Request, target: Request, update: Update): boolean {
+/** Gives the poll what the update says; true when it goes on, else its `res` says how it ends. */
+function applyUpdate(ring: Ring, req: Request, target: Request, update: Update): boolean {
   if ((req.len & (IORING_POLL_UPDATE_EVENTS | IORING_POLL_UPDATE_USER_DATA)) !== 0) {
     if ((req.len & IORING_POLL_UPDATE_EVENTS) !== 0) {
       target.opFlags = (target.opFlags & ~0xffff) | (req.opFlags & 0xffff) | UNMASK;
@@ -116,7 +116,7 @@ function issueRemove(ring: Ring, req: Request): number {
   if (!takePoll(target)) return -EALREADY;
   pollRemoveEntries(target);
   disarm(ring, target);
-  if (!isUpdated(ring, req, target, update)) {
+  if (!applyUpdate(ring, req, target, update)) {
     // task work: the request's own completion comes first
     if (target.res < 0) setFail(target);
     queueTaskComplete(ring, target, target.res);
