@@ -3,10 +3,11 @@
 // the name of its source; what several of them need lies in dist/chunks, shared.
 
 import { spawn } from "node:child_process";
-import { readdirSync, rmSync, statSync, utimesSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { calledFunctions, eagerFunctions } from "./eager-functions.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const dist = path.join(root, "dist");
@@ -26,20 +27,33 @@ function declarations() {
   });
 }
 
-/** @param {readonly string[]} names @param {boolean} whole */
-async function code(names, whole) {
+/** Programs whose verdict calls what most verdicts call. */
+const VERIFIED = ["nops", "cp"].map((name) => path.join(root, `src/programs/${name}/${name}.bpf.o`));
+
+/**
+ * @param {Readonly<Record<string, string>>} input sources by what they are called in `dir`
+ * @param {string} dir
+ * @param {{ whole?: boolean, plugins?: import("rolldown").Plugin[] }} [options]
+ */
+async function code(input, dir, { whole = false, plugins = [] } = {}) {
   const bundle = await rolldown({
     cwd: root,
-    input: Object.fromEntries(names.map((name) => [name, `src/${name}.ts`])),
+    input,
     platform: "neutral",
     external: ["koffi", /^node:/],
     tsconfig: false,
-    transform: { target: "es2023" },
+    plugins,
+    transform: {
+      target: "es2023",
+      // as tsconfig.json has it: a field that is not given a value is not made, which would cost a call for every object
+      typescript: { removeClassFieldsWithoutInitializer: true },
+      assumptions: { setPublicClassFields: true },
+    },
     // no module here does anything by being imported, but for the entries
     treeshake: { moduleSideEffects: false },
   });
   await bundle.write({
-    dir: dist,
+    dir,
     format: "esm",
     sourcemap: true,
     comments: false,
@@ -47,6 +61,29 @@ async function code(names, whole) {
     codeSplitting: !whole,
   });
 }
+
+/**
+ * Puts sources together twice: to see what they call when they are run with each of `commands` (a file of `dir`, arguments),
+ * and with that in mind.
+ * @param {Readonly<Record<string, string>>} input
+ * @param {string} dir
+ * @param {readonly (readonly string[])[]} commands
+ */
+export async function codeForCalls(input, dir, commands) {
+  // within the package, which says that these are modules
+  const cache = path.join(root, ".cache");
+  mkdirSync(cache, { recursive: true });
+  const trial = mkdtempSync(path.join(cache, "trial-"));
+  try {
+    await code(input, trial);
+    await code(input, dir, { plugins: [eagerFunctions(calledFunctions(trial, commands))] });
+  } finally {
+    rmSync(trial, { recursive: true });
+  }
+}
+
+/** @param {readonly string[]} names */
+const sources = (names) => Object.fromEntries(names.map((name) => [name, `src/${name}.ts`]));
 
 /** Removes what an earlier build left: those who use dist/ meanwhile keep finding the rest. @param {Date} started */
 function removeOlder(started) {
@@ -62,8 +99,8 @@ export async function build() {
   const started = new Date();
   const [status] = await Promise.all([
     declarations(),
-    code(ENTRIES, false),
-    ...THREADS.map((name) => code([name], true)),
+    codeForCalls(sources(ENTRIES), dist, [["cli/main.js", "verify", ...VERIFIED]]),
+    ...THREADS.map((name) => code(sources([name]), dist, { whole: true })),
   ]);
   removeOlder(started);
   // the tests build anew when a source is younger than this
