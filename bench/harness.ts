@@ -82,7 +82,7 @@ export function geometricMean(values: readonly number[]): number {
 export type Clock = () => number;
 
 /** The time of day: what a user waits. */
-export const wallClock: Clock = () => Number(process.hrtime.bigint());
+const wallClock: Clock = () => Number(process.hrtime.bigint());
 
 /** Processor time of this process: what is left of the above when others want the processor too. */
 export const cpuClock: Clock = () => {
@@ -177,7 +177,7 @@ function git(root: string, ...args: string[]): string {
 }
 
 /** Where and from what a result came; the host's name only as a hash. */
-export function provenance(root: string): Record<string, unknown> {
+function provenance(root: string): Record<string, unknown> {
   const commit = git(root, "rev-parse", "--short=12", "HEAD");
   return {
     date: new Date().toISOString(),

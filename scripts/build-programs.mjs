@@ -27,7 +27,7 @@ export function hasClang() {
 }
 
 /** Compiles one source to `out`. */
-export function compileProgram(source, out) {
+function compileProgram(source, out) {
   const args = [
     "-target",
     "bpf",

@@ -48,7 +48,7 @@ export abstract class LoopstepError<Code extends string = string> extends Error 
 }
 
 /** `where: message (found X, expected Y). remedy` */
-export function renderFacts(facts: ErrorFacts): string {
+function renderFacts(facts: ErrorFacts): string {
   const detail = [facts.found && `found ${facts.found}`, facts.expected && `expected ${facts.expected}`]
     .filter(Boolean)
     .join(", ");

@@ -40,7 +40,7 @@ export function layout<const Names extends string>(
 }
 
 /** Reads the field `type` at byte `offset` of `view`. */
-export function readField(view: DataView, offset: number, type: FieldType): number | bigint {
+function readField(view: DataView, offset: number, type: FieldType): number | bigint {
   switch (type) {
     case "u8":
       return view.getUint8(offset);
@@ -62,7 +62,7 @@ export function readField(view: DataView, offset: number, type: FieldType): numb
 }
 
 /** Writes `value` as `type` at byte `offset` of `view`, wrapping as C does. */
-export function writeField(view: DataView, offset: number, type: FieldType, value: number | bigint): void {
+function writeField(view: DataView, offset: number, type: FieldType, value: number | bigint): void {
   switch (type) {
     case "u8":
     case "s8":

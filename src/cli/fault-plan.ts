@@ -47,7 +47,7 @@ export function readFaultPlan(file: string): FaultPlan {
 }
 
 /** The plan that `text` is; `where` names it in errors. */
-export function parseFaultPlan(text: string, where: string): FaultPlan {
+function parseFaultPlan(text: string, where: string): FaultPlan {
   const plan = jsonOf(text, where);
   const rules = isObject(plan) ? plan["rules"] : undefined;
   if (!Array.isArray(rules)) {

@@ -13,7 +13,6 @@ export const SHT_NULL = 0;
 export const SHT_PROGBITS = 1;
 export const SHT_SYMTAB = 2;
 export const SHT_STRTAB = 3;
-export const SHT_RELA = 4;
 export const SHT_NOBITS = 8;
 export const SHT_REL = 9;
 export const SHT_LLVM_ADDRSIG = 0x6fff4c03;
@@ -21,15 +20,11 @@ export const SHT_LLVM_ADDRSIG = 0x6fff4c03;
 export const SHF_WRITE = 1;
 export const SHF_ALLOC = 2;
 export const SHF_EXECINSTR = 4;
-export const SHF_MERGE = 0x10;
-export const SHF_STRINGS = 0x20;
 export const SHF_INFO_LINK = 0x40;
-export const SHF_EXCLUDE = 0x80000000;
 
 export const SHN_UNDEF = 0;
 export const SHN_LORESERVE = 0xff00;
 export const SHN_ABS = 0xfff1;
-export const SHN_COMMON = 0xfff2;
 
 export const STB_LOCAL = 0;
 export const STB_GLOBAL = 1;
@@ -44,7 +39,6 @@ export const STT_FILE = 4;
 export const STV_DEFAULT = 0;
 export const STV_INTERNAL = 1;
 export const STV_HIDDEN = 2;
-export const STV_PROTECTED = 3;
 
 /** The file header after e_ident. */
 export const ELF64_EHDR: Layout<

@@ -14,7 +14,7 @@ export interface MapAccess {
 }
 
 /** A map operation of the host failed. */
-export class MapError extends LoopstepError<"MAP_SIZE" | "MAP_UPDATE" | "MAP_DELETE"> {}
+class MapError extends LoopstepError<"MAP_SIZE" | "MAP_UPDATE" | "MAP_DELETE"> {}
 
 /** The map `spec` over `access`. */
 export function loadedMap(spec: MapSpec, btf: Btf, access: MapAccess): LoadedMap {

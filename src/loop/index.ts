@@ -1,11 +1,8 @@
 export {
   currentTaskHelpers,
-  getRegion,
   KFUNC_SIGNATURES,
   loopKfuncs,
   placeTask,
-  task_struct,
-  type KfuncHost,
   type Region,
   type Regions,
 } from "./calls/index.ts";
@@ -33,5 +30,5 @@ export {
   type Registration,
 } from "./io-uring-bpf-ops.ts";
 export { LOOP_STEP_TYPE } from "./loop-step-type.ts";
-export { GLOBAL_BINDINGS, PARAM_BY_PATH, ringGeometry, type RingGeometry } from "./ring-params.ts";
-export { KFUNC_PROTOTYPES, loopTargetBtf } from "./target-btf.ts";
+export { PARAM_BY_PATH, ringGeometry, type RingGeometry } from "./ring-params.ts";
+export { loopTargetBtf } from "./target-btf.ts";

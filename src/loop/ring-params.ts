@@ -29,7 +29,7 @@ export const PARAM_BY_PATH: Readonly<Record<string, ParamValue>> = {
 };
 
 /** Globals that are filled by their name alone. `*_hdr_offset` is where the head/tail pair of that queue begins. */
-export const GLOBAL_BINDINGS: Readonly<Record<string, ParamValue>> = {
+const GLOBAL_BINDINGS: Readonly<Record<string, ParamValue>> = {
   sq_entries: (p) => p.sq_entries,
   cq_entries: (p) => p.cq_entries,
   sq_mask: (p) => p.sq_entries - 1,

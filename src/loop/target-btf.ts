@@ -103,7 +103,7 @@ const STRUCTS: readonly (readonly [
 const ABI_STRUCTS: readonly Layout[] = [task_struct, iou_loop_params, io_uring_sqe, io_uring_cqe, __kernel_timespec];
 
 /** Kfuncs: result, name, parameters, as their C declarations read. */
-export const KFUNC_PROTOTYPES: readonly (readonly [
+const KFUNC_PROTOTYPES: readonly (readonly [
   result: string,
   name: string,
   params: readonly (readonly [type: string, name: string])[],

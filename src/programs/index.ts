@@ -1,6 +1,6 @@
 // Ready-made loops, each in a folder of its own: its README, its source and object, its host side, its test.
 
-export { findProgram, PROGRAMS, type ReadGlobal, type ReadyProgram } from "./collection.ts";
+export { findProgram, PROGRAMS, type ReadyProgram } from "./collection.ts";
 export { copyDescriptor, copyFile, type CopyOptions, type CopyResult } from "./cp/host.ts";
 export { ProgramError, type ProgramErrorCode } from "./errors.ts";
 export { runNops, type NopsResult } from "./nops/host.ts";

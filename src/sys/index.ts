@@ -11,18 +11,12 @@
 
 export { bpf, close, io_uring_enter, io_uring_register, io_uring_setup, madvise, mmap, munmap } from "./calls.ts";
 export { ENTER_WORDS } from "./call-gate.ts";
-export { check, remedyOf, SysError, sysError, type SysErrorCode, type SysErrorFacts } from "./errors.ts";
-export { FakeSys, type RecordedCall, type SyscallHandler } from "./fake.ts";
+export { check, SysError, sysError, type SysErrorCode, type SysErrorFacts } from "./errors.ts";
+export { FakeSys, type SyscallHandler } from "./fake.ts";
 export { ioUringDisabled, kernelVersion, memlockLimit } from "./kernel.ts";
-export {
-  createRing,
-  KernelRing,
-  type CreateRingOptions,
-  type DirectSubmit,
-  type MemRegionResult,
-} from "./kernel-ring.ts";
+export { createRing, KernelRing, type CreateRingOptions, type DirectSubmit } from "./kernel-ring.ts";
 export { createKoffiSys, openSys } from "./koffi.ts";
-export { knowsSetupFlag, probeIoUring, type UringAvailable, type UringProbe, type UringUnavailable } from "./probe.ts";
+export { probeIoUring, type UringProbe } from "./probe.ts";
 export { type ForcedWay, type RingPlacement } from "./ring-setup.ts";
-export { SYSCALLS, type SyscallName } from "./syscalls.ts";
+export { SYSCALLS } from "./syscalls.ts";
 export { type Sys, type SyscallArch } from "./types.ts";

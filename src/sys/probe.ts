@@ -100,7 +100,7 @@ export function probeIoUring(sys?: Sys): UringProbe {
 }
 
 /** Whether the kernel knows a setup flag: it refuses one it does not know with EINVAL before it looks at anything else. */
-export function knowsSetupFlag(sys: Sys, flag: SetupFlag): boolean {
+function knowsSetupFlag(sys: Sys, flag: SetupFlag): boolean {
   const flags = parseSetupFlags([flag, ...(COMPANIONS[flag] ?? [])]);
   const bytes = new Uint8Array(io_uring_params.size);
   // NO_MMAP without memory and ATTACH_WQ without a ring fail as well, but with other errors

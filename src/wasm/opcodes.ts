@@ -177,7 +177,7 @@ export const ATOMIC = {
 export const I32 = 0x7f;
 export const I64 = 0x7e;
 export const F64 = 0x7c;
-export const FUNCREF = 0x70;
+const FUNCREF = 0x70;
 export const VOID = 0x40;
 
 /** A number type of this writer. */

@@ -157,7 +157,7 @@ const LARGE: readonly Value[] = [{ raw: "0x100000000" }, { raw: "0x7ffffffffffff
 const DESCRIPTORS: readonly Value[] = [-1, 9999, 0x7fff_ffff, ...HANDLES];
 
 /** What is put into each field. */
-export const BAD_VALUES: Readonly<Record<string, readonly Value[]>> = {
+const BAD_VALUES: Readonly<Record<string, readonly Value[]>> = {
   // a drain comes last: what follows one waits in line
   flags: [1, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x30, 0x50, 0x14, 0xff, 2],
   ioprio: [1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x100, 0x2000, 0x2007, 0x4000, 0x6000, 0x8000, 0xffff],
@@ -183,7 +183,7 @@ const PLAIN_FDS: readonly Value[] = [
 const LEN_IS_FD = /RENAMEAT|LINKAT/;
 
 /** Why some values are not tried on this machine's kernel. */
-export const LEFT_OUT: readonly {
+const LEFT_OUT: readonly {
   readonly ops: RegExp;
   readonly field: string;
   readonly values: readonly Value[];

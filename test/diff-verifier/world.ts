@@ -69,7 +69,7 @@ export const FUNC: Readonly<
 };
 
 /** The BTF of every generated program that has any. */
-export const PROGRAM_BTF: Btf = builder.build();
+const PROGRAM_BTF: Btf = builder.build();
 const EMPTY_BTF = new BtfBuilder().build();
 
 interface MapRow {

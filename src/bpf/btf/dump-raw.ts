@@ -70,7 +70,7 @@ function rest(btf: Btf, type: BtfType): string {
 }
 
 /** The text of one type, without a newline at its end. Throws BTF_ID, BTF_STRING. */
-export function dumpRawType(btf: Btf, id: number): string {
+function dumpRawType(btf: Btf, id: number): string {
   const type = btf.type(id);
   return `[${id}] ${type.kind} ${quoted(type.name)}${rest(btf, type)}`;
 }

@@ -9,25 +9,18 @@ export {
   type MemberInit,
 } from "./builder.ts";
 export { typesCompatible } from "./core-compat.ts";
-export { CORE_KINDS, type CoreKind, type CoreSpec } from "./core-spec.ts";
+export { type CoreSpec } from "./core-spec.ts";
 export { concatTypes, dedup, type Deduplicated } from "./dedup.ts";
 export { dumpC, type DumpCOptions } from "./dump-c.ts";
 export { dumpJson } from "./dump-json.ts";
-export { dumpRaw, dumpRawType } from "./dump-raw.ts";
+export { dumpRaw } from "./dump-raw.ts";
 export { dumpTs, propertyName, TsTypes, type DumpTsOptions } from "./dump-ts.ts";
 export { BtfError, type BtfErrorCode } from "./errors.ts";
 export { emitBtfWithExt } from "./ext-emit.ts";
 export { parseBtfExt, type BtfExt, type CoreRelo, type FuncInfoRecord, type LineInfoRecord } from "./ext-info.ts";
-export { formatDeclaration, formatType } from "./format.ts";
-export { referredIds, remapType } from "./remap.ts";
-export {
-  CORE_POISON,
-  matchCoreRelo,
-  patchCore,
-  resolveCoreRelo,
-  type CoreCandidate,
-  type CoreResult,
-} from "./relo-core.ts";
+export { formatType } from "./format.ts";
+export { remapType } from "./remap.ts";
+export { CORE_POISON, matchCoreRelo, patchCore, resolveCoreRelo, type CoreResult } from "./relo-core.ts";
 export { essentialName } from "./strings.ts";
 export type {
   BtfArray,

@@ -42,7 +42,7 @@ export class StringBlock {
  * Length of the essential part of a name: `task_struct___old` is a flavor of `task_struct`. The last `___` between two
  * other characters counts (bpf_core_essential_name_len of libbpf).
  */
-export function essentialLength(name: string): number {
+function essentialLength(name: string): number {
   for (let i = name.length - 5; i >= 0; i--) {
     if (name[i] !== "_" && name.startsWith("___", i + 1) && name[i + 4] !== "_") return i + 1;
   }

@@ -79,17 +79,7 @@ export const BPF_MAY_GOTO = 0;
 /** off of a 64-bit register move that converts an arena pointer. */
 export const BPF_ADDR_SPACE_CAST = 1;
 
-/** Registers. */
-export const BPF_REG_0 = 0;
-export const BPF_REG_1 = 1;
-export const BPF_REG_2 = 2;
-export const BPF_REG_3 = 3;
-export const BPF_REG_4 = 4;
-export const BPF_REG_5 = 5;
-export const BPF_REG_6 = 6;
-export const BPF_REG_7 = 7;
-export const BPF_REG_8 = 8;
-export const BPF_REG_9 = 9;
+/** The frame pointer. */
 export const BPF_REG_10 = 10;
 export const MAX_BPF_REG = 11;
 

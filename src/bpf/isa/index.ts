@@ -50,17 +50,7 @@ export {
   BPF_NEG,
   BPF_OP,
   BPF_OR,
-  BPF_REG_0,
-  BPF_REG_1,
   BPF_REG_10,
-  BPF_REG_2,
-  BPF_REG_3,
-  BPF_REG_4,
-  BPF_REG_5,
-  BPF_REG_6,
-  BPF_REG_7,
-  BPF_REG_8,
-  BPF_REG_9,
   BPF_RSH,
   BPF_SIZE,
   BPF_SRC,
@@ -69,10 +59,8 @@ export {
   BPF_STX,
   BPF_SUB,
   BPF_TO_BE,
-  BPF_TO_LE,
   BPF_W,
   BPF_X,
-  BPF_XCHG,
   BPF_XOR,
   MAX_BPF_REG,
   MAX_BPF_STACK,
@@ -96,16 +84,5 @@ export { callKind, disasm, disasmInsn, imm64, jumpTarget, nameImm, type DisasmCa
 export { encode } from "./encode.ts";
 export { IsaError, type IsaErrorCode } from "./errors.ts";
 export { __BPF_FUNC_MAX_ID, helperId, helperName } from "./helper-names.ts";
-export {
-  isLdImm64,
-  OP_TABLE,
-  rowOf,
-  rowsOf,
-  type ClassName,
-  type FieldName,
-  type Format,
-  type Group,
-  type Operation,
-  type OpRow,
-} from "./optable.ts";
-export { findViolation, subprogStarts, validate, type ValidateOptions, type Violation } from "./validate.ts";
+export { isLdImm64, OP_TABLE, rowOf, rowsOf, type Operation, type OpRow } from "./optable.ts";
+export { findViolation, subprogStarts, validate, type ValidateOptions } from "./validate.ts";

@@ -22,7 +22,7 @@ export function dataKind(name: string): DataKind | undefined {
 }
 
 /** The name of a data section's map: the object's name cut short, and the section's; custom sections keep theirs. */
-export function dataMapName(object: string, section: string): string {
+function dataMapName(object: string, section: string): string {
   const room = section.includes(".", 1) ? 0 : LONGEST_NAME - Math.max(7, Math.min(section.length, LONGEST_NAME));
   return (object.slice(0, room) + section.slice(0, LONGEST_NAME)).replaceAll(/[^A-Za-z0-9_.]/g, "_");
 }

@@ -1,12 +1,10 @@
-export { dataMapName } from "./data-sections.ts";
 export { ObjectError, type ObjectErrorCode } from "./errors.ts";
 export { Globals } from "./globals.ts";
 export { linkObjects } from "./link.ts";
-export type { LinkSource } from "./link-inputs.ts";
 export { loadBtf } from "./load-btf.ts";
 export { minimizeBtf } from "./min-btf.ts";
 export { BpfObject, type CoreReport, type OpenOptions, type ResolveOptions } from "./object.ts";
-export { BPF_PROG_TYPE_STRUCT_OPS, PROG_TYPES, sectionKind, type SectionKind } from "./program-types.ts";
+export { BPF_PROG_TYPE_STRUCT_OPS, PROG_TYPES } from "./program-types.ts";
 export { generateSkeleton, type SkeletonOptions } from "./skeleton.ts";
 export { KFUNC_POISON } from "./resolve.ts";
 export type {

@@ -33,7 +33,7 @@ export interface LinkedName {
   visibility: number;
 }
 
-export const isDefined = (symbol: ElfSymbol): boolean => symbol.shndx !== SHN_UNDEF;
+const isDefined = (symbol: ElfSymbol): boolean => symbol.shndx !== SHN_UNDEF;
 export const isWeak = (symbol: ElfSymbol): boolean => symbol.bind === STB_WEAK;
 
 /** The stricter of two visibilities. */

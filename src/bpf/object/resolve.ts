@@ -54,7 +54,7 @@ const MOST_SLOTS = 1_000_000;
 const DEEPEST = 1000;
 
 /** BTF id of `extern` in the target; undefined for a weak one that is missing or of other types. Throws OBJECT_KFUNC. */
-export function resolveKfunc(extern: ExternSpec, btf: Btf, target: Btf): number | undefined {
+function resolveKfunc(extern: ExternSpec, btf: Btf, target: Btf): number | undefined {
   const name = essentialName(extern.name);
   const id = target.findByName(name, "FUNC");
   const proto = (type: Btf, func: number): number => (type.type(func) as { type: number }).type;

@@ -3,7 +3,7 @@
 
 /** No stack pointer; not reached yet; some frame of `mask`. */
 export const NONE = -1;
-export const UNVISITED = -2;
+const UNVISITED = -2;
 export const IMPRECISE = -3;
 const MOST_OFFSETS = 4;
 

@@ -44,10 +44,10 @@ import {
   umax32,
   umin32,
 } from "./cnum.ts";
-import { cnum32FromCnum64, cnum64Cnum32Intersect, edgeNumber } from "./harness.ts";
+import { cnum32FromCnum64, cnum64Cnum32Intersect, edgeNumber, tnumUnion } from "./harness.ts";
 import { sync } from "./range-sync.ts";
 import { aluRange, signExtendRange, truncate } from "./scalar-alu.ts";
-import { tnumConst, tnumUnion } from "./tnum.ts";
+import { tnumConst } from "./tnum.ts";
 import { fromBigInt, toBigInt, toSigned } from "./u64.ts";
 
 const u32 = (v: number): number => v >>> 0;

@@ -139,7 +139,7 @@ function refineLess(a: Range, b: Range, jmp32: boolean, signed: boolean, strict:
 }
 
 /** What is known of both operands once `a op b` holds; the caller brings the views in step. */
-export function refine(a: Range, b: Range, op: number, jmp32: boolean): Pair {
+function refine(a: Range, b: Range, op: number, jmp32: boolean): Pair {
   switch (op) {
     case BPF_JEQ:
       return refineEqual(a, b, jmp32);

@@ -239,7 +239,7 @@ export interface Walked {
 }
 
 /** A struct inside the struct, from its start. */
-export const NESTED = -1;
+const NESTED = -1;
 
 const POINTER_TAGS: Readonly<Record<string, number>> = { user: MEM_USER, percpu: MEM_PERCPU, rcu: MEM_RCU };
 
@@ -269,7 +269,7 @@ function element(btf: Btf, id: number): { id: number; count: number } {
 }
 
 /** One step of a walk: `off` bytes into struct `id`. */
-export function walkStruct(env: Env, btf: Btf, id: number, off: number, size: number, flexArrays: boolean): Walked {
+function walkStruct(env: Env, btf: Btf, id: number, off: number, size: number, flexArrays: boolean): Walked {
   let flags = 0;
   for (;;) {
     const type = btf.resolved(id);

@@ -38,7 +38,7 @@ import { structOpsReturn } from "./check-return.ts";
 export type SetCallee = (caller: Frame, callee: Frame) => void;
 
 /** Enters function `subprog` from `callsite` in `state`. */
-export function enterFunction(env: Env, state: State, subprog: number, callsite: number, set: SetCallee): void {
+function enterFunction(env: Env, state: State, subprog: number, callsite: number, set: SetCallee): void {
   const depth = state.frames.length;
   if (depth >= MAX_CALL_FRAMES) env.reject(E2BIG, `the call stack of ${depth + 1} frames is too deep`);
   const callee = Frame.enter(callsite, depth, subprog);
@@ -244,7 +244,7 @@ function inRange(reg: Reg, min: number, max: number): boolean {
 }
 
 /** "has smin=2 smax=2 should have been in [0, 1]" */
-export function rejectValue(env: Env, reg: Reg, min: number, max: number, context: string, name: string): never {
+function rejectValue(env: Env, reg: Reg, min: number, max: number, context: string, name: string): never {
   const smin = toSigned(reg.range.smin);
   const smax = toSigned(reg.range.smax);
   let text = "";

@@ -90,7 +90,7 @@ function outOfBounds(env: Env, reg: Reg, off: number, size: number, limit: numbe
 }
 
 /** Checks [off, off+size) at every possible offset of `reg` against an object of `limit` bytes. */
-export function checkRegion(
+function checkRegion(
   env: Env,
   reg: Reg,
   name: string,

@@ -87,7 +87,7 @@ export function linkScalar(env: Env, reg: Reg): Reg {
 }
 
 /** Makes the stack reach down to `-bytes`. */
-export function growStack(env: Env, frame: Frame, bytes: number): void {
+function growStack(env: Env, frame: Frame, bytes: number): void {
   const count = Math.ceil(bytes / SLOT_SIZE);
   if (frame.slots.length >= count) return;
   frame.growSlots(count);

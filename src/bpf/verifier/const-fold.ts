@@ -330,7 +330,7 @@ function evaluate(op: number, a: bigint, b: bigint): boolean {
   }
 }
 
-export function isCondJump(insn: Insn): boolean {
+function isCondJump(insn: Insn): boolean {
   const kind = BPF_CLASS(insn.code);
   if (kind !== BPF_JMP && kind !== BPF_JMP32) return false;
   const op = BPF_OP(insn.code);

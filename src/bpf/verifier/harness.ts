@@ -23,8 +23,8 @@ import {
   umin32,
   umin64,
 } from "./cnum.ts";
-import { tnumIntersect, tnumRange, tnumSubreg, tnumWithSubreg, type Tnum } from "./tnum.ts";
-import { add, and, andNot, bitLength, eq, fromBigInt, lowBits, ltu, not, or, sub, U64 } from "./u64.ts";
+import { Tnum, tnumIntersect, tnumRange, tnumSubreg, tnumWithSubreg } from "./tnum.ts";
+import { add, and, andNot, bitLength, eq, fromBigInt, lowBits, ltu, not, or, sub, U64, xor } from "./u64.ts";
 
 /** The low halves of all values of `a`. */
 export function cnum32FromCnum64(a: Cnum64): Cnum32 {
@@ -55,6 +55,12 @@ export function cnum64Cnum32Intersect(a: Cnum64, b: Cnum32): Cnum64 {
   const cutWord = new U64(Math.floor(cut / 0x1_0000_0000), cut | 0);
   if (ltu(size, cutWord)) return CNUM64_EMPTY;
   return new Cnum64(add(a.base, skip), sub(size, cutWord));
+}
+
+/** The smallest tnum that holds both sets. */
+export function tnumUnion(a: Tnum, b: Tnum): Tnum {
+  const unknown = or(xor(a.value, b.value), or(a.mask, b.mask));
+  return new Tnum(andNot(and(a.value, b.value), unknown), unknown);
 }
 
 /** The smallest member above `z`; the largest member when there is none. */

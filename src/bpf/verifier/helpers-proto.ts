@@ -233,11 +233,6 @@ export function helperProto(id: number): HelperProto | undefined {
   return proto;
 }
 
-/** Ids of all helpers known by prototype. */
-export function helperIds(): number[] {
-  return [...ROW_BY_ID.keys()];
-}
-
 function ids(names: string): ReadonlySet<number> {
   return new Set(
     names

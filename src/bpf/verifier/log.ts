@@ -169,7 +169,7 @@ export function dynptrName(kind: number): string {
 }
 
 /** One register as text: `scalar(id=1,umax=15,...)`, `ctx()`, `fp-8`, `5`. */
-export function regText(reg: Reg, frame: Frame, precise: boolean): string {
+function regText(reg: Reg, frame: Frame, precise: boolean): string {
   const { type, range } = reg;
   const mark = type === SCALAR_VALUE && precise ? "P" : "";
   if (type === SCALAR_VALUE && range.isConst) return mark + signedText(toSigned(range.value));

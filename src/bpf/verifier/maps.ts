@@ -172,7 +172,7 @@ class FieldFinder {
 }
 
 /** The special fields of type `id` (a struct or a DATASEC), by offset. */
-export function specialFields(btf: Btf, target: Btf, id: number): SpecialField[] {
+function specialFields(btf: Btf, target: Btf, id: number): SpecialField[] {
   if (id <= 0 || id >= btf.nrTypes) return [];
   try {
     const finder = new FieldFinder(btf, target);

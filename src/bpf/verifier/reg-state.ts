@@ -29,7 +29,7 @@ export const MEM_RCU: number = 1 << 13;
 export const PTR_UNTRUSTED: number = 1 << 14;
 export const PTR_TRUSTED: number = 1 << 15;
 export const MEM_ALLOC: number = 1 << 16;
-export const NON_OWN_REF: number = 1 << 17;
+const NON_OWN_REF: number = 1 << 17;
 
 const BASE_MASK = 0xff;
 
@@ -50,7 +50,7 @@ export function baseType(type: number): number {
   return type & BASE_MASK;
 }
 
-export function typeFlags(type: number): number {
+function typeFlags(type: number): number {
   return type & ~BASE_MASK;
 }
 
@@ -153,10 +153,6 @@ export function unlinked(reg: Reg): Reg {
 
 export function isNull(reg: Reg): boolean {
   return reg.type === SCALAR_VALUE && reg.range.isConst && isZero(reg.range.value);
-}
-
-export function isScalar(reg: Reg): boolean {
-  return reg.type === SCALAR_VALUE;
 }
 
 /** All that the pointer points to is the same: everything but ids, frame and range. */

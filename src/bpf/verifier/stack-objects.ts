@@ -68,7 +68,7 @@ function anyOf(slot: Slot | undefined, type: number): boolean {
 /* ---- dynptrs ---- */
 
 /** Kinds whose memory must be given back. */
-export function dynptrIsReferenced(kind: number): boolean {
+function dynptrIsReferenced(kind: number): boolean {
   return kind === DYNPTR_RINGBUF;
 }
 

@@ -33,7 +33,7 @@ export class Tnum {
 }
 
 export const TNUM_UNKNOWN: Tnum = new Tnum(ZERO, U64_MAX);
-export const TNUM_ZERO: Tnum = new Tnum(ZERO, ZERO);
+const TNUM_ZERO: Tnum = new Tnum(ZERO, ZERO);
 
 export function tnumConst(value: U64): Tnum {
   return new Tnum(value, ZERO);
@@ -112,11 +112,6 @@ export function tnumOr(a: Tnum, b: Tnum): Tnum {
 
 export function tnumXor(a: Tnum, b: Tnum): Tnum {
   return settle(xor(a.value, b.value), or(a.mask, b.mask));
-}
-
-/** The smallest tnum holding both sets. */
-export function tnumUnion(a: Tnum, b: Tnum): Tnum {
-  return settle(and(a.value, b.value), or(xor(a.value, b.value), or(a.mask, b.mask)));
 }
 
 /**

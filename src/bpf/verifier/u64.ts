@@ -24,11 +24,6 @@ export function fromS32(value: number): U64 {
   return value === 0 ? ZERO : new U64(value >> 31, value | 0);
 }
 
-/** Zero-extends the low 32 bits of `value`. */
-export function fromU32(value: number): U64 {
-  return value === 0 ? ZERO : new U64(0, value | 0);
-}
-
 /** A safe integer of either sign, wrapped to 64 bits. */
 export function fromNumber(value: number): U64 {
   return new U64(Math.floor(value / 0x1_0000_0000) | 0, value | 0);

@@ -7,7 +7,7 @@ import { alignUp } from "../../base/index.ts";
 import { CONTROL_BREAK, CONTROL_FREE } from "./control-block.ts";
 
 /** Bytes before each allocation, so that running over the end of the one before is noticed. */
-export const GAP = 64;
+const GAP = 64;
 /** A free block smaller than this is not worth keeping apart. */
 const LEAST = 2 * GAP;
 

@@ -10,11 +10,6 @@ export {
   CODE_TAG,
   CONTROL_ABORT,
   CONTROL_BREAK,
-  CONTROL_GENERATION,
-  CONTROL_SEGMENT_COUNT,
-  CONTROL_SIZE,
-  FRAME_LIMIT,
-  KERNEL_TAG,
   FIRST_ADDRESS,
   MAX_CALL_FRAMES,
   MEMORY_END,
@@ -23,7 +18,6 @@ export {
   SEGMENT_SIZE,
   SEGMENT_START,
   SEGMENT_TABLE,
-  SEGMENT_WRITABLE,
   SHADOW_CLOSED,
   SHADOW_ROW_SIZE,
   SHADOW_ROWS,
@@ -33,14 +27,7 @@ export {
 export { lineAt, VmError, VmFault, type VmErrorCode } from "./fault.ts";
 export { buildImage, type ImageSource } from "./image.ts";
 export { BPF_MAX_LOOPS, HELPERS } from "./helpers.ts";
-export {
-  createServices,
-  type HostFunction,
-  type HostServices,
-  type ParamKind,
-  type ResultKind,
-  type VmHost,
-} from "./host.ts";
+export { createServices, type HostFunction, type ParamKind, type ResultKind, type VmHost } from "./host.ts";
 export { Interpreter } from "./interpreter.ts";
 export { KFUNCS } from "./kfuncs.ts";
 export { openMap, VmMap } from "./map.ts";
@@ -59,16 +46,5 @@ export {
   releaseMap,
 } from "./map-layout.ts";
 export { createMaps } from "./maps.ts";
-export { VmMemory, type AllocateOptions, type MemoryLimits } from "./memory.ts";
-export type {
-  Callee,
-  Executable,
-  FaultFacts,
-  FaultKind,
-  MapImage,
-  Segment,
-  TableRow,
-  ValueType,
-  VmEnv,
-  VmImage,
-} from "./types.ts";
+export { VmMemory, type AllocateOptions } from "./memory.ts";
+export type { Callee, Executable, FaultFacts, FaultKind, MapImage, TableRow, VmEnv, VmImage } from "./types.ts";

@@ -10,7 +10,7 @@ const TWO_32 = 0x1_0000_0000;
 const SAFE_HIGH = 0x20_0000;
 
 /** High word of the unsigned product of two words. */
-export function mulHigh(a: number, b: number): number {
+function mulHigh(a: number, b: number): number {
   const al = a & 0xffff;
   const ah = a >>> 16;
   const bl = b & 0xffff;

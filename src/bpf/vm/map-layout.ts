@@ -37,7 +37,7 @@ export const BPF_ANY = 0;
 export const BPF_NOEXIST = 1;
 export const BPF_EXIST = 2;
 
-export const MAP_HEADER_SIZE = 64;
+const MAP_HEADER_SIZE = 64;
 export const MAP_COUNT = 28;
 export const MAP_FREE = 32;
 export const MAP_USED = 36;

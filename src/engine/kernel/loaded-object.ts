@@ -27,7 +27,7 @@ const FROZEN = "it is constant once the object is loaded";
 const { reg, unreg } = ioUringBpfOps;
 
 /** Used after it was closed. */
-export class ClosedError extends LoopstepError<"OBJECT_CLOSED"> {}
+class ClosedError extends LoopstepError<"OBJECT_CLOSED"> {}
 
 /** See the head of the file. */
 export class InKernelObject implements LoadedObject {

@@ -5,7 +5,7 @@
 import { LoopstepError } from "../../base/index.ts";
 
 /** An expression that cannot be read, or a name that is not there. */
-export class CheckError extends LoopstepError<"CHECK_SYNTAX" | "CHECK_NAME" | "CHECK_TYPE"> {}
+class CheckError extends LoopstepError<"CHECK_SYNTAX" | "CHECK_NAME" | "CHECK_TYPE"> {}
 
 type CheckValue = bigint | string | boolean;
 

@@ -3,5 +3,5 @@
 
 export { BufferRing } from "./buffer-ring.ts";
 export { CompletionQueue, type Cqe } from "./completion-queue.ts";
-export { FEATURES_7_2, ringsLayout, type RingsLayout } from "./layout.ts";
-export { SubmissionQueue, type RingPlace, type SqeSlot } from "./submission-queue.ts";
+export { ringsLayout } from "./layout.ts";
+export { SubmissionQueue } from "./submission-queue.ts";

@@ -28,7 +28,7 @@ const CQ_OFF: CqOffsets = {
 };
 
 /** Every feature bit of Linux 7.2. */
-export const FEATURES_7_2: number = Object.values(IORING_FEAT).reduce((all, bit) => all | bit, 0);
+const FEATURES_7_2: number = Object.values(IORING_FEAT).reduce((all, bit) => all | bit, 0);
 
 /** The geometry of a ring. Sizes in bytes. */
 export interface RingsLayout {

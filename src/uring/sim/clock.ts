@@ -20,7 +20,7 @@ export class Timer<Owner> {
 type AnyTimer = Timer<any>;
 
 /** CLOCK_MONOTONIC of the simulated machine at its start, ns: it has been up for a second. */
-export const MONOTONIC_START = 1_000_000_000;
+const MONOTONIC_START = 1_000_000_000;
 /** CLOCK_REALTIME when CLOCK_MONOTONIC was 0, seconds since 1970: 2026-01-01T00:00:00Z. */
 export const REALTIME_OFFSET_SEC = 1_767_225_600;
 

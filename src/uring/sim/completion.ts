@@ -32,8 +32,7 @@ export const CQ_HEAD = 2;
 export const CQ_TAIL = 3;
 export const SQ_DROPPED = 8;
 export const SQ_FLAGS = 9;
-export const CQ_FLAGS = 10;
-export const CQ_OVERFLOW = 11;
+const CQ_FLAGS = 10;
 
 /** Reads word `index` of the rings area. */
 export function ringWord(ring: Ring, index: number): number {
@@ -178,7 +177,7 @@ function addOverflow(
 }
 
 /** Publishes the tail and does what hangs on it: waiters, eventfd, timeouts that count. */
-export function commitCq(ring: Ring): void {
+function commitCq(ring: Ring): void {
   setRingWord(ring, CQ_TAIL, ring.cachedCqTail);
   const sleeper = ring.machine.sleeper;
   if (sleeper !== null && sleeper.ring === ring && sleeper.tail !== undefined && !ring.deferTaskrun) {

@@ -15,7 +15,7 @@ const RING_TAIL = 14;
 const BUF_SIZE = 16;
 
 /** Tail of a buffer ring, as the process left it. */
-export function bufferRingTail(ring: Ring, list: BufferList): number {
+function bufferRingTail(ring: Ring, list: BufferList): number {
   return ring.machine.memory.view.getUint16(list.ringAt + RING_TAIL, true);
 }
 

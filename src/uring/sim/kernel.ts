@@ -29,7 +29,7 @@ const ENTER_FLAGS = Object.values(IORING_ENTER).reduce((all: number, bit) => all
 const { IORING_ENTER_GETEVENTS, IORING_ENTER_REGISTERED_RING } = IORING_ENTER;
 
 /** What passes of virtual time where a real machine computes, ns. */
-export const DEFAULT_COSTS: Costs = { enter: 200, step: 100, submit: 0, worker: 5000, wake: 1000 };
+const DEFAULT_COSTS: Costs = { enter: 200, step: 100, submit: 0, worker: 5000, wake: 1000 };
 
 /** What a machine is made of. */
 export interface SimOptions {

@@ -29,7 +29,7 @@ class PipeState {
 }
 
 /** One end of a pipe. */
-export class PipeEnd extends OpenFile {
+class PipeEnd extends OpenFile {
   readonly kind = "pipe";
   readonly pollable = true;
   readonly stream = true;

@@ -24,7 +24,7 @@ const VALID_FLAGS = 0x7f;
 const COMMON_FLAGS = REQ_F.FIXED_FILE | REQ_F.LINK | REQ_F.HARDLINK | REQ_F.FORCE_ASYNC;
 
 /** SQEs the process has queued and the kernel has not taken. */
-export function sqQueued(ring: Ring): number {
+function sqQueued(ring: Ring): number {
   return (ringWord(ring, SQ_TAIL) - ring.cachedSqHead) >>> 0;
 }
 

@@ -10,7 +10,7 @@ import { SQE_ADDR, SQE_FILE_INDEX, SQE_LEN, SQE_OFF, SQE_OPFLAGS, op, sqeHas64, 
 const { IORING_ASYNC_CANCEL_ANY, IORING_ASYNC_CANCEL_FD, IORING_ASYNC_CANCEL_FD_FIXED, IORING_ASYNC_CANCEL_OP } =
   IORING_ASYNC_CANCEL;
 /** Every flag of ASYNC_CANCEL. */
-export const CANCEL_FLAGS: number = Object.values(IORING_ASYNC_CANCEL).reduce((all: number, bit) => all | bit, 0);
+const CANCEL_FLAGS: number = Object.values(IORING_ASYNC_CANCEL).reduce((all: number, bit) => all | bit, 0);
 
 interface Target {
   readonly low: number;

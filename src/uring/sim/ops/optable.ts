@@ -40,8 +40,3 @@ export const SIM_OPTABLE: readonly OpRow[] = OPTABLE.map(
       () => IOU_COMPLETE,
     ),
 );
-
-/** True when requests of `opcode` do something here. */
-export function isSimulated(opcode: number): boolean {
-  return SIMULATED.some((row) => row.opcode === opcode);
-}
