@@ -8,7 +8,7 @@ import type { MapSpec, ResolvedProgram } from "../../src/bpf/object/index.ts";
 import * as A from "../../src/engine/kernel/bpf-attr.ts";
 import { BpfCalls } from "../../src/engine/kernel/bpf.ts";
 import { createKernelMap } from "../../src/engine/kernel/kernel-map.ts";
-import { funcInfo, lineInfo, programBtf, type ProgramBtf } from "../../src/engine/kernel/program-btf.ts";
+import { programBtf, programInfo, type ProgramBtf } from "../../src/engine/kernel/program-btf.ts";
 import { openSys } from "../../src/sys/index.ts";
 
 const BPF_PROG_TYPE_STRUCT_OPS = 27;
@@ -71,8 +71,6 @@ export class LinuxVerifier {
 
   #values(program: ResolvedProgram): ProgLoad {
     const world = this.#worldOf(program);
-    const func = funcInfo(program.subprogs);
-    const lines = func && program.lines.length > 0 && lineInfo(program.lines, program.subprogs, world.programBtf);
     return {
       prog_type: program.type,
       insns: encode(program.insns),
@@ -81,17 +79,7 @@ export class LinuxVerifier {
       prog_flags: program.sleepable ? A.BPF_F_SLEEPABLE : 0,
       fd_array: new Uint8Array(Int32Array.from(world.map_fds).buffer),
       ...attachment(program),
-      ...(func && {
-        prog_btf_fd: world.btf_fd,
-        func_info: func,
-        func_info_rec_size: A.bpf_func_info.size,
-        func_info_cnt: func.length / A.bpf_func_info.size,
-      }),
-      ...(lines && {
-        line_info: lines,
-        line_info_rec_size: A.bpf_line_info.size,
-        line_info_cnt: lines.length / A.bpf_line_info.size,
-      }),
+      ...programInfo(program, world.programBtf, world.btf_fd),
     };
   }
 

@@ -163,7 +163,12 @@ function checkStructArg(env: Env, meta: CallMeta, spec: ArgSpec, reg: Reg, name:
 }
 
 /** Pointers given away, and kinds other than plain memory, must point at the start of their object. */
-function checkArgOffset(env: Env, spec: ArgSpec, reg: Reg, name: string): void {
+export function checkArgOffset(
+  env: Env,
+  spec: { readonly kind: string; readonly release: boolean },
+  reg: Reg,
+  name: string,
+): void {
   if (spec.release) {
     if (spec.kind === "dynptr" && reg.type === PTR_TO_STACK) return;
     if (!reg.range.isConst || !isZero(reg.range.value)) {

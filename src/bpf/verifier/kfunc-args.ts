@@ -13,8 +13,8 @@ import {
   sizeOf,
   structIdsMatch,
 } from "./check-btf.ts";
-import { checkConstString, checkMapField, spinLock } from "./check-helper.ts";
-import { checkAccess, checkFixedMemory, checkFixedOffset, checkSizedMemory, isTrusted, notNull } from "./check-mem.ts";
+import { checkArgOffset, checkConstString, checkMapField, spinLock } from "./check-helper.ts";
+import { checkAccess, checkFixedMemory, checkSizedMemory, isTrusted, notNull } from "./check-mem.ts";
 import { EACCES, EINVAL, type Env } from "./env.ts";
 import { Rejection } from "./errors.ts";
 import { hasSuffix } from "./kfunc-meta.ts";
@@ -38,14 +38,10 @@ import {
   mayBeNull,
   MEM_ALLOC,
   MEM_RCU,
-  MEM_RDONLY,
-  MEM_RINGBUF,
   PTR_TO_BTF_ID,
   PTR_TO_CTX,
   PTR_TO_FUNC,
-  PTR_TO_MAP_KEY,
   PTR_TO_MAP_VALUE,
-  PTR_TO_MEM,
   PTR_TO_STACK,
   PTR_TRUSTED,
   SCALAR_VALUE,
@@ -208,35 +204,6 @@ function wanted(env: Env, call: KfuncCall, arg: Arg): Wanted {
     );
   }
   return sized ? "sized_mem" : "mem";
-}
-
-function checkOffset(env: Env, kind: Wanted, reg: Reg, name: string, release: boolean): void {
-  if (release) {
-    if (kind === "dynptr" && reg.type === PTR_TO_STACK) return;
-    if (!reg.range.isConst || toNumber(reg.range.value) !== 0) {
-      env.reject(EINVAL, `${name} must have zero offset when passed to release func or trusted arg to kfunc`);
-    }
-  }
-  switch (reg.type) {
-    case PTR_TO_STACK:
-    case PTR_TO_MAP_KEY:
-    case PTR_TO_MAP_VALUE:
-    case PTR_TO_MEM:
-    case PTR_TO_MEM | MEM_RDONLY:
-    case PTR_TO_MEM | MEM_RINGBUF:
-    case SCALAR_VALUE:
-      return;
-    case PTR_TO_BTF_ID:
-    case PTR_TO_BTF_ID | MEM_ALLOC:
-    case PTR_TO_BTF_ID | PTR_TRUSTED:
-    case PTR_TO_BTF_ID | MEM_RCU:
-      return checkFixedOffset(env, reg, name, true);
-    case PTR_TO_CTX:
-      if (kind !== "ctx" && env.type.variableContext) return;
-      break;
-    default:
-  }
-  return checkFixedOffset(env, reg, name, false);
 }
 
 function checkTrust(env: Env, call: KfuncCall, arg: Arg): void {
@@ -443,7 +410,7 @@ function checkPointer(env: Env, call: KfuncCall, param: BtfParam, type: Pointer,
     call.map = reg.map;
   }
   if (kind === "map" || kind === "btf") checkTrust(env, call, arg);
-  checkOffset(env, kind, reg, name, release);
+  checkArgOffset(env, { kind, release }, reg, name);
   usePointer(env, call, arg, kind);
   return kind;
 }

@@ -15,7 +15,7 @@ import { MMAP } from "../../uring/abi/index.ts";
 import * as A from "./bpf-attr.ts";
 import type { BpfCalls } from "./bpf.ts";
 import { createKernelMap, fillMapSlots } from "./kernel-map.ts";
-import { funcInfo, lineInfo, programBtf, type ProgramBtf } from "./program-btf.ts";
+import { programBtf, programInfo, type ProgramBtf } from "./program-btf.ts";
 import type { PageMemory } from "./page-memory.ts";
 import { explainPoison, KernelRejection } from "./verifier-log.ts";
 
@@ -139,8 +139,6 @@ export class KernelObject implements Disposable {
     btf: ProgramBtf,
     prog_btf_fd: number,
   ): number {
-    const func = funcInfo(program.subprogs);
-    const lines = func && lineInfo(program.lines, program.subprogs, btf);
     const fd_array = new Uint8Array(Int32Array.from(this.maps, ({ fd }) => fd).buffer);
     const values = {
       prog_type: A.BPF_PROG_TYPE_STRUCT_OPS,
@@ -151,17 +149,7 @@ export class KernelObject implements Disposable {
       attach_btf_id: ops.type_id,
       expected_attach_type: member,
       fd_array,
-      ...(func && {
-        prog_btf_fd,
-        func_info: func,
-        func_info_rec_size: A.bpf_func_info.size,
-        func_info_cnt: func.length / A.bpf_func_info.size,
-      }),
-      ...(lines && {
-        line_info: lines,
-        line_info_rec_size: A.bpf_line_info.size,
-        line_info_cnt: lines.length / A.bpf_line_info.size,
-      }),
+      ...programInfo(program, btf, prog_btf_fd),
     };
     const load = (log?: Uint8Array): number => {
       const logging = log && { log_level: 1, log_buf: log, log_size: log.length };

@@ -4,7 +4,7 @@
 
 import { concatBytes, setField, viewOf, type Layout } from "../../base/index.ts";
 import { BTF_EXTERN, type Btf } from "../../bpf/btf/index.ts";
-import type { LineInfo, Subprog } from "../../bpf/object/index.ts";
+import type { LineInfo, ResolvedProgram, Subprog } from "../../bpf/object/index.ts";
 import { bpf_func_info, bpf_line_info } from "./bpf-attr.ts";
 
 const BTF_MAGIC = 0xeb9f;
@@ -18,6 +18,9 @@ export interface ProgramBtf {
   /** Offset of one of the strings asked for. */
   offsetOf(text: string): number;
 }
+
+type InfoField = `${"func" | "line"}_info${"" | "_rec_size" | "_cnt"}` | "prog_btf_fd";
+type ProgramInfo = Readonly<Partial<Record<InfoField, number | Uint8Array>>>;
 
 /** `texts`: strings that line info will refer to. */
 export function programBtf(btf: Btf, texts: Iterable<string>): ProgramBtf {
@@ -104,4 +107,24 @@ export function lineInfo(
       line_col: ((line << 10) | (column & 0x3ff)) >>> 0,
     })),
   );
+}
+
+/** The fields of BPF_PROG_LOAD that describe a program's functions and lines; none for what the BTF does not tell. */
+export function programInfo({ subprogs, lines }: ResolvedProgram, btf: ProgramBtf, prog_btf_fd: number): ProgramInfo {
+  const func_info = funcInfo(subprogs);
+  if (func_info === undefined) return {};
+  const functions = {
+    prog_btf_fd,
+    func_info,
+    func_info_rec_size: bpf_func_info.size,
+    func_info_cnt: func_info.length / bpf_func_info.size,
+  };
+  const line_info = lineInfo(lines, subprogs, btf);
+  if (line_info === undefined) return functions;
+  return {
+    ...functions,
+    line_info,
+    line_info_rec_size: bpf_line_info.size,
+    line_info_cnt: line_info.length / bpf_line_info.size,
+  };
 }

@@ -117,22 +117,11 @@ function installFiles(ring: Ring, files: readonly (OpenFile | null)[]): number {
   return 0;
 }
 
-function registerFiles(call: Call): number {
-  const { ring, nr } = call;
-  if (ring.filesRegistered) return -EBUSY;
-  if (nr === 0) return -EINVAL;
-  if (nr > MAX_FIXED_FILES) return -EMFILE;
-  if (call.value === 0)
-    return installFiles(
-      ring,
-      Array.from({ length: nr }, () => null),
-    );
-  const files = readFiles(call, call.at, nr);
-  return typeof files === "number" ? files : installFiles(ring, files);
-}
+/** The array of a registration, by its place; none: the slots are empty. */
+type Register = (call: Call, at: number | undefined, nr: number) => number;
 
 /** struct io_uring_rsrc_register: nr, flags, resv2, data, tags. */
-function registerFiles2(call: Call): number {
+function registerTagged(call: Call, register: Register): number {
   if (call.nr !== 32) return -EINVAL;
   if (!covers(call, 32)) return -EFAULT;
   const nr = u32(call, 0);
@@ -141,8 +130,16 @@ function registerFiles2(call: Call): number {
     return -EINVAL;
   const sparse = (flags & IORING_REGISTER_FLAGS.IORING_RSRC_REGISTER_SPARSE) !== 0;
   if (sparse && u64(call, 16) !== 0n) return -EINVAL;
-  const { memory } = call.machine;
-  return registerFiles({ ...call, nr, value: sparse ? 0 : 1, at: memory.locateAt(call.at + 16) });
+  return register(call, sparse ? undefined : call.machine.memory.locateAt(call.at + 16), nr);
+}
+
+function filesAt(call: Call, at: number | undefined, nr: number): number {
+  const { ring } = call;
+  if (ring.filesRegistered) return -EBUSY;
+  if (nr === 0) return -EINVAL;
+  if (nr > MAX_FIXED_FILES) return -EMFILE;
+  const files = at === undefined ? Array.from({ length: nr }, () => null) : readFiles(call, at, nr);
+  return typeof files === "number" ? files : installFiles(ring, files);
 }
 
 function unregisterFiles({ ring, machine, value, nr }: Call): number {
@@ -212,34 +209,15 @@ function readBuffers(call: Call, at: number, count: number): (FixedBuffer | null
   return out;
 }
 
-function registerBuffers(call: Call): number {
-  const { ring, nr } = call;
-  if (call.value === 0) return -EFAULT;
-  return buffersAt(ring, call, call.at, nr);
-}
-
-function buffersAt(ring: Ring, call: Call, at: number, nr: number): number {
+function buffersAt(call: Call, at: number | undefined, nr: number): number {
+  const { ring } = call;
   if (ring.buffersRegistered) return -EBUSY;
   if (nr === 0 || nr > MAX_BUFFERS) return -EINVAL;
-  const buffers = at === NO_ARRAY ? Array.from({ length: nr }, () => null) : readBuffers(call, at, nr);
+  const buffers = at === undefined ? Array.from({ length: nr }, () => null) : readBuffers(call, at, nr);
   if (typeof buffers === "number") return buffers;
   ring.buffers = buffers;
   ring.buffersRegistered = true;
   return 0;
-}
-
-const NO_ARRAY = -3;
-
-function registerBuffers2(call: Call): number {
-  if (call.nr !== 32) return -EINVAL;
-  if (!covers(call, 32)) return -EFAULT;
-  const nr = u32(call, 0);
-  const flags = u32(call, 4);
-  if (nr === 0 || u64(call, 8) !== 0n || (flags & ~IORING_REGISTER_FLAGS.IORING_RSRC_REGISTER_SPARSE) !== 0)
-    return -EINVAL;
-  const sparse = (flags & IORING_REGISTER_FLAGS.IORING_RSRC_REGISTER_SPARSE) !== 0;
-  if (sparse && u64(call, 16) !== 0n) return -EINVAL;
-  return buffersAt(call.ring, call, sparse ? NO_ARRAY : call.machine.memory.locateAt(call.at + 16), nr);
 }
 
 function unregisterBuffers({ ring, value, nr }: Call): number {
@@ -543,9 +521,9 @@ function memRegion(call: Call): number {
 }
 
 const HANDLERS: ReadonlyMap<number, Handler> = new Map<number, Handler>([
-  [R.IORING_REGISTER_BUFFERS, registerBuffers],
+  [R.IORING_REGISTER_BUFFERS, (call): number => (call.value === 0 ? -EFAULT : buffersAt(call, call.at, call.nr))],
   [R.IORING_UNREGISTER_BUFFERS, unregisterBuffers],
-  [R.IORING_REGISTER_FILES, registerFiles],
+  [R.IORING_REGISTER_FILES, (call): number => filesAt(call, call.value === 0 ? undefined : call.at, call.nr)],
   [R.IORING_UNREGISTER_FILES, unregisterFiles],
   [R.IORING_REGISTER_EVENTFD, (call): number => registerEventfd(call, false)],
   [R.IORING_UNREGISTER_EVENTFD, unregisterEventfd],
@@ -556,9 +534,9 @@ const HANDLERS: ReadonlyMap<number, Handler> = new Map<number, Handler>([
   [R.IORING_UNREGISTER_PERSONALITY, unregisterPersonality],
   [R.IORING_REGISTER_RESTRICTIONS, registerRestrictions],
   [R.IORING_REGISTER_ENABLE_RINGS, enableRings],
-  [R.IORING_REGISTER_FILES2, registerFiles2],
+  [R.IORING_REGISTER_FILES2, (call): number => registerTagged(call, filesAt)],
   [R.IORING_REGISTER_FILES_UPDATE2, filesUpdate2],
-  [R.IORING_REGISTER_BUFFERS2, registerBuffers2],
+  [R.IORING_REGISTER_BUFFERS2, (call): number => registerTagged(call, buffersAt)],
   [R.IORING_REGISTER_BUFFERS_UPDATE, buffersUpdate],
   [R.IORING_REGISTER_RING_FDS, registerRingFds],
   [R.IORING_UNREGISTER_RING_FDS, unregisterRingFds],
