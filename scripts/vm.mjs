@@ -2,7 +2,7 @@
 //   node scripts/vm.mjs [options] COMMAND...
 // Plain JavaScript with types in comments, so that it runs on every supported Node without being compiled.
 
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -29,15 +29,20 @@ and is root. Its output and exit status come back.
   --verbose              what the kernel says, to stderr
 `;
 
-const STATUS = { usage: 2, unsupported: 4, timeout: 124, died: 125 };
+/** MiB: with much less Linux does not start, and does not say so. */
+const LEAST_MEMORY = 128;
+const STATUS = { failed: 1, usage: 2, unsupported: 4, timeout: 124, died: 125 };
 const PROJECT = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** @param {string} text @param {string} option @param {number} most */
-function positive(text, option, most) {
-  const value = Number(text);
-  if (!(value > 0 && value <= most)) throw new TypeError(`--${option} takes a number from 1 to ${most}, not ${text}`);
-  return value;
+/** @param {string} text @param {string} option @param {number} least @param {number} most */
+function whole(text, option, least, most) {
+  const value = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new TypeError(`--${option} takes a whole number from ${least} to ${most}, not "${text}"`);
 }
+
+/** @param {string} dir */
+const isFolder = (dir) => existsSync(dir) && statSync(dir).isDirectory();
 
 /** @param {string[]} args */
 function settings(args) {
@@ -50,14 +55,15 @@ function settings(args) {
       return [item.slice(0, at), item.slice(at + 1)];
     }),
   );
-  for (const dir of values.writable ?? []) if (!existsSync(dir)) throw new TypeError(`--writable: no directory ${dir}`);
+  for (const dir of values.writable ?? [])
+    if (!isFolder(dir)) throw new TypeError(`--writable takes a directory, not "${dir}"`);
   return {
     ...values,
     env,
     command: positionals,
-    timeoutMs: positive(values.timeout, "timeout", 86_400) * 1000,
-    memoryMiB: positive(values.memory, "memory", 65_536),
-    cpus: positive(values.cpus, "cpus", 64),
+    timeoutMs: whole(values.timeout, "timeout", 1, 86_400) * 1000,
+    memoryMiB: whole(values.memory, "memory", LEAST_MEMORY, 65_536),
+    cpus: whole(values.cpus, "cpus", 1, 64),
   };
 }
 
@@ -105,7 +111,8 @@ async function main(args) {
   try {
     wishes = settings(args);
   } catch (error) {
-    process.stderr.write(`vm: ${/** @type {Error} */ (error).message}\n${USAGE}`);
+    const [said = ""] = /** @type {Error} */ (error).message.split("\n");
+    process.stderr.write(`vm: ${said.replace(/\.$/, "")}. See --help.\n`);
     return STATUS.usage;
   }
   if (wishes.help) {
@@ -118,7 +125,7 @@ async function main(args) {
     return 0;
   }
   if (wishes.command.length === 0 && !wishes.fetch) {
-    process.stderr.write(`vm: no command\n${USAGE}`);
+    process.stderr.write("vm: no command. See --help.\n");
     return STATUS.usage;
   }
   if (wishes.fetch) {
@@ -160,7 +167,8 @@ for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 1
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof RigProblem)) throw error;
-  process.stderr.write(`vm: ${error.message}\n`);
-  process.exitCode = STATUS.unsupported;
+  const { message, stack } = /** @type {Error} */ (error);
+  const said = error instanceof RigProblem ? message : `unexpected failure: ${message.split("\n")[0]}`;
+  process.stderr.write(`vm: ${said}\n${process.env.LOOPSTEP_DEBUG ? `${stack}\n` : ""}`);
+  process.exitCode = error instanceof RigProblem ? STATUS.unsupported : STATUS.failed;
 }

@@ -36,6 +36,10 @@ describe("loopstep vm", () => {
       /qemu\S+ is not installed\. On Debian .*apt-get install .*qemu/,
     ],
     ["no command", ["--icount"], 2, /something is missing/],
+    ["a time that is no number", ["--timeout", "0x10", "run", "nops"], 2, /--timeout takes a whole number .*"0x10"/],
+    ["a part of a processor", ["--cpus", "1.5", "run", "nops"], 2, /--cpus takes a whole number .*"1.5"/],
+    ["a machine too small", ["--memory", "1", "run", "nops"], 2, /--memory takes a whole number from \d+ to \d+/],
+    ["a folder that is a file", ["--writable", kernel, "run", "nops"], 2, /--writable takes a directory/],
     ["an option it has not", ["--icont", "run", "nops"], 2, /no option --icont .*icount/],
   ] as const)("%s: one sentence", async (_, words, status, sentence) => {
     const ended = await loopstep(["vm", ...words], { env: { PATH: "/nonexistent" } });
@@ -51,6 +55,8 @@ describe("loopstep vm", () => {
     const ended = await loopstep(["vm", "--kernel", "/nonexistent/vmlinux", "run", "nops"], { env: { PATH } });
     expect(ended.stderr).toBe("vm: No file /nonexistent/vmlinux. Give a vmlinux or vmlinuz, or a version.\n");
     expect(ended.status).toBe(4);
+    const neither = await loopstep(["vm", "--kernel", "newest", "run", "nops"], { env: { PATH } });
+    expect([neither.status, neither.stderr]).toEqual([4, expect.stringMatching(/^vm: No file newest\..*version\.\n$/)]);
   });
 
   it.each(["SIGINT", "SIGTERM"] as const)("%s ends the machine too", async (signal) => {

@@ -11,6 +11,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
@@ -44,8 +45,10 @@ export function cacheDir() {
  */
 export function findKernel(wishes) {
   const { kernel, note } = wishes;
-  if (kernel !== undefined && /[/]/.test(kernel)) {
-    if (!existsSync(kernel)) throw new RigProblem(`No file ${kernel}`, "Give a vmlinux or vmlinuz, or a version.");
+  // versions begin with a digit
+  if (kernel !== undefined && (kernel.includes("/") || !/^[0-9]/.test(kernel))) {
+    if (!existsSync(kernel) || !statSync(kernel).isFile())
+      throw new RigProblem(`No file ${kernel}`, "Give a vmlinux or vmlinuz, or a version.");
     return { version: kernel, image: resolve(kernel) };
   }
   const cached = cachedKernels().find(({ version }) => kernel === undefined || matches(version, kernel));
@@ -210,6 +213,14 @@ function withoutTrailer(tool, args, payload) {
   return output;
 }
 
+const REMEDY = "Check the network, give another mirror with --mirror URL, or a kernel image with --kernel FILE.";
+
+/** What apt said was wrong, or what the system says of apt. @param {unknown} error @returns {string} */
+function reasonOf(error) {
+  const { stderr, message } = /** @type {{stderr?: string, message: string}} */ (error);
+  return stderr?.split("\n").find((line) => /^[EW]:/.test(line)) ?? message.split("\n")[0] ?? "";
+}
+
 /**
  * apt with lists and archives of its own and a single source: the Debian archive behind the machine's own mirror.
  * @param {string | undefined} mirror @param {(line: string) => void} note
@@ -243,28 +254,32 @@ function privateApt(mirror, note) {
   };
   const options = Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
   /** @param {string} tool @param {string[]} args @param {string} [cwd] */
-  const apt = (tool, args, cwd) =>
+  const tryApt = (tool, args, cwd) =>
     execFileSync(tool, [...options, ...args], {
       cwd: cwd ?? root,
       encoding: "utf8",
       maxBuffer: 1 << 28,
       stdio: ["ignore", "pipe", "pipe"],
     });
+  /** @param {string} tool @param {string[]} args @param {string} [cwd] */
+  const apt = (tool, args, cwd) => {
+    try {
+      return tryApt(tool, args, cwd);
+    } catch (error) {
+      throw new RigProblem(`${tool} ${args[0] ?? ""} failed: ${reasonOf(error)}`, REMEDY);
+    }
+  };
   note("reading the lists of this machine's Debian mirror");
   let reason = "none came";
   try {
-    apt("apt-get", ["-q", "update"]);
+    tryApt("apt-get", ["-q", "update"]);
   } catch (error) {
     // One missing suite fails the whole command, though the other's list has arrived.
-    const { stderr } = /** @type {{stderr?: string}} */ (error);
-    reason = stderr?.split("\n").find((line) => /^[EW]:/.test(line)) ?? String(error);
+    reason = reasonOf(error);
   }
   // Without a connection apt only warns.
   if (!readdirSync(join(root, "lists")).some((name) => /_Packages/.test(name))) {
-    throw new RigProblem(
-      `apt cannot read the lists of ${SUITES.join(" and ")} from the mirror: ${reason}`,
-      "Check the network, give another mirror with --mirror URL, or a kernel image with --kernel FILE.",
-    );
+    throw new RigProblem(`apt cannot read the lists of ${SUITES.join(" and ")} from the mirror: ${reason}`, REMEDY);
   }
   return apt;
 }
