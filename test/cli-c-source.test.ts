@@ -28,6 +28,12 @@ describe.skipIf(noClang)(noClang ? `a source in C (skipped: ${noClang})` : "a so
     expect({ ...jsonOf(source), wallNs: 0 }).toEqual({ ...jsonOf(object), wallNs: 0 });
   });
 
+  it("is explored like its object", async () => {
+    const ended = await loopstep(["explore", NOPS, "--seeds", "1..2"], { env });
+    expect([ended.status, ended.stderr]).toEqual([0, ""]);
+    expect(ended.stdout).toMatch(/^2 seeds of 1\.\.2, .*nothing found\n$/);
+  });
+
   it("is verified with its own lines", async () => {
     const file = path.join(dir, "returns-pointer.bpf.c");
     const loop = 'SEC("struct_ops.s/step") int step(void *ctx)\n{ return *(int *)(ctx + 4096); }\n';

@@ -141,6 +141,10 @@ describe("loopstep explore", () => {
   it.each([
     ["seeds that are none", ["--seeds", "9..1"], 2, /not a range of seeds/],
     ["a check that cannot be read", ["--check", "a ="], 2, /check "a ="/],
+    ["a check without an end", ["--check", "(".repeat(20_000)], 2, /check "\(+\.\.\.": the expression is too long/],
+    ["a check of a file without a name", ["--check", "exists(1)"], 2, /in quotes .*exists\("PATH"\)/],
+    ["a trace into no folder", ["--trace", path.join(dir, "none/x")], 2, /none\/x: the file cannot be written/],
+    ["a file without an end", ["--set", "reqs_to_run=@open:/dev/zero"], 2, /\/dev\/zero: the file does not end/],
     ["a check over a global that is not there", ["--check", "reqs_dnoe == 1"], 2, /reqs_dnoe/],
     ["a setting that is none", ["--set", "depth"], 2, /not a setting/],
     ["flags no kernel takes", ["--setup", "DEFER_TASKRUN"], 4, /the ring cannot be made/],

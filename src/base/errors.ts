@@ -47,6 +47,21 @@ export abstract class LoopstepError<Code extends string = string> extends Error 
   }
 }
 
+/** What is wrong with the contents of a file: the error of the reader, with the file's name before its place. */
+export class InputError extends LoopstepError {
+  constructor(file: string, error: LoopstepError) {
+    const { code, summary, found, expected, where, remedy } = error;
+    super(code, {
+      message: summary,
+      where: where === undefined ? file : `${file}: ${where}`,
+      found,
+      expected,
+      remedy,
+      cause: error,
+    });
+  }
+}
+
 /** `where: message (found X, expected Y). remedy` */
 function renderFacts(facts: ErrorFacts): string {
   const detail = [facts.found && `found ${facts.found}`, facts.expected && `expected ${facts.expected}`]

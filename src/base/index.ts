@@ -53,7 +53,7 @@ export {
   ETIME,
   EXDEV,
 } from "./errno-numbers.ts";
-export { LoopstepError, type ErrorFacts } from "./errors.ts";
+export { InputError, LoopstepError, type ErrorFacts } from "./errors.ts";
 export { FIELD_SIZE, getField, layout, setField, type Field, type FieldType, type Layout } from "./layout.ts";
 export { Prng } from "./prng.ts";
 export { didYouMean, nearest, someOf } from "./text.ts";

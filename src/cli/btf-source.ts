@@ -3,7 +3,7 @@
 import type { Btf } from "../bpf/btf/index.ts";
 import { loadBtf } from "../bpf/object/index.ts";
 import { loopTargetBtf } from "../loop/index.ts";
-import { readInput } from "./files.ts";
+import { inFile, readInput } from "./files.ts";
 
 /** Name of the built-in target. */
 export const BUILT_IN_TARGET = "linux-7.2";
@@ -13,5 +13,10 @@ const VMLINUX = "/sys/kernel/btf/vmlinux";
 /** BTF by name: `linux-7.2`, `vmlinux`, `-`, a BTF file or an object. Throws UsageError, BtfError, ElfError, ObjectError. */
 export function btfNamed(name: string): Btf {
   if (name === BUILT_IN_TARGET) return loopTargetBtf();
-  return loadBtf(readInput(name === "vmlinux" ? VMLINUX : name));
+  const bytes = readInput(name === "vmlinux" ? VMLINUX : name);
+  try {
+    return loadBtf(bytes);
+  } catch (error) {
+    throw inFile(name, error);
+  }
 }

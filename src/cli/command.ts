@@ -70,8 +70,7 @@ export function parseCommand(command: Command, argv: readonly string[]): ParsedO
   } catch (error) {
     throw new UsageError("USAGE_OPTION", {
       where: `loopstep ${command.name}`,
-      message: (error as Error).message.split("\n")[0].replace(/\.$/, ""),
-      remedy: `See loopstep ${command.name} --help.`,
+      ...saidByParser(error as Error & { readonly code?: string }, command),
       cause: error,
     });
   }
@@ -94,6 +93,20 @@ export function parseCommand(command: Command, argv: readonly string[]): ParsedO
       });
     },
   };
+}
+
+/** What node:util says of words it cannot parse, and what to do, in one sentence each. */
+function saidByParser(
+  error: Error & { readonly code?: string },
+  { name }: Command,
+): { message: string; remedy: string } {
+  const [said] = error.message.split("\n");
+  const option = /'(?:-\w, )?([^' ]+)/.exec(said)?.[1] ?? "";
+  const remedy = `See loopstep ${name} --help.`;
+  if (error.code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") return { message: `there is no option ${option}`, remedy };
+  if (said.endsWith("ambiguous."))
+    return { message: `${option} needs a value`, remedy: `One that begins with - is given as ${option}=VALUE.` };
+  return { message: said.replace(/\.$/, ""), remedy };
 }
 
 /** "--set=x" -> "set" */

@@ -1,12 +1,11 @@
 // What `loopstep explore` runs, as plain data that any thread can turn into the same scenario. Files named by settings lie
 // in each run's world in memory, under the path given; what a run creates is gone after it.
 
-import { readFileSync } from "node:fs";
 import { BpfObject } from "../bpf/object/index.ts";
 import { compileCheck, loopScenario, type Scenario } from "../engine/sim/index.ts";
 import { PARAM_BY_PATH, type RingOptions } from "../loop/index.ts";
 import type { FaultPlan } from "../uring/sim/index.ts";
-import { UsageError } from "./errors.ts";
+import { readInput } from "./files.ts";
 import type { Setting } from "./settings.ts";
 
 /** One exploration; crosses threads. */
@@ -28,21 +27,12 @@ export interface ExploreJob {
   readonly maxFindings: number;
 }
 
-/** The files that settings read. Throws USAGE_FILE. */
+/** The files that settings read. Throws FileError. */
 export function filesOf(settings: readonly Setting[]): Record<string, Uint8Array> {
   const files: Record<string, Uint8Array> = {};
-  for (const { name, value } of settings) {
+  for (const { value } of settings) {
     if (value.kind !== "open") continue;
-    try {
-      files[value.path] = readFileSync(value.path);
-    } catch (cause) {
-      throw new UsageError("USAGE_FILE", {
-        where: `--set ${name}`,
-        message: `${value.path} cannot be read`,
-        found: (cause as NodeJS.ErrnoException).code,
-        cause,
-      });
-    }
+    files[value.path] = readInput(value.path);
   }
   return files;
 }

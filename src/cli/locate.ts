@@ -3,21 +3,22 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import type { BpfObject } from "../bpf/object/index.ts";
-import { didYouMean, LoopstepError } from "../base/index.ts";
-import { FileError, openObject } from "../engine/index.ts";
+import { didYouMean } from "../base/index.ts";
+import { openObject, readObject } from "../engine/index.ts";
 import { findProgram, PROGRAMS, type ReadyProgram } from "../programs/index.ts";
 import { compileC, isCSource } from "./c-source.ts";
-import { InputError, UsageError } from "./errors.ts";
+import { UsageError } from "./errors.ts";
+import { inFile } from "./files.ts";
 
 /** The ready-made program that `file` names. A file wins over a program of the same name. */
 export function programNamed(file: string): ReadyProgram | undefined {
   return existsSync(file) ? undefined : findProgram(file);
 }
 
-/** Opens the object that `file` names: an object's path, a C source's, or a program's name. */
-export async function openFileOrProgram(file: string): Promise<BpfObject> {
+/** The object's file that `file` names: by its path, as what a C source compiles to, or as a program's by its name. */
+export async function readFileOrProgram(file: string): Promise<Uint8Array> {
   const program = programNamed(file);
-  if (program) return openObject(program.object);
+  if (program) return readObject(program.object);
   if (!existsSync(file) && !/[./]/.test(file)) {
     const names = PROGRAMS.map(({ name }) => name);
     throw new UsageError("USAGE_FILE", {
@@ -27,11 +28,19 @@ export async function openFileOrProgram(file: string): Promise<BpfObject> {
       remedy: didYouMean(file, names),
     });
   }
-  const compiled = isCSource(file) && existsSync(file) ? compileC(file) : undefined;
+  return isCSource(file) && existsSync(file) ? compileC(file) : readObject(file);
+}
+
+/** Opens the object that `file` names, whose bytes are these. */
+export async function openNamed(file: string, bytes: Uint8Array): Promise<BpfObject> {
   try {
-    return await (compiled ? openObject(compiled, `${path.basename(file, ".c")}.o`) : openObject(file));
+    return await openObject(bytes, path.basename(programNamed(file)?.object ?? file));
   } catch (error) {
-    // errors of the format know the place in the file, not its name
-    throw error instanceof LoopstepError && !(error instanceof FileError) ? new InputError(file, error) : error;
+    throw inFile(file, error);
   }
+}
+
+/** Opens the object that `file` names. */
+export async function openFileOrProgram(file: string): Promise<BpfObject> {
+  return openNamed(file, await readFileOrProgram(file));
 }

@@ -1,9 +1,9 @@
 // One run, from an opened object to its result: engine, ring, settings, load, attach, run, and what is left behind.
 
-import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { errnoName, LoopstepError, EFAULT } from "../base/index.ts";
 import type { BpfObject } from "../bpf/object/index.ts";
-import { openEngine } from "../engine/index.ts";
+import { openEngine, readWhole } from "../engine/index.ts";
 import {
   LoopError,
   PARAM_BY_PATH,
@@ -181,17 +181,7 @@ function openFile(engine: Engine, name: string, path: string, mode: "read" | "cr
 
 function fillMem({ mem }: Ring, file: string | undefined): void {
   if (!mem || file === undefined) return;
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(file);
-  } catch (cause) {
-    throw new UsageError("USAGE_FILE", {
-      where: `--mem ${file}`,
-      message: "the file cannot be read",
-      found: (cause as NodeJS.ErrnoException).code,
-      cause,
-    });
-  }
+  const bytes = readWhole(file, "the file for --mem", mem.length);
   if (bytes.length > mem.length) {
     throw new UsageError("USAGE_FILE", {
       where: `--mem ${file}`,

@@ -1,6 +1,7 @@
 // `--trace FILE`: events of a run into a file while they happen, as JSON Lines or as a Chrome trace. `-` is stdout.
 
-import { closeSync, openSync, writeSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, openSync, writeSync } from "node:fs";
+import path from "node:path";
 import { ChromeTrace, traceLine, type TraceEvent, type TraceSink } from "../uring/trace/index.ts";
 import { UsageError } from "./errors.ts";
 import { STDOUT, type TraceFormat } from "./trace-format.ts";
@@ -78,6 +79,17 @@ function writeAll(fd: number, bytes: Uint8Array): void {
       if ((cause as NodeJS.ErrnoException).code !== "EAGAIN") throw cause;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
     }
+  }
+}
+
+/** Throws USAGE_FILE where a trace could not be written in the end: better told before the work. The file stays as it is. */
+export function checkTraceFile(file: string): void {
+  if (file === STDOUT) return;
+  try {
+    if (file === "" || existsSync(file)) closeSync(openSync(file, "a"));
+    else accessSync(path.dirname(file), constants.W_OK);
+  } catch (cause) {
+    throw cannotWrite(file, cause);
   }
 }
 

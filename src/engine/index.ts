@@ -1,2 +1,3 @@
 export { ENGINE_CHOICES, expectEngine, openEngine } from "./open-engine.ts";
-export { FileError, openObject } from "./open-object.ts";
+export { openObject, readObject } from "./open-object.ts";
+export { FileError, readWhole } from "./read-whole.ts";

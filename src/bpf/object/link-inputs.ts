@@ -63,7 +63,6 @@ export function readInput({ name, bytes }: LinkSource): LinkInput {
       message: "this is not a relocatable object for BPF",
       found: `machine ${elf.machine}, type ${elf.type}`,
       expected: `machine ${EM_BPF}, type ${ET_REL}`,
-      where: name,
     });
   }
   const btf = completeBtf(elf, false);

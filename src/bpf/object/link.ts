@@ -1,7 +1,7 @@
 // The static linker: several BPF objects made one, as `bpftool gen object` does. Sections of one name are laid behind one
 // another, names resolved, relocations moved, BTF merged. Left out: legacy maps, .addr_space, jump tables.
 
-import { viewOf } from "../../base/index.ts";
+import { InputError, LoopstepError, viewOf } from "../../base/index.ts";
 import {
   EM_BPF,
   SHF_EXECINSTR,
@@ -142,11 +142,17 @@ function referredSymbols(input: LinkInput, placements: Placements): Set<ElfSymbo
 
 /**
  * Links objects into one relocatable object, in the given order. Throws OBJECT_LINK when they contradict one another, and
- * ElfError, BtfError or ObjectError when one is malformed.
+ * InputError, with its name, when one is malformed.
  */
 export function linkObjects(sources: readonly LinkSource[]): Uint8Array<ArrayBuffer> {
   if (sources.length === 0) throw conflict("there is nothing to link", "no objects", "at least one");
-  const inputs = sources.map(readInput);
+  const inputs = sources.map((source) => {
+    try {
+      return readInput(source);
+    } catch (error) {
+      throw error instanceof LoopstepError ? new InputError(source.name, error) : error;
+    }
+  });
   const { sections, placements } = mergeSections(inputs);
   const names = resolveNames(inputs, placements);
   const out = new Map(sections.map((merged) => [merged.name, outSection(merged)]));

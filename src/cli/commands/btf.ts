@@ -2,7 +2,6 @@
 
 import { dumpC, dumpJson, dumpRaw, dumpTs, type Btf } from "../../bpf/btf/index.ts";
 import { minimizeBtf } from "../../bpf/object/index.ts";
-import { openObject } from "../../engine/index.ts";
 import { didYouMean } from "../../base/index.ts";
 import { btfNamed } from "../btf-source.ts";
 import type { Command, ParsedOptions } from "../command.ts";
@@ -10,6 +9,7 @@ import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit-status.ts";
 import { readInput, writeOutput } from "../files.ts";
 import { toJson } from "../json.ts";
+import { openNamed } from "../locate.ts";
 
 type Format = (btf: Btf, roots: readonly string[] | undefined) => string;
 
@@ -40,7 +40,7 @@ export const btfCommand: Command = {
   },
   async run(options) {
     const action = options.positionals[0];
-    const run = ACTIONS[action];
+    const run = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
     if (!run) {
       throw new UsageError("USAGE_OPTION", {
         where: "loopstep btf",
@@ -64,7 +64,7 @@ function dump(options: ParsedOptions): Promise<void> {
     });
   }
   const name = options.text("format") ?? "raw";
-  const format = FORMATS[name];
+  const format = Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined;
   if (!format) {
     throw new UsageError("USAGE_VALUE", {
       where: `--format ${name}`,
@@ -94,6 +94,6 @@ async function min(options: ParsedOptions): Promise<void> {
       expected: "-o OUT --target BTF FILE...",
     });
   }
-  const objects = await Promise.all(options.positionals.slice(1).map((file) => openObject(readInput(file), file)));
+  const objects = await Promise.all(options.positionals.slice(1).map((file) => openNamed(file, readInput(file))));
   writeOutput(output, minimizeBtf(btfNamed(target), objects));
 }

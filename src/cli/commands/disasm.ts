@@ -24,6 +24,10 @@ export const disasmCommand: Command = {
     json: { help: "print one JSON object a line and program" },
   },
   async run(options) {
+    const second = ["wat", "json"].find((name) => options.flag(name));
+    if (options.flag("wasm") && second !== undefined) {
+      throw new UsageError("USAGE_OPTION", { where: "--wasm", message: `it does not go together with --${second}` });
+    }
     const object = await openFileOrProgram(options.positionals[0]);
     const chosen = options.text("prog");
     const names = chosen === undefined ? object.programs.map(({ name }) => name) : [object.program(chosen).name];

@@ -1,7 +1,6 @@
 // loopstep explore FILE: one program under many schedules in the simulator, until one goes wrong; then the fewest faults and
 // the trace that show it.
 
-import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { compileCheck, type ExploreReport, type Finding } from "../../engine/sim/index.ts";
 import type { FaultPlan } from "../../uring/sim/index.ts";
@@ -13,11 +12,11 @@ import { exploreInThreads } from "../explore-pool.ts";
 import { filesOf, scenarioOf, type ExploreJob } from "../explore-job.ts";
 import { readFaultPlan } from "../fault-plan.ts";
 import { toJson } from "../json.ts";
-import { openFileOrProgram, programNamed } from "../locate.ts";
+import { openNamed, readFileOrProgram } from "../locate.ts";
 import { openProgress } from "../progress.ts";
 import { ringOf } from "../ring-options.ts";
 import { parseSetting } from "../settings.ts";
-import { writeTrace } from "../trace-file.ts";
+import { checkTraceFile, writeTrace } from "../trace-file.ts";
 import { resultStream, TRACE_FORMATS, traceFormatOf } from "../trace-format.ts";
 
 const DEFAULT_SEEDS = "1..1000";
@@ -76,6 +75,7 @@ export const exploreCommand: Command = {
     const output = resultStream(options);
     const file = options.text("trace");
     const format = traceFormatOf(options.text("trace-format"), file);
+    if (file !== undefined) checkTraceFile(file);
     const threads = options.integer("jobs", 1, MAX_THREADS) ?? availableParallelism();
     const job = await jobOf(options);
     // Whatever is wrong with the program, the settings or the check shows in any run: here, as an error of its own.
@@ -104,7 +104,8 @@ async function exploreShown(job: ExploreJob, seeds: Seeds, threads: number, sile
 
 async function jobOf(options: ParsedOptions): Promise<ExploreJob> {
   const [name = ""] = options.positionals;
-  const object = await openFileOrProgram(name);
+  const bytes = await readFileOrProgram(name);
+  const object = await openNamed(name, bytes);
   const settings = options.list("set").map(parseSetting);
   object.chooseStructOps(options.text("ops"));
   for (const setting of settings) object.values.spec(setting.name);
@@ -112,7 +113,7 @@ async function jobOf(options: ParsedOptions): Promise<ExploreJob> {
   if (check !== undefined) compileCheck(check);
   const faults = options.text("faults");
   return {
-    object: readFileSync(programNamed(name)?.object ?? name),
+    object: bytes,
     name,
     ops: options.text("ops"),
     ring: ringOf(options),

@@ -5,7 +5,7 @@ import { generateSkeleton } from "../../bpf/object/index.ts";
 import type { Command } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { readInput, writeOutput } from "../files.ts";
-import { openObject } from "../../engine/index.ts";
+import { openNamed } from "../locate.ts";
 
 export const skeletonCommand: Command = {
   name: "skeleton",
@@ -23,7 +23,7 @@ export const skeletonCommand: Command = {
     // the module loads the object from beside itself
     const beside =
       output === undefined || output === "-" ? path.basename(file) : path.relative(path.dirname(output), file);
-    const text = generateSkeleton(await openObject(bytes, path.basename(file)), {
+    const text = generateSkeleton(await openNamed(file, bytes), {
       file: beside.split(path.sep).join("/"),
       library: options.flag("browser") ? "loopstep/sim" : "loopstep",
       ...(options.flag("embed") ? { embed: bytes } : {}),

@@ -36,6 +36,11 @@ const LEVELS: readonly (readonly string[])[] = [
   ["*", "/", "%"],
 ];
 
+/** So many words an expression may have: evaluating it takes a call for each, at worst one inside the other. */
+const MOST_TOKENS = 1000;
+/** So much of an expression is shown where it is wrong. */
+const SHOWN = 60;
+
 /** Compiles `text`; throws CheckError CHECK_SYNTAX. Running it throws CHECK_NAME or CHECK_TYPE. */
 export function compileCheck(text: string): Check {
   const parser = new Parser(text);
@@ -89,11 +94,14 @@ class Parser {
     }
   }
 
-  #error(message: string, found: string): CheckError {
-    return new CheckError("CHECK_SYNTAX", { message, found, where: `check "${this.#text}"` });
+  #error(message: string, found: string, expected?: string): CheckError {
+    const shown = this.#text.length > SHOWN ? `${this.#text.slice(0, SHOWN)}...` : this.#text;
+    return new CheckError("CHECK_SYNTAX", { message, found, expected, where: `check "${shown}"` });
   }
 
   parse(): Node {
+    if (this.#tokens.length > MOST_TOKENS)
+      throw this.#error("the expression is too long", `${this.#tokens.length} words`, `at most ${MOST_TOKENS}`);
     const node = this.#level(0);
     if (this.#next < this.#tokens.length)
       throw this.#error("the expression goes on after its end", this.#tokens[this.#next]);
@@ -159,16 +167,19 @@ class Parser {
 
   #call(name: string): Node {
     this.#take("(");
-    const path = this.#primary();
+    const word = this.#tokens[this.#next] ?? "the end";
+    if (!word.startsWith('"')) throw this.#error("a file is named in quotes", word, `${name}("PATH")`);
+    this.#next++;
     this.#take(")");
-    const contents = (scope: CheckScope): Uint8Array => scope.file(String(path(scope))) ?? new Uint8Array(0);
+    const path = word.slice(1, -1);
+    const contents = (scope: CheckScope): Uint8Array => scope.file(path) ?? new Uint8Array(0);
     switch (name) {
       case "file":
         return (scope) => charPerByte(contents(scope));
       case "size":
         return (scope) => BigInt(contents(scope).length);
       case "exists":
-        return (scope) => scope.file(String(path(scope))) !== undefined;
+        return (scope) => scope.file(path) !== undefined;
       default:
         throw this.#error("no such function; there are file, size and exists", name);
     }
