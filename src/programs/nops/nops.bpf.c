@@ -19,15 +19,17 @@ __u64 reqs_to_run;
 __u64 reqs_done;
 /* Steps taken. */
 __u64 steps;
-/* 0, or the first negative CQE result or submission error. */
+/* 0, or the lowest of the CQE results below 0 and of the submission errors. */
 __s32 result;
 
 static __u32 inflight;
 
-static __attribute__((always_inline)) void reap(struct io_uring_cqe *cqe)
+/* The lowest result so far. Not a branch: the next request is not to wait for what this one gave. */
+static __attribute__((always_inline)) __s32 reap(struct io_uring_cqe *cqe, __s32 lowest)
 {
-	if (cqe->res < 0 && !result)
-		result = cqe->res;
+	__s32 res = cqe->res;
+
+	return res < lowest ? res : lowest;
 }
 
 static __attribute__((always_inline)) void prepare(struct io_uring_sqe *sqe, __u64 user_data)
@@ -44,6 +46,7 @@ LOOP_STEP(nops)
 	__u32 *cq_head, head, ready, room, entries;
 	struct io_uring_cqe *cqes;
 	int n, submitted;
+	__s32 lowest;
 	__u64 left;
 
 	if (!rings || !sqes)
@@ -58,11 +61,13 @@ LOOP_STEP(nops)
 	if (ready > entries)
 		ready = entries;
 	/* an iterator costs more than a request does, so the first one comes before it */
+	lowest = result;
 	if (ready)
-		reap(&cqes[head & (entries - 1)]);
+		lowest = reap(&cqes[head & (entries - 1)], lowest);
 	if (ready > 1)
 		bpf_for(n, 1, ready)
-			reap(&cqes[(head + n) & (entries - 1)]);
+			lowest = reap(&cqes[(head + n) & (entries - 1)], lowest);
+	result = lowest;
 	head += ready;
 	*cq_head = head;
 	inflight -= ready;
