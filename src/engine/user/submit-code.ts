@@ -35,11 +35,12 @@ export const KINDS = 12;
 export const KIND_TABLE = 16;
 /** The words of a DirectSubmit. */
 export const ENTER_AT: number = KIND_TABLE + 256;
-/** Where SQ_REWIND is emulated, what KernelRing would keep: the kernel's head; from where array entries hold 0, 1 .., how many. */
-const TRUE_HEAD = ENTER_AT + ENTER_WORDS.size;
-const POINTED_FROM = TRUE_HEAD + 4;
-const POINTED = TRUE_HEAD + 8;
-export const OWN_BYTES: number = TRUE_HEAD + 16;
+/** Where SQ_REWIND is emulated, what KernelRing would keep: from where array entries hold 0, 1 .., and how many do. */
+const POINTED_FROM = ENTER_AT + ENTER_WORDS.size;
+const POINTED = POINTED_FROM + 4;
+export const OWN_BYTES: number = POINTED_FROM + 8;
+/** The kernel's head then: it began at 0, and has taken what was submitted. */
+const TRUE_HEAD = SUBMITTED;
 
 /** The kfunc: (ctx, nr) gives SQEs consumed or a negative errno. A DirectSubmit must be the one for ENTER_AT. */
 export function makeSubmit(
@@ -133,17 +134,7 @@ class SubmitCode {
     this.#load(at + ENTER_WORDS.result);
     expr.set(RESULT);
     if (!rewind) return;
-    // the kernel counts for itself: it reads the tail only, and has taken what it says
-    expr.get(RESULT);
-    expr.i32(0);
-    expr.op(OP["i32.gt_s"]);
-    expr.if();
-    this.#store(this.#place.own + TRUE_HEAD, () => {
-      expr.get(HEAD);
-      expr.get(RESULT);
-      expr.op(OP["i32.add"]);
-    });
-    expr.end();
+    // the kernel counts for itself: of the two it reads the tail only
     this.#store(rewind.head, () => expr.i32(0));
     this.#store(rewind.tail, () => expr.i32(0));
   }
@@ -209,14 +200,8 @@ class SubmitCode {
     expr.if();
     this.#note();
     expr.end();
-    expr.get(INDEX);
-    expr.i32(1);
-    expr.op(OP["i32.add"]);
-    expr.set(INDEX);
+    this.#advance(1);
     expr.get(LEFT);
-    expr.i32(1);
-    expr.op(OP["i32.sub"]);
-    expr.tee(LEFT);
     expr.brIf(again);
     expr.end();
     expr.end();
@@ -233,6 +218,18 @@ class SubmitCode {
       expr.op(OP.select);
       expr.op(OP["i32.or"]);
     });
+  }
+
+  #advance(count: number): void {
+    const { expr } = this;
+    expr.get(INDEX);
+    expr.i32(count);
+    expr.op(OP["i32.add"]);
+    expr.set(INDEX);
+    expr.get(LEFT);
+    expr.i32(count);
+    expr.op(OP["i32.sub"]);
+    expr.set(LEFT);
   }
 
   /** Notes the kind of WORD, an SQE's first two bytes. */
@@ -278,14 +275,7 @@ class SubmitCode {
       expr.op(OP["i32.ne"]);
       expr.brIf(other);
     }
-    expr.get(INDEX);
-    expr.i32(AT_A_TIME);
-    expr.op(OP["i32.add"]);
-    expr.set(INDEX);
-    expr.get(LEFT);
-    expr.i32(AT_A_TIME);
-    expr.op(OP["i32.sub"]);
-    expr.set(LEFT);
+    this.#advance(AT_A_TIME);
     more();
     expr.brIf(again);
     expr.end();
