@@ -16,7 +16,7 @@ export { BtfError } from "./bpf/btf/index.ts";
 export { ObjectError } from "./bpf/object/index.ts";
 export { VmError, VmFault } from "./bpf/vm/index.ts";
 export { ElfError } from "./elf/index.ts";
-export { FileError, openEngine } from "./engine/index.ts";
+export { FileError, openEngine, WorkerError } from "./engine/index.ts";
 export {
   AttachError,
   DEFAULT_SETUP_FLAGS,
