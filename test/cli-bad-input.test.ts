@@ -81,6 +81,7 @@ const CASES: readonly Case[] = [
     status: 1,
     says: ["short.o: ", "ends too early"],
   },
+  { name: "skeleton: a source in C, to be loaded", words: ["skeleton", "loop.c"], status: 2, says: ["--embed"] },
   { name: "btf: text", words: ["btf", "dump", text], status: 1, says: [`${text}: BTF header`, "this is not BTF"] },
   { name: "btf: nothing to do", words: ["btf", "constructor", text], status: 2, says: ["dump or min"] },
   { name: "an object without BTF", words: ["run", file("nobtf.o", noBtf)], status: 1, says: ["no BTF", "-g"] },

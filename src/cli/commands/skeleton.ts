@@ -2,14 +2,16 @@
 
 import path from "node:path";
 import { generateSkeleton } from "../../bpf/object/index.ts";
+import { isCSource } from "../c-source.ts";
 import type { Command } from "../command.ts";
+import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit-status.ts";
 import { readInput, writeOutput } from "../files.ts";
-import { openNamed } from "../locate.ts";
+import { openNamed, programNamed, readFileOrProgram } from "../locate.ts";
 
 export const skeletonCommand: Command = {
   name: "skeleton",
-  usage: "loopstep skeleton FILE [-o X.ts] [--embed] [--browser]",
+  usage: "loopstep skeleton FILE|PROGRAM [-o X.ts] [--embed] [--browser]",
   words: [1, 1],
   options: {
     output: { value: "FILE", short: "o", help: "write here instead of stdout" },
@@ -17,8 +19,16 @@ export const skeletonCommand: Command = {
     browser: { help: "import from loopstep/sim, for browsers (needs --embed)" },
   },
   async run(options) {
-    const file = options.positionals[0];
-    const bytes = readInput(file);
+    const [name] = options.positionals;
+    const file = programNamed(name)?.object ?? name;
+    if (isCSource(file) && !options.flag("embed")) {
+      throw new UsageError("USAGE_OPTION", {
+        where: file,
+        message: "a module cannot load a source in C",
+        remedy: "Add --embed, or give the object it compiles to.",
+      });
+    }
+    const bytes = file === "-" ? readInput(file) : await readFileOrProgram(name);
     const output = options.text("output");
     // the module loads the object from beside itself
     const beside =
