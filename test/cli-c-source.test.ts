@@ -34,6 +34,21 @@ describe.skipIf(noClang)(noClang ? `a source in C (skipped: ${noClang})` : "a so
     expect(ended.stdout).toMatch(/^2 seeds of 1\.\.2, .*nothing found\n$/);
   });
 
+  it("is linked, described and shown like its object", async () => {
+    const linked = path.join(dir, "nops.bpf.o");
+    const link = await loopstep(["link", "-o", linked, NOPS], { env });
+    expect([link.status, link.stderr]).toEqual([0, ""]);
+    const made = NOPS.replace(/c$/, "o");
+    for (const [of, ...words] of [
+      [linked, "disasm"],
+      [made, "btf", "dump"],
+    ]) {
+      const [source, object] = await Promise.all([NOPS, of].map((file) => loopstep([...words, file], { env })));
+      expect([source.status, source.stderr, source.stdout]).toEqual([0, "", object.stdout]);
+      expect(source.stdout).toContain("nops");
+    }
+  });
+
   it("is verified with its own lines", async () => {
     const file = path.join(dir, "returns-pointer.bpf.c");
     const loop = 'SEC("struct_ops.s/step") int step(void *ctx)\n{ return *(int *)(ctx + 4096); }\n';

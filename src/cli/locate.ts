@@ -1,4 +1,4 @@
-// What FILE may be: the path of an object or of a source in C, or the name of a ready-made program.
+// What FILE may be: the path of an object or of a source in C, `-` for stdin, or the name of a ready-made program.
 
 import { existsSync } from "node:fs";
 import path from "node:path";
@@ -8,15 +8,16 @@ import { openObject, readObject } from "../engine/index.ts";
 import { findProgram, PROGRAMS, type ReadyProgram } from "../programs/index.ts";
 import { compileC, isCSource } from "./c-source.ts";
 import { UsageError } from "./errors.ts";
-import { inFile } from "./files.ts";
+import { inFile, readInput } from "./files.ts";
 
 /** The ready-made program that `file` names. A file wins over a program of the same name. */
 export function programNamed(file: string): ReadyProgram | undefined {
   return existsSync(file) ? undefined : findProgram(file);
 }
 
-/** The object's file that `file` names: by its path, as what a C source compiles to, or as a program's by its name. */
+/** The bytes of the object that `file` names: by its path, `-` for stdin, as what a C source compiles to, or by a program's name. */
 export async function readFileOrProgram(file: string): Promise<Uint8Array> {
+  if (file === "-") return readInput(file);
   const program = programNamed(file);
   if (program) return readObject(program.object);
   if (!existsSync(file) && !/[./]/.test(file)) {

@@ -7,9 +7,9 @@ import { btfNamed } from "../btf-source.ts";
 import type { Command, ParsedOptions } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit-status.ts";
-import { readInput, writeOutput } from "../files.ts";
+import { writeOutput } from "../files.ts";
 import { toJson } from "../json.ts";
-import { openNamed } from "../locate.ts";
+import { openFileOrProgram } from "../locate.ts";
 
 type Format = (btf: Btf, roots: readonly string[] | undefined) => string;
 
@@ -94,6 +94,6 @@ async function min(options: ParsedOptions): Promise<void> {
       expected: "-o OUT --target BTF FILE...",
     });
   }
-  const objects = await Promise.all(options.positionals.slice(1).map((file) => openNamed(file, readInput(file))));
+  const objects = await Promise.all(options.positionals.slice(1).map(openFileOrProgram));
   writeOutput(output, minimizeBtf(btfNamed(target), objects));
 }

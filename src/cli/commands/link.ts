@@ -4,14 +4,15 @@ import { linkObjects } from "../../bpf/object/index.ts";
 import type { Command } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit-status.ts";
-import { readInput, writeOutput } from "../files.ts";
+import { writeOutput } from "../files.ts";
+import { readFileOrProgram } from "../locate.ts";
 
 export const linkCommand: Command = {
   name: "link",
   usage: "loopstep link -o OUT IN...",
   words: [1, 10_000],
   options: { output: { value: "FILE", short: "o", help: "the object to write" } },
-  run(options) {
+  async run(options) {
     const output = options.text("output");
     if (output === undefined) {
       throw new UsageError("USAGE_OPTION", {
@@ -20,7 +21,8 @@ export const linkCommand: Command = {
         expected: "-o OUT",
       });
     }
-    writeOutput(output, linkObjects(options.positionals.map((name) => ({ name, bytes: readInput(name) }))));
-    return Promise.resolve(EXIT.ok);
+    const sources = options.positionals.map(async (name) => ({ name, bytes: await readFileOrProgram(name) }));
+    writeOutput(output, linkObjects(await Promise.all(sources)));
+    return EXIT.ok;
   },
 };

@@ -6,7 +6,7 @@ import { isCSource } from "../c-source.ts";
 import type { Command } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit-status.ts";
-import { readInput, writeOutput } from "../files.ts";
+import { writeOutput } from "../files.ts";
 import { openNamed, programNamed, readFileOrProgram } from "../locate.ts";
 
 export const skeletonCommand: Command = {
@@ -28,7 +28,7 @@ export const skeletonCommand: Command = {
         remedy: "Add --embed, or give the object it compiles to.",
       });
     }
-    const bytes = file === "-" ? readInput(file) : await readFileOrProgram(name);
+    const bytes = await readFileOrProgram(name);
     const output = options.text("output");
     // the module loads the object from beside itself
     const beside =
