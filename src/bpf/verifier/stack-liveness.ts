@@ -3,53 +3,34 @@
 // passes stack pointers, up to a limit.
 
 import {
-  BPF_ADD,
-  BPF_ALU,
-  BPF_ALU64,
   BPF_ATOMIC,
-  BPF_CALL,
   BPF_CLASS,
-  BPF_IMM,
-  BPF_JMP,
-  BPF_LD,
   BPF_LDX,
   BPF_LOAD_ACQ,
-  BPF_MEM,
   BPF_MODE,
-  BPF_MOV,
-  BPF_OP,
-  BPF_SRC,
   BPF_ST,
   BPF_STORE_REL,
   BPF_STX,
-  BPF_SUB,
-  BPF_X,
-  type Insn,
 } from "../isa/index.ts";
-import {
-  addOffset,
-  IMPRECISE,
-  isStackPointer,
-  mayBeFrame,
-  NONE,
-  TRACK_NONE,
-  TRACK_UNVISITED,
-  trackAdd,
-  trackAlu,
-  trackAnywhere,
-  trackAt,
-  trackEqual,
-  trackImprecise,
-  trackJoin,
-  type ArgTrack,
-} from "./arg-track.ts";
+import { IMPRECISE, isStackPointer, NONE, trackAdd, trackAt, type ArgTrack } from "./arg-track.ts";
 import { ALL_BYTES, paramCount, stackBytes } from "./call-summary.ts";
 import { postorderOf } from "./cfg.ts";
-import { accessBytes, atomicLoadReg } from "./const-fold.ts";
+import { accessBytes } from "./const-fold.ts";
 import { E2BIG, EINVAL, isCall, isHelperCall, isSubprogCall, type Env } from "./env.ts";
 import { helperNumber } from "./helpers-proto.ts";
 import { CALLS_CALLBACK, NOWHERE } from "./insn-aux.ts";
 import { isStackArgLoad, isStackArgStore, isStackArgStoreImm } from "./resolve.ts";
+import {
+  joinTracked,
+  MAX_STACK_ARGS,
+  NO_REGS,
+  NO_SLOTS,
+  REGS,
+  transfer,
+  UNREACHED,
+  type Entered,
+  type Tracked,
+} from "./stack-tracks.ts";
 import { MAX_CALL_FRAMES, type State } from "./states.ts";
 
 /** Half slots of four bytes; half 0 is fp-4..fp-1. */
@@ -57,9 +38,6 @@ const HALF = 4;
 const HALVES = 128;
 const WORDS = 4;
 const MOST_CALLS = 10_000;
-const STACK_SLOTS = 64;
-const MAX_STACK_ARGS = 7;
-const REGS = 11;
 const FP = 10;
 
 /** Reads, certain writes and live halves of one frame, four words per instruction of the function. */
@@ -80,44 +58,12 @@ interface Instance {
   analysed: boolean;
 }
 
-/** Tracks before one instruction. Shared between instructions, so never changed: who writes copies first. */
-interface Tracked {
-  readonly regs: readonly ArgTrack[];
-  readonly slots: readonly ArgTrack[];
-}
-
-const filled = (length: number, value: ArgTrack): ArgTrack[] => Array.from({ length }, () => value);
-const UNREACHED: Tracked = {
-  regs: filled(REGS + MAX_STACK_ARGS, TRACK_UNVISITED),
-  slots: filled(STACK_SLOTS, TRACK_UNVISITED),
-};
-const NO_REGS: readonly ArgTrack[] = filled(REGS + MAX_STACK_ARGS, TRACK_NONE);
-const NO_SLOTS: readonly ArgTrack[] = filled(STACK_SLOTS, TRACK_NONE);
-
-/** `regs` with one of them changed; itself when nothing changes. */
-function withTrack(regs: readonly ArgTrack[], reg: number, track: ArgTrack): readonly ArgTrack[] {
-  if (regs[reg] === track) return regs;
-  const copy = regs.slice();
-  copy[reg] = track;
-  return copy;
-}
-
 const CALLBACKS: ReadonlyMap<number, readonly [callback: number, context: number, parameter: number]> = new Map([
   [helperNumber("loop"), [2, 3, 2]],
   [helperNumber("for_each_map_elem"), [2, 3, 4]],
   [helperNumber("find_vma"), [3, 4, 3]],
   [helperNumber("user_ringbuf_drain"), [2, 3, 2]],
 ]);
-
-function stackArgSlot(off: number): number {
-  const at = Math.abs(off) / 8;
-  return at > MAX_STACK_ARGS ? -1 : at - 1;
-}
-
-/** Slot at an aligned frame offset, or -1. */
-function slotAt(off: number): number {
-  return off >= 0 || off < -STACK_SLOTS * 8 || off % 8 !== 0 ? -1 : -off / 8 - 1;
-}
 
 /** Functions as called from one place at one depth. */
 const instanceKey = (depth: number, site: number): number => site * MAX_CALL_FRAMES + depth;
@@ -249,78 +195,6 @@ class Analysis {
     }
   }
 
-  /** Tracks behind instruction `at`; `before` itself when it changes nothing. */
-  transfer(
-    instance: Instance,
-    at: number,
-    before: Tracked,
-    entryArgs: readonly ArgTrack[],
-    callsites: readonly number[],
-  ): Tracked {
-    const insn = this.env.insns[at];
-    const kind = BPF_CLASS(insn.code);
-    const regs = this.transferRegs(instance, insn, before, entryArgs, callsites);
-    const slots = kind === BPF_STX || kind === BPF_ST ? transferSlots(instance.depth, insn, before) : before.slots;
-    return regs === before.regs && slots === before.slots ? before : { regs, slots };
-  }
-
-  transferRegs(
-    { depth }: Instance,
-    insn: Insn,
-    { regs, slots }: Tracked,
-    entryArgs: readonly ArgTrack[],
-    callsites: readonly number[],
-  ): readonly ArgTrack[] {
-    const dst = regs[insn.dst_reg];
-    const src = regs[insn.src_reg];
-    if (isStackArgStore(insn) || isStackArgStoreImm(insn)) {
-      const slot = stackArgSlot(insn.off);
-      return slot < 0 ? regs : withTrack(regs, REGS + slot, isStackArgStore(insn) ? src : TRACK_NONE);
-    }
-    if (isStackArgLoad(insn)) {
-      return withTrack(regs, insn.dst_reg, entryArgs[stackArgSlot(insn.off)] ?? TRACK_NONE);
-    }
-    switch (BPF_CLASS(insn.code)) {
-      case BPF_ALU64:
-        return withTrack(regs, insn.dst_reg, alu64(insn, dst, src));
-      case BPF_ALU:
-        return withTrack(regs, insn.dst_reg, TRACK_NONE);
-      case BPF_JMP: {
-        if (BPF_OP(insn.code) !== BPF_CALL) return regs;
-        let after = regs;
-        for (let r = 0; r <= 5; r++) after = withTrack(after, r, TRACK_NONE);
-        return after;
-      }
-      case BPF_LDX:
-        return withTrack(regs, insn.dst_reg, this.load(insn, depth, src, regs, slots, callsites));
-      case BPF_LD:
-        return BPF_MODE(insn.code) === BPF_IMM ? withTrack(regs, insn.dst_reg, TRACK_NONE) : regs;
-      case BPF_STX: {
-        const loaded = atomicLoadReg(insn);
-        return loaded >= 0 ? withTrack(regs, loaded, TRACK_NONE) : regs;
-      }
-      default:
-        return regs;
-    }
-  }
-
-  load(
-    insn: Insn,
-    depth: number,
-    src: ArgTrack,
-    regs: readonly ArgTrack[],
-    slots: readonly ArgTrack[],
-    callsites: readonly number[],
-  ): ArgTrack {
-    if (BPF_MODE(insn.code) !== BPF_MEM || accessBytes(insn.code) !== 8) return TRACK_NONE;
-    if (insn.src_reg === FP || mayBeFrame(src, depth)) return fill(insn, regs, slots, depth);
-    if (src.frame >= 0 && src.frame < depth) {
-      const callers = this.callerSlots.get(callsites[src.frame]);
-      return callers === undefined ? trackImprecise((1 << (src.frame + 1)) - 1) : fill(insn, regs, callers, src.frame);
-    }
-    return src.frame === IMPRECISE && !(src.mask & (1 << depth)) && src.mask ? src : TRACK_NONE;
-  }
-
   /** Tracks before every instruction of the function, to a fixed point; then its accesses. */
   computeTracks(
     instance: Instance,
@@ -336,7 +210,8 @@ class Analysis {
     atEntry[FP] = trackAt(depth, 0);
     if (entry !== undefined) for (let r = 1; r <= 5; r++) atEntry[r] = entry[r]!;
     reached[0] = { regs: atEntry, slots: NO_SLOTS };
-    const entryArgs = entry === undefined ? [] : entry.slice(REGS);
+    const args = entry === undefined ? [] : entry.slice(REGS);
+    const entered: Entered = { depth, args, callsites, callerSlots: this.callerSlots };
     /** Whether the tracks before `to` changed by what is behind its predecessor. */
     const arrive = (to: number, tracked: Tracked): boolean => {
       if (to < start || to >= start + count) return false;
@@ -353,7 +228,7 @@ class Analysis {
         const at = env.postorder[p];
         const before = reached[at - start];
         if (before === UNREACHED) continue;
-        const after = this.transfer(instance, at, before, entryArgs, callsites);
+        const after = transfer(env.insns[at], before, entered);
         if (next[at] !== NOWHERE && arrive(next[at], after)) changed = true;
         if (branch[at] !== NOWHERE && arrive(branch[at], after)) changed = true;
       }
@@ -472,121 +347,6 @@ function hasBits(words: Int32Array, word: number): boolean {
 
 function setBits(words: Int32Array, index: number, from: number, to: number): void {
   for (let bit = from; bit <= to && bit < HALVES; bit++) words[index * WORDS + (bit >> 5)] |= 1 << (bit & 31);
-}
-
-/** Every element joined; `old` itself when nothing is new. */
-function joinAll(old: readonly ArgTrack[], from: readonly ArgTrack[]): readonly ArgTrack[] {
-  if (old === from) return old;
-  let out: ArgTrack[] | undefined;
-  for (let i = 0; i < old.length; i++) {
-    const was = old[i];
-    if (was === from[i]) continue;
-    const joined = trackJoin(was, from[i]);
-    if (trackEqual(joined, was)) continue;
-    out ??= old.slice();
-    out[i] = joined;
-  }
-  return out ?? old;
-}
-
-function joinTracked(old: Tracked, from: Tracked): Tracked {
-  const regs = joinAll(old.regs, from.regs);
-  const slots = joinAll(old.slots, from.slots);
-  return regs === old.regs && slots === old.slots ? old : { regs, slots };
-}
-
-function fill(insn: Insn, regs: readonly ArgTrack[], slots: readonly ArgTrack[], depth: number): ArgTrack {
-  const anything = trackImprecise((1 << (depth + 1)) - 1);
-  if (insn.src_reg === FP) {
-    const slot = slotAt(insn.off);
-    return slot >= 0 ? slots[slot] : anything;
-  }
-  const { offsets } = regs[insn.src_reg];
-  if (offsets.length === 0) return anything;
-  let result = TRACK_NONE;
-  for (const offset of offsets) {
-    const sum = addOffset(offset, insn.off);
-    const slot = sum === undefined ? -1 : slotAt(sum);
-    if (slot < 0) return anything;
-    result = trackJoin(result, slots[slot]);
-  }
-  return result;
-}
-
-function alu64(insn: Insn, dst: ArgTrack, src: ArgTrack): ArgTrack {
-  const op = BPF_OP(insn.code);
-  const register = BPF_SRC(insn.code) === BPF_X;
-  if (op === BPF_MOV) return register && insn.off === 0 ? src : TRACK_NONE;
-  if (register) return trackAlu(dst, src);
-  if (dst.frame < 0) return dst;
-  if (op === BPF_ADD) return trackAdd(dst, insn.imm);
-  if (op === BPF_SUB) return trackAdd(dst, -insn.imm);
-  return trackAnywhere(dst.frame);
-}
-
-/** Slots behind a store. */
-function transferSlots(depth: number, insn: Insn, { regs, slots }: Tracked): readonly ArgTrack[] {
-  if (isStackArgStore(insn) || isStackArgStoreImm(insn)) return slots;
-  if (insn.dst_reg !== FP && !mayBeFrame(regs[insn.dst_reg], depth)) return slots;
-  const bytes = accessBytes(insn.code);
-  const mode = BPF_MODE(insn.code);
-  if (mode === BPF_ATOMIC) return insn.imm === BPF_LOAD_ACQ ? slots : clearSlots(insn, regs, slots, bytes);
-  if (mode !== BPF_MEM) return slots;
-  if (BPF_CLASS(insn.code) === BPF_ST) return clearSlots(insn, regs, slots, bytes);
-  return spill(insn, regs, slots, bytes === 8 ? regs[insn.src_reg] : TRACK_NONE);
-}
-
-function spill(
-  insn: Insn,
-  regs: readonly ArgTrack[],
-  slots: readonly ArgTrack[],
-  value: ArgTrack,
-): readonly ArgTrack[] {
-  if (insn.dst_reg === FP) {
-    const slot = slotAt(insn.off);
-    return slot >= 0 ? withTrack(slots, slot, value) : slots;
-  }
-  const { offsets } = regs[insn.dst_reg];
-  if (offsets.length === 0) return slots.map((track) => trackJoin(track, value));
-  let after = slots;
-  for (const offset of offsets) {
-    const sum = addOffset(offset, insn.off);
-    const slot = sum === undefined ? -1 : slotAt(sum);
-    if (slot >= 0) after = withTrack(after, slot, offsets.length === 1 ? value : trackJoin(after[slot], value));
-  }
-  return after;
-}
-
-/** Slots that a store of plain data at one of several offsets overlaps hold no pointer any more. */
-function clearSlots(
-  insn: Insn,
-  regs: readonly ArgTrack[],
-  slots: readonly ArgTrack[],
-  bytes: number,
-): readonly ArgTrack[] {
-  let after = slots;
-  const clear = (offset: number, count: number): void => {
-    for (let i = 0; i < slots.length; i++) {
-      const start = -(i + 1) * 8;
-      if (count !== 0 && (start >= offset + bytes || start + 8 <= offset)) continue;
-      after = withTrack(after, i, count === 1 ? TRACK_NONE : trackJoin(after[i], TRACK_NONE));
-    }
-  };
-  if (insn.dst_reg === FP) {
-    clear(insn.off, 1);
-    return after;
-  }
-  const { offsets } = regs[insn.dst_reg];
-  if (offsets.length === 0) clear(0, 0);
-  for (const offset of offsets) {
-    const sum = addOffset(offset, insn.off);
-    if (sum === undefined) {
-      clear(0, 0);
-      break;
-    }
-    clear(sum, offsets.length);
-  }
-  return after;
 }
 
 /** Joins a second analysis into the first: reads of either, writes of both. */
