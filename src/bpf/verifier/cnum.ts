@@ -163,15 +163,15 @@ export function cnum32FromS(min: number, max: number): Cnum32 {
 }
 
 export function cnum32IsEmpty(a: Cnum32): boolean {
-  return a.base === U32_MAX && a.size === U32_MAX;
+  return (a.baseWord & a.sizeWord) === -1;
 }
 
 export function cnum32IsConst(a: Cnum32): boolean {
-  return a.size === 0;
+  return a.sizeWord === 0;
 }
 
 export function cnum32Equal(a: Cnum32, b: Cnum32): boolean {
-  return a === b || (a.base === b.base && a.size === b.size);
+  return a === b || (a.baseWord === b.baseWord && a.sizeWord === b.sizeWord);
 }
 
 export function cnum32Contains(a: Cnum32, v: number): boolean {

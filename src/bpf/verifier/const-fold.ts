@@ -147,52 +147,56 @@ function load(insn: Insn, src: Known): Known {
   return value === undefined ? UNKNOWN : constant(value);
 }
 
-/** Numbers of what is known behind instruction `at`, in place of those before it. */
-function transfer(env: Env, at: number, regs: Int32Array, values: KnownValues): void {
+/** What the registers hold before an instruction, as numbers of known values. Shared, so never changed: who writes copies. */
+type Row = readonly number[];
+
+/** `regs` with one of them changed; itself when nothing changes. */
+function withNumber(regs: Row, reg: number, number: number): Row {
+  if (regs[reg] === number) return regs;
+  const copy = regs.slice();
+  copy[reg] = number;
+  return copy;
+}
+
+/** What is known behind instruction `at`; `regs` itself when it changes nothing. */
+function transfer(env: Env, at: number, regs: Row, values: KnownValues): Row {
   const insn = env.insns[at];
-  if (isStackArgStore(insn) || isStackArgStoreImm(insn)) return;
-  if (isStackArgLoad(insn)) {
-    regs[insn.dst_reg] = UNKNOWN_NUMBER;
-    return;
-  }
+  if (isStackArgStore(insn) || isStackArgStoreImm(insn)) return regs;
+  if (isStackArgLoad(insn)) return withNumber(regs, insn.dst_reg, UNKNOWN_NUMBER);
   switch (BPF_CLASS(insn.code)) {
-    case BPF_ALU:
-    case BPF_ALU64: {
-      const narrow = BPF_CLASS(insn.code) === BPF_ALU;
+    case BPF_ALU: {
       const out = alu(insn, values.list[regs[insn.dst_reg]], values.list[regs[insn.src_reg]]);
-      if (!narrow) regs[insn.dst_reg] = values.numberOf(out);
-      else if (out.kind !== "const") regs[insn.dst_reg] = UNKNOWN_NUMBER;
-      else regs[insn.dst_reg] = values.numberOf(constant(BigInt.asUintN(32, out.value)));
-      return;
+      const low = out.kind === "const" ? constant(BigInt.asUintN(32, out.value)) : UNKNOWN;
+      return withNumber(regs, insn.dst_reg, values.numberOf(low));
+    }
+    case BPF_ALU64: {
+      const out = alu(insn, values.list[regs[insn.dst_reg]], values.list[regs[insn.src_reg]]);
+      return withNumber(regs, insn.dst_reg, values.numberOf(out));
     }
     case BPF_LD: {
       const mode = BPF_MODE(insn.code);
-      if (mode === BPF_ABS || mode === BPF_IND) forgetCallerSaved(regs);
-      else if (mode === BPF_IMM && BPF_SIZE(insn.code) === BPF_DW) {
-        regs[insn.dst_reg] = values.numberOf(loadImm(env, at, insn));
-      }
-      return;
+      if (mode === BPF_ABS || mode === BPF_IND) return withoutCallerSaved(regs);
+      if (mode !== BPF_IMM || BPF_SIZE(insn.code) !== BPF_DW) return regs;
+      return withNumber(regs, insn.dst_reg, values.numberOf(loadImm(env, at, insn)));
     }
     case BPF_LDX:
-      regs[insn.dst_reg] = values.numberOf(load(insn, values.list[regs[insn.src_reg]]));
-      return;
+      return withNumber(regs, insn.dst_reg, values.numberOf(load(insn, values.list[regs[insn.src_reg]])));
     case BPF_JMP:
-      if ((BPF_OP(insn.code) | BPF_SRC(insn.code)) === BPF_CALL) forgetCallerSaved(regs);
-      return;
+      return (BPF_OP(insn.code) | BPF_SRC(insn.code)) === BPF_CALL ? withoutCallerSaved(regs) : regs;
     case BPF_STX: {
       const reg = atomicLoadReg(insn);
-      if (reg >= 0) regs[reg] = UNKNOWN_NUMBER;
-      return;
+      return reg >= 0 ? withNumber(regs, reg, UNKNOWN_NUMBER) : regs;
     }
     default:
+      return regs;
   }
 }
 
-function forgetCallerSaved(regs: Int32Array): void {
-  regs.fill(UNKNOWN_NUMBER, 0, 6);
+function withoutCallerSaved(regs: Row): Row {
+  return regs.slice().fill(UNKNOWN_NUMBER, 0, 6);
 }
 
-/** Known values by number, each once: 0 for what is not reached, 1 for unknown. */
+/** Known values by number, each once. */
 class KnownValues {
   readonly list: Known[] = [UNKNOWN, UNKNOWN];
   readonly #numbers = new Map<bigint | string, number>();
@@ -228,21 +232,19 @@ class KnownValues {
   }
 }
 
-const UNREACHED = 0;
 const UNKNOWN_NUMBER = 1;
+const ALL_UNKNOWN: Row = Array.from({ length: MAX_BPF_REG }, () => UNKNOWN_NUMBER);
 
-/** Joins `regs` into the registers before instruction `to`; true when something changed. */
-function join(before: Int32Array, to: number, regs: Int32Array): boolean {
-  let changed = false;
-  const base = to * MAX_BPF_REG;
+/** What holds where two paths meet; `old` itself when nothing is new. */
+function join(old: Row, regs: Row): Row {
+  if (old === regs) return old;
+  let out: number[] | undefined;
   for (let r = 0; r < MAX_BPF_REG; r++) {
-    const old = before[base + r];
-    const now = regs[r];
-    if (old === now || old === UNKNOWN_NUMBER) continue;
-    before[base + r] = old === UNREACHED ? now : UNKNOWN_NUMBER;
-    changed = true;
+    if (old[r] === regs[r] || old[r] === UNKNOWN_NUMBER) continue;
+    out ??= old.slice();
+    out[r] = UNKNOWN_NUMBER;
   }
-  return changed;
+  return out ?? old;
 }
 
 /** Notes of every jump and call what is known of the registers before it. */
@@ -250,39 +252,45 @@ export function computeConstRegs(env: Env): void {
   const { next, branch } = env.aux;
   const count = env.insns.length;
   const values = new KnownValues();
-  /** Numbers of what each register holds before each instruction. */
-  const before = new Int32Array(count * MAX_BPF_REG);
-  for (const { start } of env.subprogs) {
-    before.fill(UNKNOWN_NUMBER, start * MAX_BPF_REG, (start + 1) * MAX_BPF_REG);
-  }
-  const regs = new Int32Array(MAX_BPF_REG);
+  /** By instruction; undefined before those not reached. */
+  const before: (Row | undefined)[] = Array.from({ length: count }, () => undefined);
+  for (const { start } of env.subprogs) before[start] = ALL_UNKNOWN;
+  const arrive = (to: number, regs: Row): boolean => {
+    if (to === NOWHERE || to >= count) return false;
+    const old = before[to];
+    const joined = old === undefined ? regs : join(old, regs);
+    if (joined === old) return false;
+    before[to] = joined;
+    return true;
+  };
   let changed: boolean;
   do {
     changed = false;
     for (let p = env.postorder.length - 1; p >= 0; p--) {
       const at = env.postorder[p];
-      const base = at * MAX_BPF_REG;
-      if (before[base] === UNREACHED) continue;
-      for (let r = 0; r < MAX_BPF_REG; r++) regs[r] = before[base + r];
-      transfer(env, at, regs, values);
-      if (next[at] !== NOWHERE && next[at] < count && join(before, next[at], regs)) changed = true;
-      if (branch[at] !== NOWHERE && branch[at] < count && join(before, branch[at], regs)) changed = true;
+      const regs = before[at];
+      if (regs === undefined) continue;
+      const after = transfer(env, at, regs, values);
+      if (arrive(next[at], after)) changed = true;
+      if (arrive(branch[at], after)) changed = true;
     }
   } while (changed && env.hasLoops);
   for (let at = 0; at < count; at++) {
+    const regs = before[at];
+    if (regs === undefined || regs === ALL_UNKNOWN) continue;
     const kind = BPF_CLASS(env.insns[at].code);
-    if (kind === BPF_JMP || kind === BPF_JMP32) record(env, at, before, values.list);
+    if (kind === BPF_JMP || kind === BPF_JMP32) record(env, at, regs, values.list);
   }
 }
 
-function record(env: Env, at: number, before: Int32Array, list: readonly Known[]): void {
+function record(env: Env, at: number, regs: Row, list: readonly Known[]): void {
   const values: number[] = [];
   const maps: (MapInfo | undefined)[] = [];
   let constMask = 0;
   let mapMask = 0;
   let subprogMask = 0;
   for (let r = 0; r < 10; r++) {
-    const number = before[at * MAX_BPF_REG + r];
+    const number = regs[r];
     if (number <= UNKNOWN_NUMBER) continue;
     const known = list[number];
     if (known.kind === "const" && known.value <= 0xffff_ffffn) {

@@ -68,275 +68,278 @@ const CALLBACKS: ReadonlyMap<number, readonly [callback: number, context: number
 /** Functions as called from one place at one depth. */
 const instanceKey = (depth: number, site: number): number => site * MAX_CALL_FRAMES + depth;
 
-class Analysis {
+/** What is known so far; one for a verification. */
+interface Analysis {
   readonly env: Env;
-  readonly instances = new Map<number, Instance>();
+  readonly instances: Map<number, Instance>;
   /** Functions analysed from some call. */
-  readonly analysed = new Set<number>();
-  readonly callerSlots = new Map<number, readonly ArgTrack[]>();
-  calls = 0;
+  readonly analysed: Set<number>;
+  readonly callerSlots: Map<number, readonly ArgTrack[]>;
+  calls: number;
+}
 
-  constructor(env: Env) {
-    this.env = env;
-  }
-
-  instance(callsite: number, depth: number, subprog: number): Instance {
-    const { env } = this;
-    const start = env.subprogs[subprog].start;
-    const site = depth > 0 ? callsite : start;
-    const key = instanceKey(depth, site);
-    let found = this.instances.get(key);
-    if (found === undefined) {
-      found = {
-        callsite: site,
-        depth,
-        subprog,
-        start,
-        count: env.subprogEnd(subprog) - start,
-        frames: [],
-        analysed: false,
-      };
-      this.instances.set(key, found);
-    }
-    return found;
-  }
-
-  masks(instance: Instance, frame: number): FrameMasks {
-    const size = instance.count * WORDS;
-    return (instance.frames[frame] ??= {
-      reads: new Int32Array(size),
-      writes: new Int32Array(size),
-      live: new Int32Array(size),
-    });
-  }
-
-  read(instance: Instance, frame: number, at: number, from: number, to: number): void {
-    setBits(this.masks(instance, frame).reads, at - instance.start, from, to);
-  }
-
-  readAll(instance: Instance, frame: number, at: number): void {
-    this.read(instance, frame, at, 0, HALVES - 1);
-  }
-
-  /** One access at a known offset; bytes as for stackBytes(). */
-  accessAt(instance: Instance, frame: number, at: number, offset: number, bytes: number): void {
-    if (offset >= 0) return;
-    if (bytes === ALL_BYTES) {
-      this.read(instance, frame, at, 0, Math.trunc((-offset - 1) / HALF));
-    } else if (bytes > 0) {
-      this.read(
-        instance,
-        frame,
-        at,
-        Math.max(Math.trunc((-offset - bytes) / HALF), 0),
-        Math.trunc((-offset - 1) / HALF),
-      );
-    } else {
-      const high = Math.trunc(-offset / HALF) - 1;
-      const low = Math.max(Math.trunc((-offset + bytes + HALF - 1) / HALF), 0);
-      if (low <= high) setBits(this.masks(instance, frame).writes, at - instance.start, low, high);
-    }
-  }
-
-  access(instance: Instance, track: ArgTrack, at: number, bytes: number): void {
-    if (bytes === 0) return;
-    if (track.offsets.length === 0) {
-      if (bytes > 0) this.readAll(instance, track.frame, at);
-      return;
-    }
-    if (bytes < 0 && track.offsets.length !== 1) return;
-    for (const offset of track.offsets) this.accessAt(instance, track.frame, at, offset, bytes);
-  }
-
-  accessImprecise(instance: Instance, mask: number, at: number): void {
-    for (let frame = 0; frame <= instance.depth; frame++) {
-      if (mask & (1 << frame)) this.readAll(instance, frame, at);
-    }
-  }
-
-  record(instance: Instance, track: ArgTrack, at: number, bytes: number): void {
-    if (track.frame >= 0 && track.frame <= instance.depth) this.access(instance, track, at, bytes);
-    else if (track.frame === IMPRECISE) this.accessImprecise(instance, track.mask, at);
-  }
-
-  recordLoadStore(instance: Instance, regs: readonly ArgTrack[], at: number): void {
-    const insn = this.env.insns[at];
-    if (isStackArgStore(insn) || isStackArgStoreImm(insn) || isStackArgLoad(insn)) return;
-    let bytes = accessBytes(insn.code);
-    let reg = insn.dst_reg;
-    switch (BPF_CLASS(insn.code)) {
-      case BPF_LDX:
-        reg = insn.src_reg;
-        break;
-      case BPF_STX:
-        if (BPF_MODE(insn.code) !== BPF_ATOMIC || insn.imm === BPF_STORE_REL) bytes = -bytes;
-        else if (insn.imm === BPF_LOAD_ACQ) reg = insn.src_reg;
-        break;
-      case BPF_ST:
-        bytes = -bytes;
-        break;
-      default:
-        return;
-    }
-    const track = regs[reg];
-    if (track === undefined) return;
-    this.record(instance, track.offsets.length > 0 ? trackAdd(track, insn.off) : track, at, bytes);
-  }
-
-  recordCall(instance: Instance, regs: readonly ArgTrack[], at: number): void {
-    const insn = this.env.insns[at];
-    if (isSubprogCall(insn)) return;
-    const params = paramCount(this.env, insn) ?? 5;
-    for (let arg = 0; arg < Math.min(params, 5 + MAX_STACK_ARGS); arg++) {
-      const track = regs[arg < 5 ? arg + 1 : REGS + arg - 5];
-      if (track === undefined || !isStackPointer(track)) continue;
-      const bytes = stackBytes(this.env, at, arg);
-      if (bytes !== 0) this.record(instance, track, at, bytes);
-    }
-  }
-
-  /** Tracks before every instruction of the function, to a fixed point; then its accesses. */
-  computeTracks(
-    instance: Instance,
-    entry: readonly ArgTrack[] | undefined,
-    callsites: readonly number[],
-  ): readonly Tracked[] {
-    const { env } = this;
-    const { next, branch } = env.aux;
-    const { start, count, depth, subprog } = instance;
-    const [first, last] = postorderOf(env, subprog);
-    const reached: Tracked[] = Array.from({ length: count }, () => UNREACHED);
-    const atEntry = NO_REGS.slice();
-    atEntry[FP] = trackAt(depth, 0);
-    if (entry !== undefined) for (let r = 1; r <= 5; r++) atEntry[r] = entry[r]!;
-    reached[0] = { regs: atEntry, slots: NO_SLOTS };
-    const args = entry === undefined ? [] : entry.slice(REGS);
-    const entered: Entered = { depth, args, callsites, callerSlots: this.callerSlots };
-    /** Whether the tracks before `to` changed by what is behind its predecessor. */
-    const arrive = (to: number, tracked: Tracked): boolean => {
-      if (to < start || to >= start + count) return false;
-      const there = reached[to - start];
-      const joined = there === UNREACHED ? tracked : joinTracked(there, tracked);
-      if (joined === there) return false;
-      reached[to - start] = joined;
-      return true;
+function instanceAt(analysis: Analysis, callsite: number, depth: number, subprog: number): Instance {
+  const { env } = analysis;
+  const start = env.subprogs[subprog].start;
+  const site = depth > 0 ? callsite : start;
+  const key = instanceKey(depth, site);
+  let found = analysis.instances.get(key);
+  if (found === undefined) {
+    found = {
+      callsite: site,
+      depth,
+      subprog,
+      start,
+      count: env.subprogEnd(subprog) - start,
+      frames: [],
+      analysed: false,
     };
-    let changed: boolean;
-    do {
-      changed = false;
-      for (let p = last - 1; p >= first; p--) {
-        const at = env.postorder[p];
-        const before = reached[at - start];
-        if (before === UNREACHED) continue;
-        const after = transfer(env.insns[at], before, entered);
-        if (next[at] !== NOWHERE && arrive(next[at], after)) changed = true;
-        if (branch[at] !== NOWHERE && arrive(branch[at], after)) changed = true;
-      }
-    } while (changed && env.hasLoops);
+    analysis.instances.set(key, found);
+  }
+  return found;
+}
+
+function masksOf(instance: Instance, frame: number): FrameMasks {
+  const size = instance.count * WORDS;
+  return (instance.frames[frame] ??= {
+    reads: new Int32Array(size),
+    writes: new Int32Array(size),
+    live: new Int32Array(size),
+  });
+}
+
+function read(instance: Instance, frame: number, at: number, from: number, to: number): void {
+  setBits(masksOf(instance, frame).reads, at - instance.start, from, to);
+}
+
+function readAll(instance: Instance, frame: number, at: number): void {
+  read(instance, frame, at, 0, HALVES - 1);
+}
+
+/** One access at a known offset; bytes as for stackBytes(). */
+function accessAt(instance: Instance, frame: number, at: number, offset: number, bytes: number): void {
+  if (offset >= 0) return;
+  if (bytes === ALL_BYTES) {
+    read(instance, frame, at, 0, Math.trunc((-offset - 1) / HALF));
+  } else if (bytes > 0) {
+    read(instance, frame, at, Math.max(Math.trunc((-offset - bytes) / HALF), 0), Math.trunc((-offset - 1) / HALF));
+  } else {
+    const high = Math.trunc(-offset / HALF) - 1;
+    const low = Math.max(Math.trunc((-offset + bytes + HALF - 1) / HALF), 0);
+    if (low <= high) setBits(masksOf(instance, frame).writes, at - instance.start, low, high);
+  }
+}
+
+function access(instance: Instance, track: ArgTrack, at: number, bytes: number): void {
+  if (bytes === 0) return;
+  if (track.offsets.length === 0) {
+    if (bytes > 0) readAll(instance, track.frame, at);
+    return;
+  }
+  if (bytes < 0 && track.offsets.length !== 1) return;
+  for (const offset of track.offsets) accessAt(instance, track.frame, at, offset, bytes);
+}
+
+function accessImprecise(instance: Instance, mask: number, at: number): void {
+  for (let frame = 0; frame <= instance.depth; frame++) {
+    if (mask & (1 << frame)) readAll(instance, frame, at);
+  }
+}
+
+function record(instance: Instance, track: ArgTrack, at: number, bytes: number): void {
+  if (track.frame >= 0 && track.frame <= instance.depth) access(instance, track, at, bytes);
+  else if (track.frame === IMPRECISE) accessImprecise(instance, track.mask, at);
+}
+
+function recordLoadStore(env: Env, instance: Instance, regs: readonly ArgTrack[], at: number): void {
+  const insn = env.insns[at];
+  if (isStackArgStore(insn) || isStackArgStoreImm(insn) || isStackArgLoad(insn)) return;
+  let bytes = accessBytes(insn.code);
+  let reg = insn.dst_reg;
+  switch (BPF_CLASS(insn.code)) {
+    case BPF_LDX:
+      reg = insn.src_reg;
+      break;
+    case BPF_STX:
+      if (BPF_MODE(insn.code) !== BPF_ATOMIC || insn.imm === BPF_STORE_REL) bytes = -bytes;
+      else if (insn.imm === BPF_LOAD_ACQ) reg = insn.src_reg;
+      break;
+    case BPF_ST:
+      bytes = -bytes;
+      break;
+    default:
+      return;
+  }
+  const track = regs[reg];
+  if (track === undefined) return;
+  record(instance, track.offsets.length > 0 ? trackAdd(track, insn.off) : track, at, bytes);
+}
+
+function recordCall(env: Env, instance: Instance, regs: readonly ArgTrack[], at: number): void {
+  const insn = env.insns[at];
+  if (isSubprogCall(insn)) return;
+  const params = paramCount(env, insn) ?? 5;
+  for (let arg = 0; arg < Math.min(params, 5 + MAX_STACK_ARGS); arg++) {
+    const track = regs[arg < 5 ? arg + 1 : REGS + arg - 5];
+    if (track === undefined || !isStackPointer(track)) continue;
+    const bytes = stackBytes(env, at, arg);
+    if (bytes !== 0) record(instance, track, at, bytes);
+  }
+}
+
+/** Tracks before every instruction of the function, to a fixed point; then its accesses. */
+function computeTracks(
+  analysis: Analysis,
+  instance: Instance,
+  entry: readonly ArgTrack[] | undefined,
+  callsites: readonly number[],
+): readonly Tracked[] {
+  const { env } = analysis;
+  const { next, branch } = env.aux;
+  const { start, count, depth, subprog } = instance;
+  const [first, last] = postorderOf(env, subprog);
+  const reached: Tracked[] = Array.from({ length: count }, () => UNREACHED);
+  const atEntry = NO_REGS.slice();
+  atEntry[FP] = trackAt(depth, 0);
+  if (entry !== undefined) for (let r = 1; r <= 5; r++) atEntry[r] = entry[r]!;
+  reached[0] = { regs: atEntry, slots: NO_SLOTS };
+  const args = entry === undefined ? [] : entry.slice(REGS);
+  const entered: Entered = { depth, args, callsites, callerSlots: analysis.callerSlots };
+  /** Whether the tracks before `to` changed by what is behind its predecessor. */
+  const arrive = (to: number, tracked: Tracked): boolean => {
+    if (to < start || to >= start + count) return false;
+    const there = reached[to - start];
+    const joined = there === UNREACHED ? tracked : joinTracked(there, tracked);
+    if (joined === there) return false;
+    reached[to - start] = joined;
+    return true;
+  };
+  let changed: boolean;
+  do {
+    changed = false;
     for (let p = last - 1; p >= first; p--) {
       const at = env.postorder[p];
-      const insn = env.insns[at];
-      const { regs, slots } = reached[at - start];
-      this.recordLoadStore(instance, regs, at);
-      if (isCall(insn)) this.recordCall(instance, regs, at);
-      if (isSubprogCall(insn) || env.aux.has(at, CALLS_CALLBACK)) this.callerSlots.set(at, slots);
+      const before = reached[at - start];
+      if (before === UNREACHED) continue;
+      const after = transfer(env.insns[at], before, entered);
+      if (next[at] !== NOWHERE && arrive(next[at], after)) changed = true;
+      if (branch[at] !== NOWHERE && arrive(branch[at], after)) changed = true;
     }
-    return reached;
-  }
-
-  /** The function a call enters and the tracks of its parameters; undefined when none is entered with stack pointers. */
-  callee(
-    instance: Instance,
-    at: number,
-    tracks: readonly Tracked[],
-  ): { subprog: number; args: ArgTrack[] } | undefined {
-    const { env } = this;
+  } while (changed && env.hasLoops);
+  for (let p = last - 1; p >= first; p--) {
+    const at = env.postorder[p];
     const insn = env.insns[at];
-    const { regs } = tracks[at - instance.start];
-    const direct = isSubprogCall(insn);
-    if (!direct && !env.aux.has(at, CALLS_CALLBACK)) return undefined;
-    const args = NO_REGS.slice();
-    if (direct) {
-      const subprog = env.subprogAt(at + insn.imm + 1);
-      if (subprog < 0) return undefined;
-      for (let r = 1; r <= 5; r++) args[r] = regs[r]!;
-      for (let i = REGS; i < REGS + MAX_STACK_ARGS; i++) args[i] = regs[i]!;
-      return { subprog, args };
-    }
-    const spec = isHelperCall(insn) ? CALLBACKS.get(insn.imm) : undefined;
-    if (spec === undefined) return undefined;
-    const [callback, context, parameter] = spec;
-    const { subprogMask, values } = env.aux.known(at);
-    if (!(subprogMask & (1 << callback))) {
-      if (regs[context].frame !== NONE) {
-        for (let frame = 0; frame <= instance.depth; frame++) this.readAll(instance, frame, at);
-      }
-      return undefined;
-    }
-    args[parameter] = regs[context]!;
-    return { subprog: values[callback], args };
+    const { regs, slots } = reached[at - start];
+    recordLoadStore(env, instance, regs, at);
+    if (isCall(insn)) recordCall(env, instance, regs, at);
+    if (isSubprogCall(insn) || env.aux.has(at, CALLS_CALLBACK)) analysis.callerSlots.set(at, slots);
   }
+  return reached;
+}
 
-  analyse(instance: Instance, entry: readonly ArgTrack[] | undefined, callsites: number[]): void {
-    const { env } = this;
-    if (++this.calls > MOST_CALLS) {
-      env.reject(E2BIG, `liveness analysis exceeded complexity limit (${this.calls} calls)`);
-    }
-    const work: Instance = instance.analysed ? { ...instance, frames: [], analysed: false } : instance;
-    const tracks = this.computeTracks(work, entry, callsites);
-    this.analysed.add(work.subprog);
-    const [first, last] = postorderOf(env, work.subprog);
-    for (let p = first; p < last; p++) {
-      const at = env.postorder[p];
-      const call = this.callee(work, at, tracks);
-      if (call === undefined || !call.args.some(isStackPointer)) continue;
-      if (work.depth === MAX_CALL_FRAMES - 1)
-        env.reject(EINVAL, "the call chain is too deep for the analysis of the stack");
-      const callee = this.instance(at, work.depth + 1, call.subprog);
-      callsites[work.depth] = at;
-      this.analyse(callee, call.args, callsites);
-      for (let frame = 0; frame < callee.depth; frame++) {
-        const masks = callee.frames[frame];
-        if (masks === undefined) continue;
-        const reads = this.masks(work, frame).reads;
-        for (let w = 0; w < WORDS; w++) reads[(at - work.start) * WORDS + w] |= masks.live[w];
-      }
-    }
-    if (work !== instance) merge(instance, work);
-    this.propagate(instance);
+/** The function a call enters and the tracks of its parameters; undefined when none is entered with stack pointers. */
+function calleeOf(
+  analysis: Analysis,
+  instance: Instance,
+  at: number,
+  tracks: readonly Tracked[],
+): { subprog: number; args: ArgTrack[] } | undefined {
+  const { env } = analysis;
+  const insn = env.insns[at];
+  const { regs } = tracks[at - instance.start];
+  const direct = isSubprogCall(insn);
+  if (!direct && !env.aux.has(at, CALLS_CALLBACK)) return undefined;
+  const args = NO_REGS.slice();
+  if (direct) {
+    const subprog = env.subprogAt(at + insn.imm + 1);
+    if (subprog < 0) return undefined;
+    for (let r = 1; r <= 5; r++) args[r] = regs[r]!;
+    for (let i = REGS; i < REGS + MAX_STACK_ARGS; i++) args[i] = regs[i]!;
+    return { subprog, args };
   }
+  const spec = isHelperCall(insn) ? CALLBACKS.get(insn.imm) : undefined;
+  if (spec === undefined) return undefined;
+  const [callback, context, parameter] = spec;
+  const { subprogMask, values } = env.aux.known(at);
+  if (!(subprogMask & (1 << callback))) {
+    if (regs[context].frame !== NONE) {
+      for (let frame = 0; frame <= instance.depth; frame++) readAll(instance, frame, at);
+    }
+    return undefined;
+  }
+  args[parameter] = regs[context]!;
+  return { subprog: values[callback], args };
+}
 
-  /** Live halves backwards through the function. */
-  propagate(instance: Instance): void {
-    instance.analysed = true;
-    for (const masks of instance.frames) {
+function analyse(
+  analysis: Analysis,
+  instance: Instance,
+  entry: readonly ArgTrack[] | undefined,
+  callsites: number[],
+): void {
+  const { env } = analysis;
+  if (++analysis.calls > MOST_CALLS) {
+    env.reject(E2BIG, `liveness analysis exceeded complexity limit (${analysis.calls} calls)`);
+  }
+  const work: Instance = instance.analysed ? { ...instance, frames: [], analysed: false } : instance;
+  const tracks = computeTracks(analysis, work, entry, callsites);
+  analysis.analysed.add(work.subprog);
+  const [first, last] = postorderOf(env, work.subprog);
+  for (let p = first; p < last; p++) {
+    const at = env.postorder[p];
+    const call = calleeOf(analysis, work, at, tracks);
+    if (call === undefined || !call.args.some(isStackPointer)) continue;
+    if (work.depth === MAX_CALL_FRAMES - 1)
+      env.reject(EINVAL, "the call chain is too deep for the analysis of the stack");
+    const callee = instanceAt(analysis, at, work.depth + 1, call.subprog);
+    callsites[work.depth] = at;
+    analyse(analysis, callee, call.args, callsites);
+    for (let frame = 0; frame < callee.depth; frame++) {
+      const masks = callee.frames[frame];
       if (masks === undefined) continue;
-      // a word nothing reads has nothing live
-      for (let w = 0; w < WORDS; w++) if (hasBits(masks.reads, w)) this.propagateWord(instance, masks, w);
+      const reads = masksOf(work, frame).reads;
+      for (let w = 0; w < WORDS; w++) reads[(at - work.start) * WORDS + w] |= masks.live[w];
     }
   }
+  if (work !== instance) merge(instance, work);
+  propagate(analysis, instance);
+}
 
-  propagateWord({ start, subprog }: Instance, { reads, writes, live }: FrameMasks, word: number): void {
-    const { postorder, aux } = this.env;
-    const { next, branch } = aux;
-    const [first, last] = postorderOf(this.env, subprog);
-    const at0 = word - start * WORDS;
-    let changed: boolean;
-    do {
-      changed = false;
-      for (let p = first; p < last; p++) {
-        const at = postorder[p];
-        if (next[at] === NOWHERE) continue;
-        let after = live[at0 + next[at] * WORDS];
-        if (branch[at] !== NOWHERE) after |= live[at0 + branch[at] * WORDS];
-        const here = at0 + at * WORDS;
-        const before = (after & ~writes[here]) | reads[here];
-        if (before === live[here]) continue;
-        live[here] = before;
-        changed = true;
-      }
-    } while (changed && this.env.hasLoops);
+/** Live halves backwards through the function. */
+function propagate(analysis: Analysis, instance: Instance): void {
+  instance.analysed = true;
+  for (const masks of instance.frames) {
+    if (masks === undefined) continue;
+    // a word nothing reads has nothing live
+    for (let w = 0; w < WORDS; w++) if (hasBits(masks.reads, w)) propagateWord(analysis, instance, masks, w);
   }
+}
+
+function propagateWord(
+  analysis: Analysis,
+  { start, subprog }: Instance,
+  { reads, writes, live }: FrameMasks,
+  word: number,
+): void {
+  const { postorder, aux } = analysis.env;
+  const { next, branch } = aux;
+  const [first, last] = postorderOf(analysis.env, subprog);
+  const at0 = word - start * WORDS;
+  let changed: boolean;
+  do {
+    changed = false;
+    for (let p = first; p < last; p++) {
+      const at = postorder[p];
+      if (next[at] === NOWHERE) continue;
+      let after = live[at0 + next[at] * WORDS];
+      if (branch[at] !== NOWHERE) after |= live[at0 + branch[at] * WORDS];
+      const here = at0 + at * WORDS;
+      const before = (after & ~writes[here]) | reads[here];
+      if (before === live[here]) continue;
+      live[here] = before;
+      changed = true;
+    }
+  } while (changed && analysis.env.hasLoops);
 }
 
 /** Whether word `word` of any instruction has a bit set. */
@@ -370,11 +373,17 @@ function merge(into: Instance, from: Instance): void {
 
 /** Runs the analysis and installs `env.liveHalves`. */
 export function computeStackLiveness(env: Env): void {
-  const analysis = new Analysis(env);
+  const analysis: Analysis = {
+    env,
+    instances: new Map(),
+    analysed: new Set(),
+    callerSlots: new Map(),
+    calls: 0,
+  };
   for (let k = env.topoOrder.length - 1; k >= 0; k--) {
     const subprog = env.topoOrder[k];
     if (analysis.analysed.has(subprog) && !env.subprogs[subprog].global) continue;
-    analysis.analyse(analysis.instance(0, 0, subprog), undefined, []);
+    analyse(analysis, instanceAt(analysis, 0, 0, subprog), undefined, []);
   }
   env.liveHalves = query(env, analysis.instances);
 }
