@@ -469,6 +469,16 @@ export const ENGINE_CASES: readonly EngineCase[] = [
     },
   },
   {
+    name: "refuses a buffer of no size",
+    run: (engine) => {
+      for (const bytes of [-1, 1.5, Number.NaN, 2 ** 53])
+        expect([bytes, codeOf(() => engine.buffer(bytes))]).toEqual([bytes, "VM_MEMORY"]);
+      using empty = engine.buffer(0);
+      expect(empty.bytes).toHaveLength(0);
+      return Promise.resolve();
+    },
+  },
+  {
     name: "refuses to change constants of a loaded object",
     run: async (engine) => {
       using s = await setUp(engine, "nops");

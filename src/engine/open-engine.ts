@@ -44,7 +44,7 @@ function hopeless(name: EngineName): string | undefined {
 export function expectEngine(name: EngineName | "auto"): void {
   const likely =
     name === "auto" ? (hopeless("kernel") === undefined && process.geteuid?.() === 0 ? "kernel" : "user") : name;
-  if (likely !== "sim" && likely in OPENERS) startEarly(likely);
+  if (likely !== "sim" && Object.hasOwn(OPENERS, likely)) startEarly(likely);
 }
 
 /** Opens an engine. Throws UnsupportedError when it cannot be had here; with `auto`, when none can. */
@@ -61,7 +61,7 @@ async function open(name: EngineName | "auto", options: EngineOptions): Promise<
   const tracing =
     options.trace && name !== "sim" ? new (await import("./tracing.ts")).EngineTracing(options.trace) : undefined;
   if (name !== "auto") {
-    const opener = OPENERS[name];
+    const opener = Object.hasOwn(OPENERS, name) ? OPENERS[name] : undefined;
     if (!opener) {
       throw new UnsupportedError("ENGINE_UNAVAILABLE", {
         message: `there is no engine ${name} in this version`,

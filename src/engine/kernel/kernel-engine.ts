@@ -13,6 +13,7 @@ import {
   type Ring,
   type RingOptions,
 } from "../../loop/index.ts";
+import { checkBufferSize } from "../buffer-size.ts";
 import { kernelVersion, openSys, probeIoUring, type Sys } from "../../sys/index.ts";
 import { formatKernelVersion } from "../../uring/abi/index.ts";
 import { takeThread } from "../early-thread.ts";
@@ -117,6 +118,7 @@ class KernelEngine implements Engine {
   }
 
   buffer(bytes: number): IoBuffer {
+    checkBufferSize(bytes);
     const memory = this.#memory;
     const start = memory.allocate(bytes);
     const view = memory.bytes.subarray(start, start + bytes);

@@ -15,6 +15,7 @@ import {
   type Ring,
   type RingOptions,
 } from "../../loop/index.ts";
+import { checkBufferSize } from "../buffer-size.ts";
 import { O } from "../../uring/abi/index.ts";
 import { MemoryWorld, SIM_BASE, SimKernel, type Costs, type Network, type World } from "../../uring/sim/index.ts";
 import type { TraceEvent, TraceSink } from "../../uring/trace/index.ts";
@@ -133,6 +134,7 @@ export class SimEngine implements Engine {
   }
 
   buffer(bytes: number): IoBuffer {
+    checkBufferSize(bytes);
     const memory = this.#memory;
     const start = memory.allocate("I/O buffer", bytes, { align: PAGE, visible: false });
     this.kernel.memory.refresh(memory.memory.buffer);

@@ -18,6 +18,7 @@ import {
   type RunStats,
 } from "../../loop/index.ts";
 import {
+  checkSetup,
   decodeParams,
   encodeParams,
   io_uring_params,
@@ -30,6 +31,7 @@ import {
 } from "../../uring/abi/index.ts";
 import {
   SIM_BASE,
+  SIM_KERNEL_VERSION,
   SimError,
   type LoopRun,
   type LoopStep,
@@ -109,7 +111,7 @@ export class SimRing implements Ring {
       arg = own.own("arguments", ARGUMENTS);
       kernel.memory.refresh(memory.memory.buffer);
       fd = this.#setup(arg, { ...request, flags: flags | IORING_SETUP.IORING_SETUP_NO_MMAP });
-      if (fd < 0) throw setupError(fd, options);
+      if (fd < 0) throw setupError(fd, request, options);
       const params = { ...decodeParams(memory.u8.subarray(arg)), flags };
       this.params = ringGeometry(params);
       const { array } = params.sq_off;
@@ -404,10 +406,11 @@ function reachable(signal: AbortSignal | undefined, deadline: number): Promise<E
   });
 }
 
-function setupError(errno: number, { flags }: RingOptions): UnsupportedError {
+function setupError(errno: number, request: SetupRequest, { flags }: RingOptions): UnsupportedError {
+  const verdict = checkSetup(request, SIM_KERNEL_VERSION);
   return new UnsupportedError("FLAG_UNSUPPORTED", {
     where: "io_uring_setup",
-    message: `the ring cannot be made: errno ${-errno}`,
+    message: `the ring cannot be made: errno ${-errno}${verdict.errno === errno ? `, ${verdict.why}` : ""}`,
     found: `flags ${flags.join(", ") || "none"}`,
     expected: "what Linux 7.2 accepts",
   });

@@ -16,6 +16,7 @@ import {
   type Ring,
   type RingOptions,
 } from "../../loop/index.ts";
+import { checkBufferSize } from "../buffer-size.ts";
 import { madvise, openSys, probeIoUring, type Sys } from "../../sys/index.ts";
 import { takeThread } from "../early-thread.ts";
 import type { RingThread } from "../ring-thread.ts";
@@ -122,6 +123,7 @@ class UserEngine implements Engine {
   }
 
   buffer(bytes: number): IoBuffer {
+    checkBufferSize(bytes);
     const memory = this.#memory;
     const size = alignUp(bytes, PAGE);
     const start = memory.allocate("I/O buffer", size, { align: PAGE, visible: false });

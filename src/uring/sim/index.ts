@@ -5,6 +5,7 @@ export { FaultInjector, type FaultPlan, type FaultRule } from "./faults.ts";
 export { SimKernel, type SimOptions } from "./kernel.ts";
 export { SIM_BASE, SimMemory } from "./memory.ts";
 export { LoopRun } from "./run-loop.ts";
+export { SIM_KERNEL_VERSION } from "./setup.ts";
 export {
   OpenFile,
   WorldFile,

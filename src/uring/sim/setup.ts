@@ -17,7 +17,7 @@ const WQ_FD_END = 28;
 const RESV_END = 40;
 
 /** The kernel that is simulated. */
-const SIM_KERNEL_VERSION: KernelVersion = [7, 2, 0];
+export const SIM_KERNEL_VERSION: KernelVersion = [7, 2, 0];
 
 /** Makes a ring from the io_uring_params at memory offset `params` and fills them; or a negative errno. */
 export function createRing(machine: Machine, entries: number, params: number): Ring | number {
