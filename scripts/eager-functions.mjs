@@ -1,6 +1,6 @@
 // A step of the build (build.mjs). V8 reads a function twice: for its end while the file is loaded, in full when it is first
 // called, which is most of what a first verdict takes. A function expression in parentheses is compiled while the file is
-// loaded, and read once. So what a verdict is seen to call is written that way.
+// loaded, and read once. So what a verdict is seen to call is written that way; methods cannot be.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -41,9 +41,13 @@ export function calledFunctions(dir, commands) {
   }
 }
 
+/** What an arrow function has from around it, and another function of its own. */
+const FROM_OUTSIDE = /\b(?:this|arguments|super|new\.target|await)\b/;
+
 /**
- * Writes `function f() {}` as `var f = (function f() {})` where `called` names it. A declaration can be called above
- * where it stands, so these go to the top of their file: they see the same names from there.
+ * Writes what `called` names as expressions in parentheses: `function f() {}` as `var f = (function f() {})` at the top of
+ * its file, for a declaration can be called above where it stands (it sees the same names from there), and
+ * `const f = (a) => a` as `const f = (function (a) { return a; })`.
  * @param {ReadonlyMap<string, ReadonlySet<string>>} called
  * @returns {import("rolldown").Plugin}
  */
@@ -56,14 +60,31 @@ export function eagerFunctions(called) {
       if (names === undefined || isEntry) return undefined;
       const text = new RolldownMagicString(code);
       for (const node of parseSync(fileName, code).program.body) {
-        if (node.type !== "FunctionDeclaration" || node.async || node.generator) continue;
-        const name = node.id?.name ?? "";
-        if (!names.has(name)) continue;
-        text.prependRight(node.start, `var ${name} = (`);
-        text.appendLeft(node.end, ");\n");
-        text.move(node.start, node.end, 0);
+        if (node.type === "FunctionDeclaration" && names.has(node.id?.name ?? "")) declaration(text, node);
+        if (node.type !== "VariableDeclaration") continue;
+        for (const { id, init } of node.declarations) {
+          if (init?.type !== "ArrowFunctionExpression" || id.type !== "Identifier" || !names.has(id.name)) continue;
+          if (!FROM_OUTSIDE.test(code.slice(init.start, init.end))) arrow(text, code, init);
+        }
       }
       return { code: text };
     },
   };
+}
+
+/** @param {RolldownMagicString} text @param {any} node */
+function declaration(text, { id, start, end, async, generator }) {
+  if (async || generator) return;
+  text.prependRight(start, `var ${id?.name} = (`);
+  text.appendLeft(end, ");\n");
+  text.move(start, end, 0);
+}
+
+/** @param {RolldownMagicString} text @param {string} code @param {any} node */
+function arrow(text, code, { start, end, async, expression, body }) {
+  if (async) return;
+  const at = code.lastIndexOf("=>", body.start);
+  text.prependRight(start, "(function ");
+  text.overwrite(at, at + 2, expression ? "{ return (" : "");
+  text.appendLeft(end, expression ? "); })" : ")");
 }

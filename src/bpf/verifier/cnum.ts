@@ -1,23 +1,7 @@
 // Circular numbers: an arc of the circle of 2^64 (or 2^32) values, from `base` clockwise over `size` further values; one
 // form for signed and unsigned ranges (kernel/bpf/cnum.c at v7.2). Both ways of reading a range are projections of the arc.
 
-import {
-  add,
-  eq,
-  isZero,
-  ltu,
-  maxS,
-  minS,
-  minU,
-  neg,
-  not,
-  S64_MAX,
-  S64_MIN,
-  sub,
-  U64_MAX,
-  ZERO,
-  type U64,
-} from "./u64.ts";
+import { add, eq, isZero, ltu, minU, neg, not, S64_MAX, S64_MIN, sub, U64_MAX, ZERO, type U64 } from "./u64.ts";
 
 /** A 64-bit arc. `base` all ones with `size` all ones is the empty one. */
 export class Cnum64 {
@@ -81,8 +65,9 @@ export function cnum64Equal(a: Cnum64, b: Cnum64): boolean {
 }
 
 /** Whether the arc runs past the highest unsigned value. */
-function wrapsU64(a: Cnum64): boolean {
-  return ltu(not(a.base), a.size);
+function wrapsU64({ base, size }: Cnum64): boolean {
+  const room = ~base.hi;
+  return room === size.hi ? ~base.lo >>> 0 < size.lo >>> 0 : room >>> 0 < size.hi >>> 0;
 }
 
 export function cnum64Contains(a: Cnum64, v: U64): boolean {
@@ -99,16 +84,24 @@ export function umax64(a: Cnum64): U64 {
   return wrapsU64(a) ? U64_MAX : add(a.base, a.size);
 }
 
+/** Whether the arc runs past the highest signed value. */
 function wrapsS64(a: Cnum64): boolean {
-  return cnum64Contains(a, S64_MAX) && cnum64Contains(a, S64_MIN);
+  const { base, size } = a;
+  const room = ~(base.hi ^ S32_MIN);
+  const wraps = room === size.hi ? ~base.lo >>> 0 < size.lo >>> 0 : room >>> 0 < size.hi >>> 0;
+  return wraps && !cnum64IsEmpty(a);
 }
 
+/* the empty arc has its two numbers in the order the kernel's minimum and maximum find them in */
+
 export function smin64(a: Cnum64): U64 {
-  return wrapsS64(a) ? S64_MIN : minS(a.base, add(a.base, a.size));
+  if (wrapsS64(a)) return S64_MIN;
+  return cnum64IsEmpty(a) ? add(a.base, a.size) : a.base;
 }
 
 export function smax64(a: Cnum64): U64 {
-  return wrapsS64(a) ? S64_MAX : maxS(a.base, add(a.base, a.size));
+  if (wrapsS64(a)) return S64_MAX;
+  return cnum64IsEmpty(a) ? a.base : add(a.base, a.size);
 }
 
 /** An arc that covers what both have in common; where that is two pieces, the smaller of the operands. */
@@ -189,15 +182,17 @@ export function umax32(a: Cnum32): number {
 }
 
 function wrapsS32(a: Cnum32): boolean {
-  return cnum32Contains(a, 0x7fff_ffff) && cnum32Contains(a, 0x8000_0000);
+  return ((a.baseWord ^ S32_MIN) >>> 0) + (a.sizeWord >>> 0) > U32_MAX && !cnum32IsEmpty(a);
 }
 
 export function smin32(a: Cnum32): number {
-  return wrapsS32(a) ? S32_MIN : Math.min(a.base | 0, (a.base + a.size) | 0);
+  if (wrapsS32(a)) return S32_MIN;
+  return cnum32IsEmpty(a) ? (a.baseWord + a.sizeWord) | 0 : a.baseWord;
 }
 
 export function smax32(a: Cnum32): number {
-  return wrapsS32(a) ? S32_MAX : Math.max(a.base | 0, (a.base + a.size) | 0);
+  if (wrapsS32(a)) return S32_MAX;
+  return cnum32IsEmpty(a) ? a.baseWord : (a.baseWord + a.sizeWord) | 0;
 }
 
 /** As cnum64Intersect. */

@@ -90,8 +90,12 @@ function scalarSafe(old: Reg, cur: Reg, precise: boolean, ids: IdMap, level: num
   return ids.checkScalar(old.id, cur.id) && rangeIn(old.range, cur.range);
 }
 
+/** One register, and no ids that would have to stand for themselves: it is as safe as itself. */
+const isSame = (old: Reg, cur: Reg): boolean => old === cur && old.id === 0 && old.parent_id === 0;
+
 /** Whether all that was shown with `old` holds with `cur` as well. */
 function regSafe(old: Reg, cur: Reg, precise: boolean, ids: IdMap, level: number): boolean {
+  if (isSame(old, cur)) return true;
   if (level === EXACT) return regExact(old, cur, ids);
   if (old.type === NOT_INIT) return true;
   if (old.type !== cur.type) return false;
@@ -159,6 +163,7 @@ const ALL_POISON = fillTypes(STACK_POISON);
 const ALL_MISC = fillTypes(STACK_MISC);
 
 function slotSafe(old: Slot, cur: Slot | undefined, precise: boolean, ids: IdMap, level: number): boolean {
+  if (old === cur && isSame(old.reg, cur.reg)) return true;
   const there = cur ?? EMPTY_SLOT;
   for (let i = 0; i < SLOT_SIZE; i++) {
     const oldType = typeAt(old.types, i);

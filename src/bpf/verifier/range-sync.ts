@@ -214,12 +214,19 @@ function cutEnds(): void {
   return setArc64(addHi(bh, bl, 0, lo), lo, subHi(restHi, restLo, cutHi, cut | 0), (restLo - cut) | 0);
 }
 
-/** Each arc narrows the other. */
-function exchange(): void {
+/** Each arc narrows the other; whether that changed anything. */
+function exchange(): boolean {
+  const bh = baseHi;
+  const bl = baseLo;
+  const sh = sizeHi;
+  const sl = sizeLo;
+  const base = base32;
+  const size = size32;
   if (isEmpty64()) setArc32(-1, -1);
   else if (sizeHi !== 0 || sizeLo === -1) intersect32(0, -1);
   else intersect32(baseLo, sizeLo);
   cutEnds();
+  return ((bh ^ baseHi) | (bl ^ baseLo) | (sh ^ sizeHi) | (sl ^ sizeLo) | (base ^ base32) | (size ^ size32)) !== 0;
 }
 
 /** The arcs narrow the bits; where they disagree a bit becomes a known 1. */
@@ -327,8 +334,7 @@ export function sync(a: Range): Range {
   if (a.bits === TNUM_UNKNOWN && a.r64 === CNUM64_UNBOUNDED && a.r32 === CNUM32_UNBOUNDED) return UNKNOWN;
   load(a);
   narrowArcs();
-  exchange();
-  exchange();
+  if (exchange()) exchange();
   narrowBits();
   narrowArcs();
   return store(a);
