@@ -5,19 +5,25 @@
 //
 // A second entry makes io_uring_enter(2) alone, for WebAssembly, which can leave integers in its own memory and nothing
 // elsewhere: four words there say for which ring, and take the result. The code holds the call's number and its other
-// arguments, so that the words can ask for nothing else.
+// arguments, so that the words can ask for nothing else. It is called at every step of a loop, and so not through the FFI
+// where that can be helped (enter-addon.ts).
 //
 // Code for arm64 is left out: it goes through syscall(2), as does everything where such a page cannot be had.
 
 import { MMAP } from "../uring/abi/index.ts";
+import { loadAddon, type AddonParts } from "./enter-addon.ts";
 import { SYSCALLS } from "./syscalls.ts";
-import type { EnterGate, SyscallArch } from "./types.ts";
+import type { EnterGate } from "./types.ts";
 
 const PAGE = 4096;
 const PROT_EXEC = 4;
-/** The writable page begins with the number, which the result replaces, and a0 .. a5; then the address of the four words. */
+/**
+ * The writable page begins with the number, which the result replaces, and a0 .. a5; then come the address of the four words,
+ * and four words to try the second entry with.
+ */
 const BLOCK_WORDS = 7;
 const CELL = BLOCK_WORDS * 8;
+const TRIAL = CELL + 8;
 /** The second entry in the page of code. */
 const ENTER = 128;
 
@@ -69,16 +75,14 @@ export function enterCode(cell: number): Uint8Array {
     [0x48, 0xb9, ...address], //       mov rcx, cell
     [0x48, 0x8b, 0x09], //             mov rcx, [rcx]
     [0x89, 0x41, result], //           mov [rcx + result], eax
+    [0x31, 0xc0], //                   xor eax, eax        Node-API takes it for undefined
     [0xc3], //                         ret
   ];
   return Uint8Array.from(rows.flat());
 }
 
 /** What the gate needs of the FFI. */
-export interface GateParts {
-  readonly arch: SyscallArch;
-  /** syscall(2): the result or a negative errno. */
-  readonly syscall: (nr: number, ...args: readonly number[]) => number;
+export interface GateParts extends AddonParts {
   readonly viewAt: (address: number, length: number) => Uint8Array;
   /** `void f(void)` at an address. */
   readonly functionAt: (address: number) => () => void;
@@ -96,7 +100,8 @@ export interface CallGate {
  * One gate for the current thread, for as long as the process lives; undefined where there is none. The page with the code is
  * never writable and executable at once.
  */
-export function openCallGate({ arch, syscall, viewAt, functionAt }: GateParts): CallGate | undefined {
+export function openCallGate(parts: GateParts): CallGate | undefined {
+  const { arch, syscall, viewAt, functionAt } = parts;
   if (arch !== "x64") return undefined;
   const { PROT_READ, PROT_WRITE, MAP_PRIVATE, MAP_ANONYMOUS } = MMAP;
   const { mmap, mprotect, munmap, getpid } = SYSCALLS[arch];
@@ -109,12 +114,38 @@ export function openCallGate({ arch, syscall, viewAt, functionAt }: GateParts): 
     syscall(munmap, pages, 2 * PAGE, 0, 0, 0, 0);
     return undefined;
   }
-  const bytes = viewAt(pages + PAGE, CELL + 8);
+  const data = pages + PAGE;
+  const bytes = viewAt(data, TRIAL + ENTER_WORDS.size);
   const block = new Float64Array(bytes.buffer, bytes.byteOffset, BLOCK_WORDS);
-  const cell = new BigUint64Array(bytes.buffer, bytes.byteOffset + CELL, 1);
-  const enter: EnterGate = { use: (words) => (cell[0] = BigInt(words)), call: functionAt(pages + ENTER) };
-  const gate = { block, call: functionAt(pages), enter };
+  const gate = { block, call: functionAt(pages), enter: enterGate(parts, pages + ENTER, data, bytes) };
   block[0] = getpid;
   gate.call();
   return block[0] === process.pid ? gate : undefined;
+}
+
+// The second entry, found when it is first asked for: most threads never do.
+function enterGate(parts: GateParts, entry: number, data: number, bytes: Uint8Array): EnterGate {
+  let call: (() => void) | undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const use = (words: number | bigint): void => view.setBigUint64(CELL, BigInt(words), true);
+  // no ring has the descriptor -1, and 1 is no result of the call
+  const works = (candidate: () => void): boolean => {
+    const used = view.getBigUint64(CELL, true);
+    view.setInt32(TRIAL + ENTER_WORDS.fd, -1, true);
+    view.setInt32(TRIAL + ENTER_WORDS.result, 1, true);
+    use(data + TRIAL);
+    candidate();
+    use(used);
+    return view.getInt32(TRIAL + ENTER_WORDS.result, true) < 0;
+  };
+  return {
+    use,
+    get call() {
+      if (call === undefined) {
+        const addon = loadAddon(parts, entry, data + TRIAL + ENTER_WORDS.size);
+        call = addon && works(addon) ? addon : parts.functionAt(entry);
+      }
+      return call;
+    },
+  };
 }

@@ -72,7 +72,7 @@ function wrap(koffi: Koffi, arch: SyscallArch): Sys {
   };
   const viewAt = (address: number, length: number): Uint8Array => new Uint8Array(koffi.view(address, length));
   const functionAt = (address: number): (() => void) => koffi.decode(address, koffi.proto("void", []));
-  const gate = openCallGate({ arch, syscall, viewAt, functionAt });
+  const gate = openCallGate({ arch, syscall, viewAt, functionAt, dlopen: (into, path) => process.dlopen(into, path) });
   return {
     name: "koffi",
     arch,

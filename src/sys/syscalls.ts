@@ -15,6 +15,7 @@ export type SyscallName =
   | "getpid"
   | "gettid"
   | "tgkill"
+  | "memfd_create"
   | "bpf"
   | "io_uring_setup"
   | "io_uring_enter"
@@ -33,6 +34,7 @@ export const SYSCALLS: Readonly<Record<SyscallArch, Readonly<Record<SyscallName,
     getpid: 39,
     gettid: 186,
     tgkill: 234,
+    memfd_create: 319,
     bpf: 321,
     io_uring_setup: 425,
     io_uring_enter: 426,
@@ -49,6 +51,7 @@ export const SYSCALLS: Readonly<Record<SyscallArch, Readonly<Record<SyscallName,
     mmap: 222,
     mprotect: 226,
     madvise: 233,
+    memfd_create: 279,
     bpf: 280,
     io_uring_setup: 425,
     io_uring_enter: 426,
