@@ -25,7 +25,7 @@ test.runIf(here)(`io_uring_enter(2) is called with words in memory, by a functio
 
 test.runIf(here)(`loading leaves no descriptor behind${reason}`, () => {
   const sys = openSys();
-  const calls: number[][] = [];
+  const calls: (number | undefined)[][] = [];
   const syscall: AddonParts["syscall"] = (...call) => {
     calls.push(call);
     return sys.syscall(...call);
