@@ -1,6 +1,6 @@
 // The committed objects of the BPF programs are what their sources compile to.
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 // @ts-expect-error a script without types
@@ -19,6 +19,14 @@ describe("committed objects", () => {
     const sources = programSources();
     for (const { name } of PROGRAMS) expect(sources).toContain(`src/programs/${name}/${name}.bpf.c`);
     expect(sources.filter((source) => !existsSync(path.join(ROOT, source.replace(/\.c$/, ".o"))))).toEqual([]);
+  });
+
+  it("name their sources from the project's folder on, wherever they were compiled", () => {
+    const absolute = programSources().filter((source) => {
+      const object = readFileSync(path.join(ROOT, source.replace(/\.c$/, ".o")), "latin1");
+      return /\0\/[^\0]*\.bpf\.c\0/.test(object);
+    });
+    expect(absolute).toEqual([]);
   });
 
   const reason = hasClang() ? "" : " (skipped: no clang-19 here)";
