@@ -30,8 +30,8 @@ export class RingMemory {
 
   /** `pid`: of the process a program finds itself in. Takes nothing when it throws. */
   constructor(memory: VmMemory, options: RingOptions, pid: number) {
-    const { mem } = options;
     const layout = ringsLayout(setupRequest(options));
+    const { mem } = options;
     this.#memory = memory;
     this.#ringsSize = layout.ringsSize;
     try {

@@ -34,8 +34,8 @@ export interface RingOptions {
   readonly entries: number;
   /** Completion queue entries; needs the flag CQSIZE. */
   readonly cq_entries?: number;
-  /** Names of IORING_SETUP_* without the prefix. */
-  readonly flags: readonly string[];
+  /** Names of IORING_SETUP_* without the prefix. Default: DEFAULT_SETUP_FLAGS, CQSIZE only with `cq_entries`. */
+  readonly flags?: readonly string[];
   /** Bytes of the parameter region IOU_REGION_MEM: a non-zero multiple of 4096. Absent: none registered. */
   readonly mem?: number;
 }

@@ -5,7 +5,7 @@ import type { Btf } from "../../bpf/btf/index.ts";
 import { BPF_PROG_TYPE_STRUCT_OPS, type BpfObject } from "../../bpf/object/index.ts";
 import { verify, type Verdict } from "../../bpf/verifier/index.ts";
 import { LOOP_STEP_TYPE, ringGeometry } from "../../loop/index.ts";
-import { parseSetupFlags } from "../../uring/abi/index.ts";
+import { setupRequest } from "../../engine/ring-request.ts";
 import { ringsLayout } from "../../uring/ring/index.ts";
 import { BUILT_IN_TARGET, btfNamed } from "../btf-source.ts";
 import type { Command, ParsedOptions } from "../command.ts";
@@ -62,9 +62,7 @@ export const verifyCommand: Command = {
 /** Constants as `run` would set them: the verdict depends on them (the sizes of regions, above all). */
 function prepare(object: BpfObject, options: ParsedOptions): void {
   if (!options.flag("no-bind")) {
-    const { entries, cq_entries, flags } = ringOf(options);
-    const request = { entries, flags: parseSetupFlags(flags), ...(cq_entries === undefined ? {} : { cq_entries }) };
-    object.bind(ringGeometry(ringsLayout(request).params));
+    object.bind(ringGeometry(ringsLayout(setupRequest(ringOf(options))).params));
   }
   for (const setting of options.list("set").map(parseSetting)) {
     if (setting.value.kind !== "number") {

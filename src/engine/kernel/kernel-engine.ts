@@ -14,6 +14,7 @@ import {
   type RingOptions,
 } from "../../loop/index.ts";
 import { checkBufferSize } from "../buffer-size.ts";
+import { expectObject } from "../expect-object.ts";
 import { kernelVersion, openSys, probeIoUring, type Sys } from "../../sys/index.ts";
 import { formatKernelVersion } from "../../uring/abi/index.ts";
 import { takeThread } from "../early-thread.ts";
@@ -104,7 +105,7 @@ class KernelEngine implements Engine {
   }
 
   async load(object: BpfObject): Promise<LoadedObject> {
-    const loaded = new InKernelObject(this.#bpf, this.#memory, object, this.target, this.#tracing);
+    const loaded = new InKernelObject(this.#bpf, this.#memory, expectObject(object), this.target, this.#tracing);
     this.#objects.add(loaded);
     return loaded;
   }

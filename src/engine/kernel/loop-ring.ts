@@ -76,8 +76,8 @@ export class LoopRing implements Ring {
     giveBack: (thread: RingThread) => void,
     tracing?: EngineTracing,
   ) {
-    const { mem } = options;
     const request = setupRequest(options);
+    const { mem } = options;
     const layout = ringsLayout(request);
     this.#sys = sys;
     this.#memory = memory;

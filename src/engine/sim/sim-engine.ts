@@ -16,6 +16,7 @@ import {
   type RingOptions,
 } from "../../loop/index.ts";
 import { checkBufferSize } from "../buffer-size.ts";
+import { expectObject } from "../expect-object.ts";
 import { O } from "../../uring/abi/index.ts";
 import { MemoryWorld, SIM_BASE, SimKernel, type Costs, type Network, type World } from "../../uring/sim/index.ts";
 import type { TraceEvent, TraceSink } from "../../uring/trace/index.ts";
@@ -107,12 +108,16 @@ export class SimEngine implements Engine {
     return new GlobalWatch(this.#memory.memory.buffer, sections);
   }
 
-  load(object: BpfObject): Promise<LoadedObject> {
-    const loaded: VmObject<SimRing> = new VmObject(object, this.#memory, this.#vmRings, this.#verify, () =>
-      this.#objects.delete(loaded),
+  async load(object: BpfObject): Promise<LoadedObject> {
+    const loaded: VmObject<SimRing> = new VmObject(
+      expectObject(object),
+      this.#memory,
+      this.#vmRings,
+      this.#verify,
+      () => this.#objects.delete(loaded),
     );
     this.#objects.add(loaded);
-    return Promise.resolve(loaded);
+    return loaded;
   }
 
   openFile(path: string, mode: "read" | "create"): number {

@@ -19,6 +19,7 @@ import {
 } from "../../loop/index.ts";
 import {
   checkSetup,
+  setupFlagNames,
   decodeParams,
   encodeParams,
   io_uring_params,
@@ -111,7 +112,7 @@ export class SimRing implements Ring {
       arg = own.own("arguments", ARGUMENTS);
       kernel.memory.refresh(memory.memory.buffer);
       fd = this.#setup(arg, { ...request, flags: flags | IORING_SETUP.IORING_SETUP_NO_MMAP });
-      if (fd < 0) throw setupError(fd, request, options);
+      if (fd < 0) throw setupError(fd, request);
       const params = { ...decodeParams(memory.u8.subarray(arg)), flags };
       this.params = ringGeometry(params);
       const { array } = params.sq_off;
@@ -406,12 +407,12 @@ function reachable(signal: AbortSignal | undefined, deadline: number): Promise<E
   });
 }
 
-function setupError(errno: number, request: SetupRequest, { flags }: RingOptions): UnsupportedError {
+function setupError(errno: number, request: SetupRequest): UnsupportedError {
   const verdict = checkSetup(request, SIM_KERNEL_VERSION);
   return new UnsupportedError("FLAG_UNSUPPORTED", {
     where: "io_uring_setup",
     message: `the ring cannot be made: errno ${-errno}${verdict.errno === errno ? `, ${verdict.why}` : ""}`,
-    found: `flags ${flags.join(", ") || "none"}`,
+    found: `flags ${setupFlagNames(request.flags).join(", ") || "none"}`,
     expected: "what Linux 7.2 accepts",
   });
 }

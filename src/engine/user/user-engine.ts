@@ -17,6 +17,7 @@ import {
   type RingOptions,
 } from "../../loop/index.ts";
 import { checkBufferSize } from "../buffer-size.ts";
+import { expectObject } from "../expect-object.ts";
 import { madvise, openSys, probeIoUring, type Sys } from "../../sys/index.ts";
 import { takeThread } from "../early-thread.ts";
 import type { RingThread } from "../ring-thread.ts";
@@ -106,12 +107,16 @@ class UserEngine implements Engine {
     }
   }
 
-  load(object: BpfObject): Promise<LoadedObject> {
-    const loaded: VmObject<UserRing> = new VmObject(object, this.#memory, this.#vmRings, this.#verify, () =>
-      this.#objects.delete(loaded),
+  async load(object: BpfObject): Promise<LoadedObject> {
+    const loaded: VmObject<UserRing> = new VmObject(
+      expectObject(object),
+      this.#memory,
+      this.#vmRings,
+      this.#verify,
+      () => this.#objects.delete(loaded),
     );
     this.#objects.add(loaded);
-    return Promise.resolve(loaded);
+    return loaded;
   }
 
   openFile(path: string, mode: "read" | "create"): number {
