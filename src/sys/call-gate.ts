@@ -12,6 +12,7 @@
 
 import { MMAP } from "../uring/abi/index.ts";
 import { loadAddon, type AddonParts } from "./enter-addon.ts";
+import { codeOf, imm32, imm64 } from "./machine-code.ts";
 import { SYSCALLS } from "./syscalls.ts";
 import type { EnterGate } from "./types.ts";
 
@@ -32,9 +33,8 @@ export const ENTER_WORDS = { fd: 0, to_submit: 4, flags: 8, result: 12, size: 16
 
 /** The x86-64 code for arguments at address `block`. */
 export function gateCode(block: number): Uint8Array {
-  const address = new Uint8Array(8);
-  new DataView(address.buffer).setBigUint64(0, BigInt(block), true);
-  const rows: readonly (readonly number[])[] = [
+  const address = imm64(block);
+  return codeOf([
     [0xf3, 0x0f, 0x1e, 0xfa], //             endbr64
     [0x49, 0xbb, ...address], //             mov r11, block
     [0xf2, 0x49, 0x0f, 0x2c, 0x03], //       cvttsd2si rax, [r11]
@@ -49,18 +49,14 @@ export function gateCode(block: number): Uint8Array {
     [0xf2, 0x48, 0x0f, 0x2a, 0xc0], //       cvtsi2sd xmm0, rax
     [0xf2, 0x0f, 0x11, 0x01], //             movsd [rcx], xmm0
     [0xc3], //                               ret
-  ];
-  return Uint8Array.from(rows.flat());
+  ]);
 }
 
 /** The x86-64 code of the second entry; the address of the words is at `cell`. */
 export function enterCode(cell: number): Uint8Array {
-  const address = new Uint8Array(8);
-  new DataView(address.buffer).setBigUint64(0, BigInt(cell), true);
-  const number = new Uint8Array(4);
-  new DataView(number.buffer).setUint32(0, SYSCALLS.x64.io_uring_enter, true);
+  const address = imm64(cell);
   const { fd, to_submit, flags, result } = ENTER_WORDS;
-  const rows: readonly (readonly number[])[] = [
+  return codeOf([
     [0xf3, 0x0f, 0x1e, 0xfa], //       endbr64
     [0x49, 0xbb, ...address], //       mov r11, cell
     [0x4d, 0x8b, 0x1b], //             mov r11, [r11]
@@ -70,15 +66,14 @@ export function enterCode(cell: number): Uint8Array {
     [0x45, 0x8b, 0x53, flags], //      mov r10d, [r11 + flags]
     [0x45, 0x31, 0xc0], //             xor r8d, r8d        arg
     [0x45, 0x31, 0xc9], //             xor r9d, r9d        argsz
-    [0xb8, ...number], //              mov eax, io_uring_enter
+    [0xb8, ...imm32(SYSCALLS.x64.io_uring_enter)], // mov eax, io_uring_enter
     [0x0f, 0x05], //                   syscall
     [0x48, 0xb9, ...address], //       mov rcx, cell
     [0x48, 0x8b, 0x09], //             mov rcx, [rcx]
     [0x89, 0x41, result], //           mov [rcx + result], eax
     [0x31, 0xc0], //                   xor eax, eax        Node-API takes it for undefined
     [0xc3], //                         ret
-  ];
-  return Uint8Array.from(rows.flat());
+  ]);
 }
 
 /** What the gate needs of the FFI. */

@@ -6,6 +6,8 @@
 // Where it cannot be had (another processor, no memfd_create, add-ons forbidden) the FFI's function does as well.
 
 import { writeSync } from "node:fs";
+import { concatBytes } from "../base/index.ts";
+import { codeOf, imm32, imm64 } from "./machine-code.ts";
 import { SYSCALLS } from "./syscalls.ts";
 import type { Sys, SyscallArch } from "./types.ts";
 
@@ -100,30 +102,28 @@ export function addonImage(entry: number): Uint8Array {
 
 // napi_value napi_register_module_v1(napi_env env, napi_value exports): the function of `entry` takes the place of `exports`.
 function registerCode(entry: number): Uint8Array {
-  const address = new Uint8Array(8);
-  new DataView(address.buffer).setBigUint64(0, BigInt(entry), true);
-  const before: readonly (readonly number[])[] = [
+  const before = codeOf([
     [0xf3, 0x0f, 0x1e, 0xfa], //                        endbr64
     [0x48, 0x83, 0xec, 0x18], //                        sub rsp, 24
     [0x48, 0xc7, 0x44, 0x24, 0x08, 0, 0, 0, 0], //      mov qword [rsp + 8], 0
     [0x31, 0xf6], //                                    xor esi, esi          name
     [0x31, 0xd2], //                                    xor edx, edx          length
-    [0x48, 0xb9, ...address], //                        mov rcx, entry        cb
+    [0x48, 0xb9, ...imm64(entry)], //                   mov rcx, entry        cb
     [0x45, 0x31, 0xc0], //                              xor r8d, r8d          data
     [0x4c, 0x8d, 0x4c, 0x24, 0x08], //                  lea r9, [rsp + 8]     result
-  ];
-  const next = AT.code + before.flat().length + 6;
-  const away = AT.create - next;
-  const after: readonly (readonly number[])[] = [
-    [0xff, 0x15, away & 0xff, away >> 8, 0, 0], //      call [rip + create]
+  ]);
+  // from the end of the call
+  const away = AT.create - (AT.code + before.length + 6);
+  const after = codeOf([
+    [0xff, 0x15, ...imm32(away)], //                    call [rip + create]
     [0x48, 0x8b, 0x44, 0x24, 0x08], //                  mov rax, [rsp + 8]
     [0x48, 0x83, 0xc4, 0x18], //                        add rsp, 24
     [0xc3], //                                          ret
-  ];
-  return Uint8Array.from([...before, ...after].flat());
+  ]);
+  return concatBytes([before, after]);
 }
 
-/** What loading needs of its surroundings; default: this process. */
+/** What loading needs of its surroundings. */
 export interface AddonParts {
   readonly arch: SyscallArch;
   readonly syscall: Sys["syscall"];
