@@ -2,9 +2,9 @@
 // io_uring regions, the parameter region, and what loop_step is called with. All of it is handed out again once released.
 
 import type { VmMemory } from "../bpf/vm/index.ts";
-import { placeTask, type Region, type Regions, type RingOptions } from "../loop/index.ts";
+import { placeTask, type Region, type Regions } from "../loop/index.ts";
+import type { SetupRequest } from "../uring/abi/index.ts";
 import { ringsLayout } from "../uring/ring/index.ts";
-import { setupRequest } from "./ring-request.ts";
 
 const PAGE = 4096;
 
@@ -28,10 +28,12 @@ export class RingMemory {
   readonly #ringsSize: number;
   readonly #taken: number[] = [];
 
-  /** `pid`: of the process a program finds itself in. Takes nothing when it throws. */
-  constructor(memory: VmMemory, options: RingOptions, pid: number) {
-    const layout = ringsLayout(setupRequest(options));
-    const { mem } = options;
+  /**
+   * `mem`: bytes of the parameter region, if there is one. `pid`: of the process a program finds itself in. Takes nothing when
+   * it throws.
+   */
+  constructor(memory: VmMemory, request: SetupRequest, mem: number | undefined, pid: number) {
+    const layout = ringsLayout(request);
     this.#memory = memory;
     this.#ringsSize = layout.ringsSize;
     try {

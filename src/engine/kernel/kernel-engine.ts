@@ -13,10 +13,10 @@ import {
   type Ring,
   type RingOptions,
 } from "../../loop/index.ts";
-import { checkBufferSize } from "../buffer-size.ts";
-import { expectObject } from "../expect-object.ts";
 import { kernelVersion, openSys, probeIoUring, type Sys } from "../../sys/index.ts";
 import { formatKernelVersion } from "../../uring/abi/index.ts";
+import { checkBufferSize } from "../buffer-size.ts";
+import { expectObject } from "../expect-object.ts";
 import { takeThread } from "../early-thread.ts";
 import type { RingThread } from "../ring-thread.ts";
 import type { EngineTracing } from "../tracing.ts";

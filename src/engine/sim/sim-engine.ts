@@ -15,11 +15,11 @@ import {
   type Ring,
   type RingOptions,
 } from "../../loop/index.ts";
-import { checkBufferSize } from "../buffer-size.ts";
-import { expectObject } from "../expect-object.ts";
 import { O } from "../../uring/abi/index.ts";
 import { MemoryWorld, SIM_BASE, SimKernel, type Costs, type Network, type World } from "../../uring/sim/index.ts";
 import type { TraceEvent, TraceSink } from "../../uring/trace/index.ts";
+import { checkBufferSize } from "../buffer-size.ts";
+import { expectObject } from "../expect-object.ts";
 import { GlobalWatch } from "../global-watch.ts";
 import { VmObject, type VmRings } from "../vm-object.ts";
 import { watchedSections } from "../watched-globals.ts";

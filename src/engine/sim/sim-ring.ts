@@ -98,12 +98,12 @@ export class SimRing implements Ring {
   #closed = false;
 
   constructor(kernel: SimKernel, memory: VmMemory, options: RingOptions, onClose: RingClosed = () => {}) {
-    const own = new RingMemory(memory, options, SIM_PID);
+    const request = setupRequest(options);
+    const own = new RingMemory(memory, request, options.mem, SIM_PID);
     this.#memory = memory;
     this.#kernel = kernel;
     this.#own = own;
     this.#onClose = onClose;
-    const request = setupRequest(options);
     const { flags } = request;
     this.#registered = (flags & IORING_SETUP.IORING_SETUP_REGISTERED_FD_ONLY) !== 0;
     let fd = -1;

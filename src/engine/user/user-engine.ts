@@ -16,9 +16,9 @@ import {
   type Ring,
   type RingOptions,
 } from "../../loop/index.ts";
+import { madvise, openSys, probeIoUring, type Sys } from "../../sys/index.ts";
 import { checkBufferSize } from "../buffer-size.ts";
 import { expectObject } from "../expect-object.ts";
-import { madvise, openSys, probeIoUring, type Sys } from "../../sys/index.ts";
 import { takeThread } from "../early-thread.ts";
 import type { RingThread } from "../ring-thread.ts";
 import type { EngineTracing } from "../tracing.ts";

@@ -76,7 +76,7 @@ export class UserRing implements VmRing {
     this.#thread = thread;
     this.#onClose = onClose;
     const request = setupRequest(options);
-    const own = new RingMemory(memory, options, process.pid);
+    const own = new RingMemory(memory, request, options.mem, process.pid);
     this.#own = own;
     try {
       this.#steps = own.own("the counters", STEPS_BYTES + OWN_BYTES);
