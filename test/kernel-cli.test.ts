@@ -1,11 +1,11 @@
 // `loopstep run` on a kernel that runs loops itself: the engine `auto` takes, the same JSON from `kernel` and `user`, and
 // signals. liburing's own programs take part when LOOPSTEP_LIBURING names a checkout. Run by `npm run test:kernel`.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 import { BpfCalls } from "../src/engine/kernel/bpf.ts";
 import { openSys, SYSCALLS } from "../src/sys/index.ts";
 import { jsonOf, loopPath, loopstep, start } from "./command-line.ts";
@@ -100,6 +100,9 @@ async function resultOf(engine: string, { words, own = [], copies }: Compared): 
   return { ...Object.fromEntries(same), maps };
 }
 
+/** What a script prints; it may fail, as reading of threads does that end meanwhile. */
+const sh = (script: string): string => spawnSync("sh", ["-c", script], { encoding: "utf8" }).stdout;
+
 describe.skipIf(missing !== undefined)(`loopstep run, in the kernel${missing ? ` (skipped: ${missing})` : ""}`, () => {
   it.each(OURS)("$name: the same JSON from kernel and user", async (compared) => {
     expect(await resultOf("kernel", compared)).toEqual(await resultOf("user", compared));
@@ -126,14 +129,20 @@ describe.skipIf(missing !== undefined)(`loopstep run, in the kernel${missing ? `
     const bpf = new BpfCalls(openSys());
     const links = bpf.ids("LINK").length;
     const { child, ended } = start(["run", loopPath("sleep"), "--engine", "kernel", "--json"]);
-    while (bpf.ids("LINK").length === links && child.exitCode === null)
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    const entered = (): boolean => {
-      const calls = execFileSync("sh", ["-c", `cat /proc/${child.pid}/task/*/syscall`], { encoding: "utf8" });
-      return new RegExp(`^${SYSCALLS.x64.io_uring_enter} `, "m").test(calls);
+    // a loop that still sleeps would be in the way of every test after this one
+    onTestFinished(async () => {
+      child.kill("SIGKILL");
+      await ended;
+    });
+    const ofThreads = (file: string): string[] => sh(`cat /proc/${child.pid}/task/*/${file}`).trim().split("\n");
+    const until = async (reached: () => boolean): Promise<void> => {
+      while (!reached() && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
     };
-    while (!entered() && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
+    await until(() => bpf.ids("LINK").length > links);
+    await until(() => ofThreads("syscall").some((call) => call.startsWith(`${SYSCALLS.x64.io_uring_enter} `)));
     child.kill("SIGSTOP");
+    // A stop that no thread has taken yet is forgotten when SIGCONT comes: Linux would end nothing then.
+    await until(() => ofThreads("stat").every((stat) => /\) T /.test(stat)));
     child.kill("SIGCONT");
     const done = await ended;
     expect(done.status).toBe(1);
