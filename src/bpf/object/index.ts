@@ -1,3 +1,4 @@
+export { BPF_MAP_TYPE_ARENA } from "./arena-data.ts";
 export { ObjectError, type ObjectErrorCode } from "./errors.ts";
 export { Globals } from "./globals.ts";
 export { linkObjects } from "./link.ts";

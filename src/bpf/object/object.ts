@@ -1,6 +1,6 @@
 // An opened BPF object: what is in the file, the same on every machine. Programs are resolved against a target afterwards.
-// Files are read elsewhere: this takes bytes. What libbpf does and this does not: .kconfig, legacy `maps`, arenas, jump
-// tables, USDT.
+// Files are read elsewhere: this takes bytes. What libbpf does and this does not: .kconfig, legacy `maps`, jump tables,
+// USDT.
 
 import { cString, didYouMean, viewOf } from "../../base/index.ts";
 import { EM_BPF, ET_REL, readElf, SHT_PROGBITS, type ElfFile } from "../../elf/index.ts";
@@ -15,6 +15,7 @@ import {
   type CoreResult,
 } from "../btf/index.ts";
 import { INSN_SIZE, isLdImm64, type Insn } from "../isa/index.ts";
+import { withArenaData } from "./arena-data.ts";
 import { collectDataMaps } from "./data-sections.ts";
 import { ObjectError } from "./errors.ts";
 import { collectExterns } from "./externs.ts";
@@ -120,7 +121,7 @@ export class BpfObject {
     this.programs = this.#functions.filter(({ section }) => section.name !== TEXT).map(programSpec);
     const maps = elf.sections.find((section) => section.name === MAPS && section.size > 0);
     this.maps = [
-      ...(maps === undefined ? [] : parseMapDefs(this.btf, elf, maps)),
+      ...withArenaData(maps === undefined ? [] : parseMapDefs(this.btf, elf, maps), elf),
       ...collectDataMaps(elf, this.name, this.btf),
     ];
     this.externs = collectExterns(elf, this.btf);

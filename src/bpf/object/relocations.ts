@@ -3,6 +3,7 @@
 
 import { SHN_LORESERVE, SHN_UNDEF, type ElfFile, type ElfRel, type ElfSection } from "../../elf/index.ts";
 import { BPF_CALL, BPF_JMP, BPF_PSEUDO_CALL, decode, INSN_SIZE, isLdImm64, type Insn } from "../isa/index.ts";
+import { ARENA_SECTION } from "./arena-data.ts";
 import { dataKind } from "./data-sections.ts";
 import { ObjectError } from "./errors.ts";
 import { TEXT } from "./functions.ts";
@@ -43,6 +44,12 @@ function dataMeaning({ symbol }: ElfRel, insn: Insn, section: ElfSection, { maps
   if (section.name === MAPS) {
     const map = maps.findIndex((candidate) => candidate.kind === "map" && candidate.section_offset === symbol.value);
     return map < 0 ? "no map is defined there" : { kind: "map", target: maps[map].name, offset: 0, map };
+  }
+  if (section.name === ARENA_SECTION) {
+    const arena = maps.findIndex(({ arena_data }) => arena_data !== undefined);
+    if (arena < 0) return "the section is empty";
+    const { name, arena_data } = maps[arena];
+    return { kind: "data", target: name, offset: arena_data!.offset + symbol.value + insn.imm, map: arena };
   }
   if (dataKind(section.name) === undefined) return "the section holds neither maps nor data nor subprograms";
   const map = maps.findIndex((candidate) => candidate.section === section.name && candidate.kind !== "map");

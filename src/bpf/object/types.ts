@@ -32,6 +32,8 @@ export interface MapSpec {
   readonly numa_node?: number;
   readonly pinning?: number;
   readonly map_extra?: bigint;
+  /** Globals of an arena, and where in it they lie, bytes. */
+  readonly arena_data?: { readonly offset: number; readonly bytes: Uint8Array };
   /** Template of the inner maps of a map of maps. */
   readonly inner?: Omit<MapSpec, "inner">;
   /** Names of the maps or programs that fill the slots (`.values = {...}`), undefined for empty ones. */
