@@ -70,6 +70,22 @@ export function timerCallback(env: Env): SetCallee {
   };
 }
 
+/** Called later, by the task: with the map, the key and the value. */
+export function taskWorkCallback(meta: { readonly map: MapInfo | undefined; readonly mapUid: number }): SetCallee {
+  const { map, mapUid } = meta;
+  return (_, callee) => {
+    callback(
+      callee,
+      [CONST_PTR_TO_MAP, PTR_TO_MAP_KEY, PTR_TO_MAP_VALUE].map((type) => mapPointer(type, map, mapUid)),
+      0,
+    );
+    callee.inCallback = false;
+    callee.inAsyncCallback = true;
+    callee.minReturn = -0x8000_0000;
+    callee.maxReturn = 0x7fff_ffff;
+  };
+}
+
 /** Called with a task and its mapping. */
 export function vmaCallback(env: Env): SetCallee {
   return (caller, callee) => {

@@ -42,6 +42,7 @@ import {
   knownScalar,
   mayBeNull,
   NOT_INIT,
+  PTR_TO_ARENA,
   PTR_TO_BTF_ID,
   PTR_TO_CTX,
   PTR_TO_FUNC,
@@ -57,7 +58,7 @@ import {
   unlinked,
   withRange,
   ZERO_SCALAR,
-  type Reg,
+  Reg,
 } from "./reg-state.ts";
 import { aluRange, signExtendRange, signExtendRange32, swapRange, zeroExtend } from "./scalar-alu.ts";
 import { tnumAdd, tnumSub, tnumSubregIsConst } from "./tnum.ts";
@@ -241,6 +242,9 @@ function scalarOp(env: Env, insn: Insn, dst: Reg, src: Reg): Reg {
 
 function binary(env: Env, insn: Insn): Reg {
   const dst = env.reg(insn.dst_reg);
+  // whatever is done to it, it stays inside the arena
+  if (dst.type === PTR_TO_ARENA) return dst;
+  if (BPF_SRC(insn.code) === BPF_X && env.reg(insn.src_reg).type === PTR_TO_ARENA) return env.reg(insn.src_reg);
   if (BPF_SRC(insn.code) !== BPF_X) {
     const src = immediate(env, insn);
     return dst.type === SCALAR_VALUE ? scalarOp(env, insn, dst, src) : movePointer(env, insn, dst, src, false);
@@ -292,9 +296,14 @@ function copySource(env: Env, insn: Insn, link: boolean): Reg {
   return linked;
 }
 
+/** Nothing is known of it but that it points into the arena. */
+const ARENA_POINTER: Reg = new Reg(PTR_TO_ARENA, UNKNOWN_SCALAR.range);
+
 function moveReg(env: Env, insn: Insn): Reg {
   const src = env.reg(insn.src_reg);
   const wide = BPF_CLASS(insn.code) === BPF_ALU64;
+  // off says that the address space changes, imm from which to which
+  if (wide && insn.imm !== 0) return insn.imm === 1 ? ARENA_POINTER : UNKNOWN_SCALAR;
   if (wide && insn.off === 0) return copySource(env, insn, true);
   if (src.type !== SCALAR_VALUE) return wide ? UNKNOWN_SCALAR : scalar(sync(zeroExtend(UNKNOWN_SCALAR.range)));
   if (wide) {
@@ -313,7 +322,7 @@ function checkMove(env: Env, insn: Insn): void {
   const register = BPF_SRC(insn.code) === BPF_X;
   const wide = BPF_CLASS(insn.code) === BPF_ALU64;
   if (register) {
-    if (insn.off === BPF_ADDR_SPACE_CAST) {
+    if (wide && insn.off === BPF_ADDR_SPACE_CAST && insn.imm !== 0 && env.arena === undefined) {
       env.reject(EINVAL, "addr_space_cast insn can only be used in a program that has an associated arena");
     }
     readReg(env, insn.src_reg);

@@ -102,7 +102,7 @@ export function returnsVoid(env: Env, index: number): boolean {
 const ARG_TAGS: ReadonlySet<string> = new Set(["ctx", "trusted", "untrusted", "nonnull", "nullable", "arena"]);
 
 /** `arg:TAG` declaration tags of parameter `index`. */
-function argTags(env: Env, func: number, index: number, global: boolean): ReadonlySet<string> {
+function argTags(env: Env, func: number, index: number, global: boolean): Set<string> {
   const tags = new Set<string>();
   for (const id of env.btf.ofKind("DECL_TAG")) {
     const tag = env.btf.type(id);
@@ -114,6 +114,18 @@ function argTags(env: Env, func: number, index: number, global: boolean): Readon
     tags.add(name);
   }
   return tags;
+}
+
+/** Whether the type behind a pointer is tagged `arena`. */
+function pointsToArena(btf: Btf, type: BtfType & { type: number }): boolean {
+  let id = type.type;
+  for (let steps = 0; steps < 64; steps++) {
+    const next = btf.type(id);
+    if (next.kind === "TYPE_TAG" && next.name === "arena" && !next.attribute) return true;
+    if (!["TYPE_TAG", "CONST", "VOLATILE", "RESTRICT", "TYPEDEF"].includes(next.kind)) return false;
+    id = (next as BtfType & { type: number }).type;
+  }
+  return false;
 }
 
 const PLAIN: SubprogArg = { kind: "scalar", nullable: false, readonly: false, size: 0, btf_id: 0, flags: 0 };
@@ -170,7 +182,10 @@ function pointerArg(
     }
     return { ...PLAIN, kind: "btf", btf_id: kernelStruct(env, index, type.type), flags: PTR_UNTRUSTED };
   }
-  if (tags.has("arena")) return env.notModelled("an arena argument");
+  if (tags.has("arena")) {
+    if (tags.size > 1) env.reject(EINVAL, `arg#${index} arena cannot be combined with any other tags`);
+    return { ...PLAIN, kind: "arena" };
+  }
   if (!global) return undefined;
   if (tags.has("nullable")) invalid();
   const size = sizeOf(env.btf, type.type);
@@ -202,7 +217,8 @@ export function subprogArgs(env: Env, index: number): readonly SubprogArg[] | un
     env.reject(EINVAL, `global function ${sub.name} has ${count} > ${MAX_REG_ARGS} args, stack args not supported`);
   }
   const result = env.btf.resolved(proto.type);
-  if (result.kind !== "VOID" && !isInteger(result)) {
+  const arena = index > 0 && result.kind === "PTR" && pointsToArena(env.btf, result);
+  if (result.kind !== "VOID" && !isInteger(result) && !arena) {
     if (!sub.global) return undefined;
     env.reject(EOPNOTSUPP, `Global function ${sub.name}() return value not void or scalar. Only those are supported.`);
   }
@@ -211,6 +227,7 @@ export function subprogArgs(env: Env, index: number): readonly SubprogArg[] | un
     const tags = argTags(env, sub.typeId, i, sub.global);
     const type = env.btf.resolved(proto.params[i].type);
     if (type.kind === "PTR") {
+      if (pointsToArena(env.btf, type)) tags.add("arena");
       const arg = pointerArg(env, i, tags, type, sub.global);
       if (arg === undefined) return undefined;
       args.push(arg);

@@ -18,6 +18,7 @@ import {
   isNull,
   mayBeNull,
   MEM_RCU,
+  PTR_TO_ARENA,
   PTR_TO_BTF_ID,
   PTR_TO_CTX,
   PTR_TO_STACK,
@@ -94,6 +95,11 @@ function checkArg(env: Env, arg: SubprogArg, reg: Reg, name: string): void {
       }
       if (!arg.nullable && (mayBeNull(reg.type) || isNull(reg)))
         env.reject(EINVAL, `${name} is expected to be non-NULL`);
+      return;
+    case "arena":
+      if (reg.type !== PTR_TO_ARENA && reg.type !== SCALAR_VALUE) {
+        env.reject(EINVAL, `${name} is not a pointer to arena or scalar.`);
+      }
       return;
     case "dynptr":
       if (reg.type !== PTR_TO_STACK && reg.type !== CONST_PTR_TO_DYNPTR) {
@@ -292,7 +298,7 @@ function checkGlobalReturn(env: Env): void {
   const reg = env.reg(0);
   env.scratchReg(0);
   if (reg.type === 0) env.reject(EACCES, "R0 !read_ok");
-  if (reg.type !== SCALAR_VALUE) {
+  if (reg.type !== SCALAR_VALUE && reg.type !== PTR_TO_ARENA) {
     env.reject(EINVAL, `At subprogram exit the register R0 is not a scalar value (${typeName(reg.type)})`);
   }
 }

@@ -6,6 +6,7 @@ import { markPrecise, markSlotPrecise } from "./backtrack.ts";
 import { readReg } from "./check-alu.ts";
 import { structIdsMatch } from "./check-btf.ts";
 import { pushCallback, returnToCaller } from "./check-call.ts";
+import { inTreeCallback, recordOf } from "./check-graph.ts";
 import {
   checkAccess,
   checkAlignment,
@@ -15,7 +16,7 @@ import {
   checkMapAccess,
   checkSizedMemory,
 } from "./check-mem.ts";
-import { EACCES, EINVAL, type Env } from "./env.ts";
+import { EACCES, EFAULT, EINVAL, type Env } from "./env.ts";
 import { callback, forEachCallback, ringbufCallback, timerCallback, vmaCallback } from "./callbacks.ts";
 import { checkFormat } from "./format-string.ts";
 import { ID, type CallMeta } from "./helper-call.ts";
@@ -24,21 +25,20 @@ import { helperNumber, helperProto, type ArgSpec, type HelperProto } from "./hel
 import { dynptrName } from "./log.ts";
 import {
   BPF_F_RDONLY_PROG,
-  fieldOf,
-  hasField,
   isConstant,
   lookupCannotFail,
   MAP_BLOOM_FILTER,
   MAP_PROG_ARRAY,
   mapFitsHelper,
-  type FieldKind,
   type MapInfo,
 } from "./maps.ts";
+import { fieldAt, fieldOf, hasField, type FieldKind } from "./record.ts";
 import {
   acquireLock,
   checkResourceLeak,
   clearCallerSaved,
   clearStackArgs,
+  dropReference,
   findLock,
   inRcuSection,
   invalidateNonOwning,
@@ -62,7 +62,9 @@ import {
   MEM_RDONLY,
   MEM_RINGBUF,
   mayBeNull,
+  NON_OWN_REF,
   PTR_MAYBE_NULL,
+  PTR_TO_ARENA,
   PTR_TO_BTF_ID,
   PTR_TO_CTX,
   PTR_TO_FUNC,
@@ -74,12 +76,15 @@ import {
   SCALAR_VALUE,
   typeName,
   UNKNOWN_SCALAR,
+  withId,
+  withType,
   type Reg,
   REG_NAMES,
 } from "./reg-state.ts";
 import { dynptrAt, dynptrFits, frameOf, makeDynptr, releaseDynptr } from "./stack-objects.ts";
 import {
   isScalarSpill,
+  mapRegs,
   REF_LOCK,
   REF_RES_LOCK,
   REF_RES_LOCK_IRQ,
@@ -124,7 +129,12 @@ const FITTING: Readonly<Partial<Record<ArgSpec["kind"], readonly number[]>>> = {
   stack: [PTR_TO_STACK],
   str: [PTR_TO_MAP_VALUE],
   timer: [PTR_TO_MAP_VALUE],
-  kptr_dest: [PTR_TO_MAP_VALUE, PTR_TO_BTF_ID | MEM_ALLOC],
+  kptr_dest: [
+    PTR_TO_MAP_VALUE,
+    PTR_TO_BTF_ID | MEM_ALLOC,
+    PTR_TO_BTF_ID | MEM_ALLOC | NON_OWN_REF,
+    PTR_TO_BTF_ID | MEM_ALLOC | NON_OWN_REF | MEM_RCU,
+  ],
   dynptr: [PTR_TO_STACK, CONST_PTR_TO_DYNPTR],
 };
 
@@ -134,7 +144,7 @@ function checkArgType(env: Env, meta: CallMeta, spec: ArgSpec, reg: Reg, index: 
   let { type } = reg;
   if (spec.kind === "mem" && !spec.write) type &= ~MEM_RDONLY;
   if (spec.nullable) type &= ~PTR_MAYBE_NULL;
-  if (meta.proto.id === ID.kptr_xchg && index === 2) type &= ~(MEM_ALLOC | MEM_PERCPU);
+  if (meta.proto.id === ID.kptr_xchg && index === 2 && type & MEM_ALLOC) type &= ~(MEM_ALLOC | MEM_PERCPU);
   if (!fitting.includes(type)) {
     const expected = fitting === MEM_TYPES ? MEM_NAMES : fitting.map(typeName).join(", ");
     env.reject(EACCES, `${name} type=${typeName(reg.type)} expected=${expected}`);
@@ -150,10 +160,11 @@ function checkArgType(env: Env, meta: CallMeta, spec: ArgSpec, reg: Reg, index: 
 }
 
 function checkStructArg(env: Env, meta: CallMeta, spec: ArgSpec, reg: Reg, name: string): void {
-  if (meta.proto.id === ID.kptr_xchg) return checkKptrMatch(env, meta.kptr!, reg, name);
   if (mayBeNull(reg.type) && (!spec.nullable || spec.release)) {
+    if (reg.type & MEM_ALLOC) env.reject(EFAULT, "verifier bug: invalid PTR_TO_BTF_ID register for type match");
     env.reject(EACCES, `Possibly NULL pointer passed to helper ${name}`);
   }
+  if (meta.proto.id === ID.kptr_xchg) return checkKptrMatch(env, meta.kptr!, reg, name);
   checkFixedOffset(env, reg, name, true);
   const need = env.target.findByName(spec.struct, "STRUCT") ?? 0;
   if (!structIdsMatch(env, reg.btf!, reg.num, toNumber(reg.range.value), env.target, need, spec.release, true)) {
@@ -162,10 +173,13 @@ function checkStructArg(env: Env, meta: CallMeta, spec: ArgSpec, reg: Reg, name:
   return undefined;
 }
 
-/** Pointers given away, and kinds other than plain memory, must point at the start of their object. */
+/**
+ * Pointers given away, and kinds other than plain memory, must point at the start of their object; with `atStart` pointers to
+ * kernel objects too.
+ */
 export function checkArgOffset(
   env: Env,
-  spec: { readonly kind: string; readonly release: boolean },
+  spec: { readonly kind: string; readonly release: boolean; readonly atStart?: boolean },
   reg: Reg,
   name: string,
 ): void {
@@ -182,13 +196,16 @@ export function checkArgOffset(
     case PTR_TO_MEM:
     case PTR_TO_MEM | MEM_RDONLY:
     case PTR_TO_MEM | MEM_RINGBUF:
+    case PTR_TO_ARENA:
     case SCALAR_VALUE:
       return;
     case PTR_TO_BTF_ID:
     case PTR_TO_BTF_ID | MEM_ALLOC:
     case PTR_TO_BTF_ID | PTR_TRUSTED:
     case PTR_TO_BTF_ID | MEM_RCU:
-      return checkFixedOffset(env, reg, name, true);
+    case PTR_TO_BTF_ID | MEM_ALLOC | NON_OWN_REF:
+    case PTR_TO_BTF_ID | MEM_ALLOC | NON_OWN_REF | MEM_RCU:
+      return checkFixedOffset(env, reg, name, spec.atStart !== true);
     case PTR_TO_CTX:
       if (spec.kind !== "ctx" && env.type.variableContext) return;
       break;
@@ -286,6 +303,7 @@ function useArg(env: Env, meta: CallMeta, spec: ArgSpec, reg: Reg, index: number
       meta.subprog = reg.num;
       return;
     case "lock":
+      if (inTreeCallback(env)) env.reject(EACCES, "can't spin_{lock,unlock} in rbtree cb");
       return spinLock(env, reg, name, meta.proto.id === ID.spin_lock, REF_LOCK);
     case "timer":
       return checkMapField(env, meta, reg, name, "bpf_timer");
@@ -343,7 +361,7 @@ export function checkMapField(
   if (!reg.range.isConst)
     env.reject(EINVAL, `${name} doesn't have constant offset. ${kind} has to be at the constant offset`);
   if (!map.hasBtf) env.reject(EINVAL, `map '${map.name}' has to have BTF in order to use ${kind}`);
-  const field = fieldOf(map, kind);
+  const field = fieldOf(map.fields, kind);
   if (field === undefined) return env.reject(EINVAL, `map '${map.name}' has no valid ${kind}`);
   const off = toNumber(reg.range.value);
   if (off !== field.offset)
@@ -361,11 +379,14 @@ export function spinLock(env: Env, reg: Reg, name: string, take: boolean, type: 
   if (!reg.range.isConst) {
     env.reject(EINVAL, `${name} doesn't have constant offset. ${word}_lock has to be at the constant offset`);
   }
+  // a lock is told from others by the value or object it lies in
   const { map } = reg;
-  if (map === undefined) return env.notModelled("a lock outside of maps");
-  if (!map.hasBtf) env.reject(EINVAL, `map '${map.name}' has to have BTF in order to use ${word}_lock`);
-  const field = fieldOf(map, resilient ? "bpf_res_spin_lock" : "bpf_spin_lock");
-  if (field === undefined) return env.reject(EINVAL, `map '${map.name}' has no valid ${word}_lock`);
+  const owner = map ?? reg.btf;
+  if (map?.hasBtf === false) env.reject(EINVAL, `map '${map.name}' has to have BTF in order to use ${word}_lock`);
+  const field = fieldOf(recordOf(env, reg), resilient ? "bpf_res_spin_lock" : "bpf_spin_lock");
+  if (field === undefined) {
+    return env.reject(EINVAL, `${map ? `map '${map.name}'` : "local 'kptr'"} has no valid ${word}_lock`);
+  }
   const off = toNumber(reg.range.value);
   if (off !== field.offset) {
     env.reject(EINVAL, `off ${off} doesn't point to 'struct ${word}_lock' that is at ${field.offset}`);
@@ -374,18 +395,22 @@ export function spinLock(env: Env, reg: Reg, name: string, take: boolean, type: 
     if (!resilient && cur.activeLocks > 0 && findLock(env, REF_LOCK, 0, undefined) !== undefined) {
       env.reject(EINVAL, "Locking two bpf_spin_locks are not allowed");
     }
-    if (resilient && cur.activeLocks > 0 && findLock(env, REF_RES_LOCK | REF_RES_LOCK_IRQ, reg.id, map) !== undefined) {
+    if (
+      resilient &&
+      cur.activeLocks > 0 &&
+      findLock(env, REF_RES_LOCK | REF_RES_LOCK_IRQ, reg.id, owner) !== undefined
+    ) {
       env.reject(EINVAL, "Acquiring the same lock again, AA deadlock detected");
     }
-    acquireLock(env, type, reg.id, map);
+    acquireLock(env, type, reg.id, owner);
     return undefined;
   }
   if (cur.activeLocks === 0) env.reject(EINVAL, `${word}_unlock without taking a lock`);
-  if (findLock(env, type, reg.id, map) === undefined) env.reject(EINVAL, `${word}_unlock of different lock`);
-  if (reg.id !== cur.activeLockId || map !== cur.activeLockOwner)
+  if (findLock(env, type, reg.id, owner) === undefined) env.reject(EINVAL, `${word}_unlock of different lock`);
+  if (reg.id !== cur.activeLockId || owner !== cur.activeLockOwner)
     env.reject(EINVAL, `${word}_unlock cannot be out of order`);
   const protectedBefore = inRcuSection(env);
-  releaseLock(env, type, reg.id, map);
+  releaseLock(env, type, reg.id, owner);
   if (protectedBefore && !inRcuSection(env)) invalidateRcu(env);
   invalidateNonOwning(env);
   return undefined;
@@ -413,14 +438,14 @@ function checkDynptrArg(env: Env, meta: CallMeta, spec: ArgSpec, reg: Reg, name:
 
 function checkKptrDest(env: Env, meta: CallMeta, reg: Reg, name: string): void {
   const { map } = reg;
-  if (map === undefined) return env.notModelled("a kernel pointer in an allocated object");
-  if (!map.hasBtf) env.reject(EINVAL, `map '${map.name}' has to have BTF in order to use bpf_kptr_xchg`);
-  meta.map = map;
+  if (map?.hasBtf === false) env.reject(EINVAL, `map '${map.name}' has to have BTF in order to use bpf_kptr_xchg`);
+  if (map !== undefined) meta.map = map;
+  const fields = recordOf(env, reg);
   if (!reg.range.isConst)
     env.reject(EINVAL, `${name} doesn't have constant offset. kptr has to be at the constant offset`);
-  if (!hasField(map, "kptr", "kptr_untrusted", "percpu_kptr")) env.reject(EINVAL, `${name} has no valid kptr`);
+  if (!hasField(fields, "kptr", "kptr_untrusted", "percpu_kptr")) env.reject(EINVAL, `${name} has no valid kptr`);
   const off = toNumber(reg.range.value);
-  const field = map.fields.find((f) => f.offset === off && f.kind.includes("kptr"));
+  const field = fieldAt(fields, off, "kptr", "kptr_untrusted", "percpu_kptr");
   if (field === undefined) return env.reject(EACCES, `off=${off} doesn't point to kptr`);
   if (field.kind === "kptr_untrusted") env.reject(EACCES, `off=${off} kptr isn't referenced kptr`);
   meta.kptr = field;
@@ -495,8 +520,21 @@ function release(env: Env, meta: CallMeta): void {
   const reg = env.reg(meta.releaseReg);
   if (isNull(reg)) return;
   if (meta.dynptr !== undefined) return releaseDynptr(env, reg);
+  // an object per CPU that went into a map stays readable to the end of the RCU section
+  if (meta.proto.id === ID.kptr_xchg && inRcuSection(env) && isPerCpuObject(reg)) return keepReadable(env, reg.id);
   if (isReferenced(env, reg)) return releaseReference(env, reg.id);
   return env.refuse(EINVAL);
+}
+
+const isComposite = (kind: string): boolean => kind === "STRUCT" || kind === "UNION";
+const isPerCpuObject = (reg: Reg): boolean => (reg.type & MEM_ALLOC) !== 0 && (reg.type & MEM_PERCPU) !== 0;
+
+function keepReadable(env: Env, id: number): void {
+  dropReference(env, id);
+  mapRegs(env.cur, (reg) => {
+    if (reg.id !== id || !isPerCpuObject(reg)) return reg;
+    return withId(withType(reg, (reg.type & ~MEM_ALLOC) | MEM_RCU), 0);
+  });
 }
 
 function special(env: Env, meta: CallMeta): void {
@@ -524,7 +562,9 @@ function special(env: Env, meta: CallMeta): void {
     }
     case ID.per_cpu_ptr:
     case ID.this_cpu_ptr:
-      if (env.reg(1).type & MEM_RCU) env.notModelled("a per-CPU object of the program's own");
+      if (env.reg(1).type & MEM_RCU && !isComposite(env.reg(1).btf!.kind(env.reg(1).num))) {
+        env.reject(EFAULT, "Helper has invalid btf/btf_id in R1");
+      }
       return undefined;
     default:
       return undefined;

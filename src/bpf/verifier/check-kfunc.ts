@@ -6,7 +6,21 @@ import type { Insn } from "../isa/index.ts";
 import { Range, UNKNOWN } from "./bounds.ts";
 import { kindName, isInteger, sizeOf } from "./check-btf.ts";
 import { checkReturn, exitProgram, needStackArgs, pushCallback } from "./check-call.ts";
-import { timerCallback } from "./callbacks.ts";
+import { taskWorkCallback, timerCallback } from "./callbacks.ts";
+import {
+  addsToTree,
+  asNonOwning,
+  dropsObject,
+  giveToRoot,
+  inTreeCallback,
+  isNodeName,
+  linksObject,
+  makesObject,
+  objectResult,
+  recordOf,
+  sharesObject,
+  treeCallback,
+} from "./check-graph.ts";
 import { widenImprecise } from "./check-jump.ts";
 import { cnum32FromS, cnum64FromS } from "./cnum.ts";
 import { EACCES, EFAULT, EINVAL, type Env } from "./env.ts";
@@ -24,9 +38,15 @@ import {
   UNMODELLED_KFUNCS,
   type KfuncMeta,
 } from "./kfuncs.ts";
-import { hasField } from "./maps.ts";
+import {
+  BPF_PROG_TYPE_RAW_TRACEPOINT,
+  BPF_PROG_TYPE_SOCKET_FILTER,
+  BPF_PROG_TYPE_STRUCT_OPS,
+  BPF_PROG_TYPE_SYSCALL,
+} from "./prog-types.ts";
 import { previousEntry } from "./prune.ts";
 import { sync } from "./range-sync.ts";
+import { hasField } from "./record.ts";
 import {
   acquireReference,
   clearStackArgs,
@@ -122,6 +142,21 @@ function releaseArg(env: Env, call: KfuncCall): void {
   return env.refuse(EINVAL);
 }
 
+/** An object cannot be dropped where any code may have been interrupted, when dropping it drops others. */
+function checkDropHere(env: Env, call: KfuncCall): void {
+  if (!dropsObject(call.meta.name) || !env.type.tracing || call.objectBtf !== env.btf) return;
+  const fields = env.objects.get(call.objectId) ?? [];
+  if (!hasField(fields, "kptr", "percpu_kptr", "bpf_list_head", "bpf_list_node", "bpf_rb_root", "bpf_rb_node")) return;
+  env.reject(EINVAL, `${call.meta.name} cannot be used in tracing programs on types with NMI unsafe fields`);
+}
+
+function pushCallbacks(env: Env, call: KfuncCall): void {
+  const { name } = call.meta;
+  if (addsToTree(name)) pushCallback(env, call.subprog, treeCallback(env, call.root!), false);
+  else if (name === "bpf_wq_set_callback") pushCallback(env, call.subprog, timerCallback(env), true);
+  else if (name.startsWith("bpf_task_work_schedule_")) pushCallback(env, call.subprog, taskWorkCallback(call), true);
+}
+
 /* ---- results ---- */
 
 function specialPointer(env: Env, call: KfuncCall): Reg | undefined {
@@ -139,6 +174,7 @@ function specialPointer(env: Env, call: KfuncCall): Reg | undefined {
     reg.num = id;
     return reg;
   }
+  if (name === "bpf_cast_to_kern_ctx") return kernelContext(env);
   if (name === "bpf_dynptr_slice" || name === "bpf_dynptr_slice_rdwr") {
     const readonly = name === "bpf_dynptr_slice";
     const reg = pointer(PTR_TO_MEM | (readonly ? MEM_RDONLY : 0));
@@ -149,6 +185,31 @@ function specialPointer(env: Env, call: KfuncCall): Reg | undefined {
     return reg;
   }
   return undefined;
+}
+
+/** Types of program as struct bpf_ctx_convert names them. */
+const CONTEXT_TYPES: Readonly<Record<number, string>> = {
+  [BPF_PROG_TYPE_SOCKET_FILTER]: "SOCKET_FILTER",
+  [BPF_PROG_TYPE_RAW_TRACEPOINT]: "RAW_TRACEPOINT",
+  [BPF_PROG_TYPE_STRUCT_OPS]: "STRUCT_OPS",
+  [BPF_PROG_TYPE_SYSCALL]: "SYSCALL",
+};
+
+/** What the kernel itself sees as the context, where that is a struct. */
+function kernelContext(env: Env): Reg {
+  const convert = env.target.findByName("bpf_ctx_convert", "STRUCT");
+  const struct = convert === undefined ? undefined : env.target.type(convert);
+  const members = struct?.kind === "STRUCT" ? struct.members : [];
+  const type = CONTEXT_TYPES[env.type.type];
+  const member = members.find(({ name }) => name === `BPF_PROG_TYPE_${type}_kern`);
+  if (member === undefined) return env.notModelled("bpf_cast_to_kern_ctx() for this type of program");
+  if (env.target.kind(member.type) !== "STRUCT") {
+    env.reject(EINVAL, `kern ctx type id ${member.type} is not a struct`);
+  }
+  const reg = pointer(PTR_TO_BTF_ID | PTR_TRUSTED);
+  reg.btf = env.target;
+  reg.num = member.type;
+  return reg;
 }
 
 function memoryResult(env: Env, call: KfuncCall, id: number, type: BtfType): Reg {
@@ -189,21 +250,24 @@ function pointerResult(env: Env, call: KfuncCall, pointee: number): Reg {
   const { flags } = call.meta;
   const id = env.target.skipModifiers(pointee);
   const type = env.target.type(id);
-  let reg = specialPointer(env, call);
+  const struct = type.kind === "STRUCT" ? type.name : "";
+  let reg = objectResult(env, call, call.meta.name, call.constant ?? 0n, struct) ?? specialPointer(env, call);
   if (reg === undefined) {
     if (type.kind === "VOID") reg = scalar(UNKNOWN);
     else if (type.kind === "STRUCT" || type.kind === "UNION") reg = structResult(env, call, id);
     else reg = memoryResult(env, call, id, type);
   }
-  if (flags & KF_RET_NULL) {
+  if (flags & KF_RET_NULL && !call.ownsObject) {
     reg = withType(reg, reg.type | PTR_MAYBE_NULL);
     reg.id = env.nextId();
   }
   if (flags & KF_ACQUIRE) {
     reg = withType(reg, reg.type);
     reg.id = acquireReference(env, env.insnIdx, 0);
+  } else if (isNodeName(struct)) {
+    reg = asNonOwning(env, reg);
   }
-  if (reg.map !== undefined && hasField(reg.map, "bpf_spin_lock") && reg.id === 0) reg.id = env.nextId();
+  if (reg.id === 0 && hasField(recordOf(env, reg), "bpf_spin_lock", "bpf_res_spin_lock")) reg.id = env.nextId();
   return reg;
 }
 
@@ -212,7 +276,8 @@ function setResult(env: Env, call: KfuncCall): void {
   const type = env.target.resolved(proto.type);
   if (flags & KF_ACQUIRE) {
     const behind = type.kind === "PTR" ? env.target.resolved(type.type) : undefined;
-    if (behind?.kind !== "STRUCT" && behind?.kind !== "UNION") {
+    const own = makesObject(name) || sharesObject(name);
+    if (!own && behind?.kind !== "STRUCT" && behind?.kind !== "UNION") {
       env.reject(EINVAL, "acquire kernel function does not return PTR_TO_BTF_ID");
     }
   }
@@ -271,17 +336,26 @@ export function checkKfuncCall(env: Env, insn: Insn): "exit" | undefined {
     subprog: -1,
     iterFrame: 0,
     iterSlot: 0,
+    root: undefined,
+    objectBtf: undefined,
+    objectId: 0,
+    ownsObject: false,
   };
   checkKfuncArgs(env, call);
-  if (name === "bpf_wq_set_callback") pushCallback(env, call.subprog, timerCallback(env), true);
+  checkDropHere(env, call);
+  pushCallbacks(env, call);
   changeSections(env, name);
   if (sleepable && !maySleepHere(env)) {
     env.reject(EACCES, `kernel func ${name} is sleepable within ${whyNoSleep(env)}`);
+  }
+  if (name.startsWith("bpf_rcu_read_") && inTreeCallback(env)) {
+    env.reject(EACCES, "Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback");
   }
   if (flags & KF_RCU_PROTECTED && !inRcuSection(env)) {
     env.reject(EACCES, `kernel func ${name} requires RCU critical section protection`);
   }
   if (call.releaseReg !== 0) releaseArg(env, call);
+  if (linksObject(name)) giveToRoot(env, env.reg(2).id);
   if (name === "bpf_throw") {
     env.seenException = true;
     if (env.exceptionCallback === 0) checkReturn(env, 1, "R1");

@@ -5,23 +5,17 @@ import { isListedSafe, structAccess, structIdsMatch, type Walked } from "./check
 import { checkStackBounds, checkStackRange, readStack, writeStack, type RawAccess } from "./check-stack.ts";
 import { constRange } from "./bounds.ts";
 import { readConstant } from "./const-fold.ts";
-import { EACCES, EINVAL, ENOTSUPP, type Env } from "./env.ts";
+import { EACCES, EFAULT, EINVAL, ENOTSUPP, type Env } from "./env.ts";
 import { tnumText } from "./log.ts";
-import {
-  BPF_F_RDONLY_PROG,
-  BPF_F_WRONLY_PROG,
-  fieldName,
-  hasField,
-  isConstant,
-  MAP_STRUCTS,
-  type SpecialField,
-} from "./maps.ts";
+import { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, isConstant, MAP_STRUCTS } from "./maps.ts";
+import { fieldName, hasField, type SpecialField } from "./record.ts";
 import { inRcuSection, isReferenced } from "./references.ts";
 import {
   baseType,
   CONST_PTR_TO_MAP,
   hasUnsafeModifiers,
   isAllocObject,
+  isNonOwning,
   isNull,
   mayBeNull,
   MEM_ALLOC,
@@ -29,8 +23,10 @@ import {
   MEM_RCU,
   MEM_RDONLY,
   MEM_USER,
+  NON_OWN_REF,
   pointer,
   PTR_MAYBE_NULL,
+  PTR_TO_ARENA,
   PTR_TO_BTF_ID,
   PTR_TO_CTX,
   PTR_TO_MAP_KEY,
@@ -141,6 +137,8 @@ export function checkFixedOffset(env: Env, reg: Reg, name: string, fixedOk: bool
 export function checkAlignment(env: Env, reg: Reg, off: number, size: number, strict: boolean): void {
   let what = "";
   switch (reg.type) {
+    case PTR_TO_ARENA:
+      return;
     case PTR_TO_MAP_KEY:
       what = "key ";
       break;
@@ -213,7 +211,13 @@ const RCU_PROTECTED: ReadonlySet<string> = new Set([
 ]);
 
 function loadKptr(env: Env, field: SpecialField, dst: number): void {
-  if (field.kind === "uptr") env.notModelled("a user pointer in a map");
+  if (field.kind === "uptr") {
+    const memory = pointer(PTR_TO_MEM | PTR_MAYBE_NULL);
+    memory.num = field.btf!.sizeOf(field.btf_id);
+    memory.id = env.nextId();
+    env.setReg(dst, memory);
+    return;
+  }
   const own = field.btf !== env.target;
   const rcuSafe =
     field.kind === "percpu_kptr" ||
@@ -223,6 +227,9 @@ function loadKptr(env: Env, field: SpecialField, dst: number): void {
     type |= MEM_RCU;
     if (field.kind === "percpu_kptr") type |= MEM_PERCPU;
     else if (own) type |= MEM_ALLOC;
+    // one that is linked elsewhere is not owned through this pointer
+    const fields = own ? env.objects.get(field.btf_id) : undefined;
+    if (fields !== undefined && hasField(fields, "bpf_list_node", "bpf_rb_node")) type |= NON_OWN_REF;
   } else {
     type |= PTR_UNTRUSTED;
   }
@@ -238,19 +245,20 @@ export function checkKptrMatch(env: Env, field: SpecialField, reg: Reg, name: st
   const struct = field.btf!.nameOf(field.btf_id);
   const untrusted = field.kind === "kptr_untrusted";
   const kernel = reg.btf === env.target;
+  const perCpu = field.kind === "percpu_kptr";
   const allowed = kernel
     ? PTR_MAYBE_NULL | PTR_TRUSTED | MEM_RCU | (untrusted ? PTR_UNTRUSTED : 0)
-    : PTR_MAYBE_NULL | MEM_ALLOC;
-  const isObject = baseType(reg.type) === PTR_TO_BTF_ID;
-  const bad = (): never => {
-    const own = isObject ? reg.btf!.nameOf(reg.num) : "";
+    : PTR_MAYBE_NULL | MEM_ALLOC | (perCpu ? MEM_PERCPU : 0);
+  const bad = (own: string): never => {
     env.say(`invalid kptr access, ${name} type=${typeName(reg.type)}${own} `);
     return env.reject(EACCES, `expected=ptr_${struct}${untrusted ? ` or untrusted_ptr_${struct}` : ""}`);
   };
-  if (!isObject || reg.type & ~0xff & ~allowed) bad();
+  const fits = baseType(reg.type) === PTR_TO_BTF_ID && (reg.type & ~0xff & ~allowed) === 0;
+  if (!fits || perCpu !== ((reg.type & MEM_PERCPU) !== 0)) bad("");
   checkFixedOffset(env, reg, name, true);
   const off = toNumber(reg.range.value);
-  if (!structIdsMatch(env, reg.btf!, reg.num, off, field.btf!, field.btf_id, !untrusted, true)) bad();
+  if (!structIdsMatch(env, reg.btf!, reg.num, off, field.btf!, field.btf_id, !untrusted, !(reg.type & MEM_ALLOC)))
+    bad(reg.btf!.nameOf(reg.num));
 }
 
 function accessKptr(env: Env, field: SpecialField, write: boolean, valueReg: number, plain: boolean): void {
@@ -346,9 +354,21 @@ function accessBtf(
     return;
   }
   if (write && !isAllocObject(reg.type)) env.reject(EACCES, "only read is supported");
-  const walked = structAccess(env, btf, reg.num, at, size, (reg.type & MEM_ALLOC) !== 0);
+  const allocated = (reg.type & MEM_ALLOC) !== 0;
+  if (allocated && !isNonOwning(reg.type) && !(reg.type & MEM_RCU) && !isReferenced(env, reg)) {
+    env.reject(EFAULT, "verifier bug: allocated object must have a referenced id");
+  }
+  if (allocated) checkNoField(env, reg, at, size);
+  const walked = structAccess(env, btf, reg.num, at, size, allocated);
   const flags = walked.kind === PTR_TO_BTF_ID ? inheritedFlags(env, reg, walked) : walked.flags;
   if (!write && valueReg >= 0) env.setReg(valueReg, loadResult(env, reg, walked, flags));
+}
+
+/** Locks, nodes and the like of an object are not read or written directly. */
+function checkNoField(env: Env, reg: Reg, off: number, size: number): void {
+  const fields = reg.btf === env.btf ? env.objects.get(reg.num) : undefined;
+  const field = fields?.find((each) => off < each.offset + each.size && each.offset < off + size);
+  if (field !== undefined) env.reject(EACCES, `direct access to ${fieldName(field.kind)} is disallowed`);
 }
 
 function accessMapPointer(
@@ -480,6 +500,9 @@ export function checkAccess(
     accessBtf(env, reg, name, off, size, write, valueReg);
   } else if (reg.type === CONST_PTR_TO_MAP) {
     accessMapPointer(env, reg, name, off, size, write, valueReg);
+  } else if (reg.type === PTR_TO_ARENA) {
+    // any address is one of the arena's, or faults safely
+    if (load) env.setReg(valueReg, UNKNOWN_SCALAR);
   } else {
     env.reject(EACCES, `${name} invalid mem access '${typeName(reg.type)}'`);
   }
@@ -613,6 +636,6 @@ export function notNull(reg: Reg): Reg {
   if (inner === undefined) return copy;
   copy.type = CONST_PTR_TO_MAP;
   copy.map = inner;
-  copy.num = hasField(inner, "bpf_timer", "bpf_wq", "bpf_task_work") ? reg.id : 0;
+  copy.num = hasField(inner.fields, "bpf_timer", "bpf_wq", "bpf_task_work") ? reg.id : 0;
   return copy;
 }

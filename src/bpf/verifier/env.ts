@@ -8,8 +8,9 @@ import { Rejection } from "./errors.ts";
 import { InsnAux } from "./insn-aux.ts";
 import { LOG_LEVEL1, LOG_LEVEL2, alignment, LogBuffer, stateText } from "./log.ts";
 import type { KfuncMeta, KfuncRow } from "./kfuncs.ts";
-import type { MapInfo } from "./maps.ts";
+import { mapInfo, type MapInfo } from "./maps.ts";
 import type { ProgramType } from "./prog-types.ts";
+import type { Fields } from "./record.ts";
 import type { Reg } from "./reg-state.ts";
 import { type Frame, type LinkedReg, type SccVisit, type State } from "./states.ts";
 
@@ -123,6 +124,10 @@ export class Env {
   exceptionCallback = 0;
   seenException = false;
   readonly usedMaps: MapInfo[] = [];
+  /** The program's structs with special fields, by type id of its BTF. */
+  objects: ReadonlyMap<number, Fields> = new Map();
+  /** The arena the program uses. */
+  arena: MapInfo | undefined = undefined;
   postorder: Int32Array = new Int32Array(0);
   /** Some instruction may be reached from itself without leaving its function. */
   hasLoops = false;
@@ -164,6 +169,7 @@ export class Env {
 
   /** Lines printed for the current instruction. */
   messages: string[] = [];
+  readonly #maps: (MapInfo | undefined)[] = [];
   readonly #kfuncNames = new Map<number, string>();
   #prevLine: LineInfo | undefined = undefined;
   #prevLogEnd = 0;
@@ -195,6 +201,13 @@ export class Env {
   }
 
   /* ---- words ---- */
+
+  /** The program's map `index`, or undefined when it has none such. */
+  map(index: number): MapInfo | undefined {
+    const spec = this.program.maps[index];
+    if (spec === undefined) return undefined;
+    return (this.#maps[index] ??= mapInfo(spec, this.btf, this.target));
+  }
 
   /** Prints what the verifier has to say about the current instruction. */
   say(text: string): void {

@@ -6,6 +6,7 @@ import {
   ADD_CONST,
   baseType,
   NOT_INIT,
+  PTR_TO_ARENA,
   PTR_TO_MAP_KEY,
   PTR_TO_MAP_VALUE,
   PTR_TO_MEM,
@@ -113,6 +114,8 @@ function regSafe(old: Reg, cur: Reg, precise: boolean, ids: IdMap, level: number
       );
     case PTR_TO_STACK:
       return regExact(old, cur, ids) && old.frameno === cur.frameno;
+    case PTR_TO_ARENA:
+      return true;
     default:
       return regExact(old, cur, ids);
   }

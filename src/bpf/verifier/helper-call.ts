@@ -2,7 +2,8 @@
 
 import type { RawAccess } from "./check-stack.ts";
 import { helperNumber, type HelperProto } from "./helpers-proto.ts";
-import type { MapInfo, SpecialField } from "./maps.ts";
+import type { MapInfo } from "./maps.ts";
+import type { SpecialField } from "./record.ts";
 import type { Reg } from "./reg-state.ts";
 
 /** What the arguments say, for what comes after them. */

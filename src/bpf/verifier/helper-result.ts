@@ -7,12 +7,14 @@ import { cnum32FromS, cnum32FromU, cnum64FromS, cnum64FromU } from "./cnum.ts";
 import { EINVAL, type Env } from "./env.ts";
 import { ID, type CallMeta } from "./helper-call.ts";
 import { helperNumber } from "./helpers-proto.ts";
-import { hasField, lookupCannotFail } from "./maps.ts";
+import { lookupCannotFail } from "./maps.ts";
 import { sync } from "./range-sync.ts";
+import { hasField } from "./record.ts";
 import { acquireReference } from "./references.ts";
 import {
   MEM_ALLOC,
   MEM_PERCPU,
+  MEM_RCU,
   MEM_RDONLY,
   MEM_RINGBUF,
   mayBeNull,
@@ -59,7 +61,7 @@ function resultPointer(env: Env, meta: CallMeta): Reg {
         meta.constKey !== undefined &&
         meta.constKey < map.max_entries;
       const reg = mapPointer(PTR_TO_MAP_VALUE | (sure ? 0 : nullable), map, meta.mapUid);
-      if (sure && hasField(map, "bpf_spin_lock", "bpf_res_spin_lock")) reg.id = env.nextId();
+      if (sure && hasField(map.fields, "bpf_spin_lock", "bpf_res_spin_lock")) reg.id = env.nextId();
       return reg;
     }
     case "mem":
@@ -91,7 +93,9 @@ function perCpuResult(env: Env, meta: CallMeta, nullable: number): Reg {
   const btf = arg.btf!;
   const type = btf.resolved(arg.num);
   if (type.kind === "STRUCT" || type.kind === "UNION") {
-    const reg = pointer(PTR_TO_BTF_ID | nullable);
+    // one of the program's own is not null
+    const own = (meta.proto.id === ID.per_cpu_ptr || meta.proto.id === ID.this_cpu_ptr) && arg.type & MEM_RCU;
+    const reg = pointer(PTR_TO_BTF_ID | (own ? MEM_ALLOC | MEM_RCU : nullable));
     reg.btf = btf;
     reg.num = arg.num;
     return reg;

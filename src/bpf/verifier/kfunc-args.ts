@@ -13,6 +13,15 @@ import {
   sizeOf,
   structIdsMatch,
 } from "./check-btf.ts";
+import {
+  checkDropped,
+  checkListNode,
+  checkRoot,
+  checkShared,
+  checkTreeNode,
+  inTreeCallback,
+  type ObjectArgs,
+} from "./check-graph.ts";
 import { checkArgOffset, checkConstString, checkMapField, spinLock } from "./check-helper.ts";
 import { checkAccess, checkFixedMemory, checkSizedMemory, isTrusted, notNull } from "./check-mem.ts";
 import { EACCES, EINVAL, type Env } from "./env.ts";
@@ -28,6 +37,7 @@ import {
   type KfuncMeta,
 } from "./kfuncs.ts";
 import type { MapInfo } from "./maps.ts";
+import { hasField } from "./record.ts";
 import { isReferenced } from "./references.ts";
 import {
   baseType,
@@ -67,7 +77,7 @@ import { REF_RES_LOCK, REF_RES_LOCK_IRQ } from "./states.ts";
 import { toBigInt, toNumber } from "./u64.ts";
 
 /** What the arguments say, for what comes after them. */
-export interface KfuncCall {
+export interface KfuncCall extends ObjectArgs {
   readonly meta: KfuncMeta;
   /** Size of the returned memory, from a `rdonly_buf_size` or `rdwr_buf_size` argument. */
   resultSize: bigint;
@@ -140,6 +150,13 @@ type Wanted =
   | "map"
   | "wq"
   | "timer"
+  | "task_work"
+  | "dropped"
+  | "shared"
+  | "list_head"
+  | "list_node"
+  | "rb_root"
+  | "rb_node"
   | "irq_flag"
   | "res_spin_lock"
   | "btf"
@@ -147,17 +164,24 @@ type Wanted =
   | "mem"
   | "sized_mem";
 
-const OBJECT_PARAMS: Readonly<Record<string, Wanted | "unmodelled">> = {
-  bpf_dynptr: "dynptr",
-  bpf_list_head: "unmodelled",
-  bpf_list_node: "unmodelled",
-  bpf_rb_root: "unmodelled",
-  bpf_rb_node: "unmodelled",
+/** By the struct pointed to; the former come before what a parameter's name asks for, the latter after. */
+const STRUCT_PARAMS: Readonly<Record<string, Wanted>> = {
+  bpf_list_head: "list_head",
+  bpf_list_node: "list_node",
+  bpf_rb_root: "rb_root",
+  bpf_rb_node: "rb_node",
+};
+const FIELD_PARAMS: Readonly<Record<string, Wanted>> = {
   bpf_wq: "wq",
   bpf_timer: "timer",
-  bpf_task_work: "unmodelled",
-  bpf_res_spin_lock: "res_spin_lock",
+  bpf_task_work: "task_work",
 };
+
+const CONTEXT_KFUNCS: ReadonlySet<string> = new Set([
+  "bpf_cast_to_kern_ctx",
+  "bpf_session_is_return",
+  "bpf_session_cookie",
+]);
 
 function isSizeParam(env: Env, param: BtfParam | undefined, reg: Reg): boolean {
   if (param === undefined || reg.type !== SCALAR_VALUE || !isInteger(env.target.resolved(param.type))) return false;
@@ -168,23 +192,23 @@ function isSizeParam(env: Env, param: BtfParam | undefined, reg: Reg): boolean {
 function wanted(env: Env, call: KfuncCall, arg: Arg): Wanted {
   const { param, ref, reg } = arg;
   const { flags, name } = call.meta;
-  if (name === "bpf_session_is_return" || name === "bpf_session_cookie") return "ctx";
+  if (CONTEXT_KFUNCS.has(name)) return "ctx";
   const sized = isSizeParam(env, arg.next, regOf(env, arg.index + 1));
   if (env.type.contextStruct !== undefined && ref.kind === "STRUCT" && ref.name === env.type.contextStruct)
     return "ctx";
   if (hasSuffix(param, "__nullable") && isNull(reg) && !sized) return "null";
-  if (hasSuffix(param, "__alloc") || hasSuffix(param, "__refcounted_kptr"))
-    env.notModelled("an argument allocated by the program");
-  const object = ref.kind === "STRUCT" ? OBJECT_PARAMS[ref.name] : undefined;
-  if (object === "dynptr") return "dynptr";
+  if (hasSuffix(param, "__alloc")) return "dropped";
+  if (hasSuffix(param, "__refcounted_kptr")) return "shared";
+  const struct = ref.kind === "STRUCT" ? ref.name : "";
+  if (struct === "bpf_dynptr") return "dynptr";
   const iterKfunc = (flags & (KF_ITER_NEW | KF_ITER_NEXT | KF_ITER_DESTROY)) !== 0;
   if (iterKfunc ? arg.index === 0 : hasSuffix(param, "__iter")) return "iter";
+  if (struct in STRUCT_PARAMS) return STRUCT_PARAMS[struct];
   if (hasSuffix(param, "__str")) return "str";
   if (hasSuffix(param, "__map")) return "map";
-  if (object === "unmodelled") env.notModelled(`an argument of struct ${ref.name}`);
-  if (object !== undefined && object !== "res_spin_lock") return object;
+  if (struct in FIELD_PARAMS) return FIELD_PARAMS[struct];
   if (hasSuffix(param, "__irq_flag")) return "irq_flag";
-  if (object === "res_spin_lock") return object;
+  if (struct === "bpf_res_spin_lock") return "res_spin_lock";
   const base = baseType(reg.type);
   if (base === PTR_TO_BTF_ID || base === CONST_PTR_TO_MAP) {
     if (ref.kind !== "STRUCT" && ref.kind !== "UNION") {
@@ -265,6 +289,9 @@ function checkIter(env: Env, call: KfuncCall, arg: Arg): void {
   }
   const count = Math.trunc(ref.size / 8);
   const short = ref.name.slice("bpf_iter_".length);
+  if (call.meta.name === "bpf_iter_css_task_new" && !env.cur.inSleepable) {
+    env.reject(EINVAL, "css_task_iter is only allowed in bpf_lsm, bpf_iter and sleepable progs");
+  }
   if (flags & KF_ITER_NEW) {
     if (!iterFits(env, reg, count)) env.reject(EINVAL, `expected uninitialized iter_${short} as ${name}`);
     for (let i = 0; i < count * 8; i += 8) checkAccess(env, reg, name, i, 8, true, -1);
@@ -369,10 +396,28 @@ function usePointer(env: Env, call: KfuncCall, arg: Arg, kind: Wanted): void {
     case "timer":
       needMapValue(env, arg);
       return checkMapField(env, call, reg, name, "bpf_timer");
+    case "task_work":
+      needMapValue(env, arg);
+      return checkMapField(env, call, reg, name, "bpf_task_work");
+    case "dropped":
+      return checkDropped(env, call, call.meta.name, reg, name);
+    case "shared":
+      return checkShared(env, call, reg, name);
+    case "list_head":
+      return checkRoot(env, call, "bpf_list_head", reg, name);
+    case "list_node":
+      return checkListNode(env, call, reg, name, hasSuffix(arg.param, "__nonown_allowed"));
+    case "rb_root":
+      return checkRoot(env, call, "bpf_rb_root", reg, name);
+    case "rb_node":
+      return checkTreeNode(env, call, call.meta.name, reg, name);
     case "irq_flag":
       return checkIrqFlag(env, call, arg);
     case "res_spin_lock": {
-      if (reg.type !== PTR_TO_MAP_VALUE) env.reject(EINVAL, `${name} doesn't point to map value or allocated object`);
+      if (inTreeCallback(env)) env.reject(EACCES, "can't res_spin_{lock,unlock} in rbtree cb");
+      if (reg.type !== PTR_TO_MAP_VALUE && reg.type !== (PTR_TO_BTF_ID | MEM_ALLOC)) {
+        env.reject(EINVAL, `${name} doesn't point to map value or allocated object`);
+      }
       const kfunc = call.meta.name;
       const irq = kfunc === "bpf_res_spin_lock_irqsave" || kfunc === "bpf_res_spin_unlock_irqrestore";
       return spinLock(env, reg, name, kfunc.startsWith("bpf_res_spin_lock"), irq ? REF_RES_LOCK_IRQ : REF_RES_LOCK);
@@ -402,15 +447,18 @@ function checkPointer(env: Env, call: KfuncCall, param: BtfParam, type: Pointer,
   if (kind === "map") {
     if (reg.map === undefined) env.reject(EINVAL, `pointer in ${name} isn't map pointer`);
     if (call.map !== undefined && (call.map !== reg.map || call.mapUid !== reg.num)) {
+      const taskWork = hasField(reg.map.fields, "bpf_task_work");
+      const [what, first, second] = taskWork ? ["bpf_task_work", 2, 3] : ["workqueue", 1, 2];
       env.reject(
         EINVAL,
-        `workqueue pointer in R1 map_uid=${call.mapUid} doesn't match map pointer in R2 map_uid=${reg.num}`,
+        `${what} pointer in R${first} map_uid=${call.mapUid} doesn't match map pointer in R${second} map_uid=${reg.num}`,
       );
     }
     call.map = reg.map;
+    call.mapUid = reg.num;
   }
-  if (kind === "map" || kind === "btf") checkTrust(env, call, arg);
-  checkArgOffset(env, { kind, release }, reg, name);
+  if (kind === "map" || kind === "btf" || kind === "dropped") checkTrust(env, call, arg);
+  checkArgOffset(env, { kind, release, atStart: kind === "shared" }, reg, name);
   usePointer(env, call, arg, kind);
   return kind;
 }

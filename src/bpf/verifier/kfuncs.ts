@@ -121,14 +121,7 @@ export const SKB_KFUNCS: readonly KfuncRow[] = rows("bpf_dynptr_from_skb");
 /** Kfuncs whose effects on the verifier's state are not modelled: a program that calls one is refused. */
 export const UNMODELLED_KFUNCS: ReadonlySet<string> = new Set(
   `
-  bpf_obj_new bpf_obj_new_impl bpf_percpu_obj_new bpf_percpu_obj_new_impl bpf_obj_drop bpf_obj_drop_impl
-  bpf_percpu_obj_drop bpf_percpu_obj_drop_impl bpf_refcount_acquire bpf_refcount_acquire_impl bpf_list_push_front
-  bpf_list_push_front_impl bpf_list_push_back bpf_list_push_back_impl bpf_list_add bpf_list_pop_front bpf_list_pop_back
-  bpf_list_del bpf_list_front bpf_list_back bpf_list_is_first bpf_list_is_last bpf_list_empty bpf_rbtree_remove
-  bpf_rbtree_add bpf_rbtree_add_impl bpf_rbtree_first bpf_rbtree_root bpf_rbtree_left bpf_rbtree_right
-  bpf_arena_alloc_pages bpf_arena_free_pages bpf_arena_reserve_pages bpf_task_work_schedule_signal
-  bpf_task_work_schedule_resume bpf_dynptr_from_file bpf_dynptr_file_discard bpf_dynptr_from_skb
-  bpf_iter_css_task_new bpf_cast_to_kern_ctx
+  bpf_dynptr_from_file bpf_dynptr_file_discard bpf_dynptr_from_skb
 `
     .split(/\s+/)
     .filter(Boolean),

@@ -1,10 +1,10 @@
-// Maps as the verifier sees them: sizes, what may be done with each type, and the special fields (locks, timers, kernel
-// pointers) that BTF shows inside a value (btf_parse_fields of kernel/bpf/btf.c, check_map_func_compatibility of
-// kernel/bpf/verifier.c at v7.2).
+// Maps as the verifier sees them: sizes, special fields of their values, and what may be done with each type
+// (check_map_func_compatibility of kernel/bpf/verifier.c at v7.2).
 
-import { BtfError, type Btf, type BtfType } from "../btf/index.ts";
+import type { Btf } from "../btf/index.ts";
 import type { MapSpec } from "../object/index.ts";
 import { helperNumber } from "./helpers-proto.ts";
+import { type Fields, valueFields } from "./record.ts";
 
 /** BPF_MAP_TYPE_* of include/uapi/linux/bpf.h. */
 export const MAP_HASH = 1;
@@ -31,38 +31,11 @@ export const MAP_USER_RINGBUF = 31;
 export const MAP_CGRP_STORAGE = 32;
 export const MAP_ARENA = 33;
 export const MAP_INSN_ARRAY = 34;
-const MAP_SK_STORAGE = 24;
+export const MAP_SK_STORAGE = 24;
 
 export const BPF_F_RDONLY_PROG: number = 1 << 7;
 export const BPF_F_WRONLY_PROG: number = 1 << 8;
 const BPF_F_INNER_MAP = 1 << 12;
-
-/** Kinds of special field in a value. */
-export type FieldKind =
-  | "bpf_spin_lock"
-  | "bpf_res_spin_lock"
-  | "bpf_timer"
-  | "bpf_wq"
-  | "bpf_task_work"
-  | "bpf_list_head"
-  | "bpf_list_node"
-  | "bpf_rb_root"
-  | "bpf_rb_node"
-  | "bpf_refcount"
-  | "kptr"
-  | "kptr_untrusted"
-  | "percpu_kptr"
-  | "uptr";
-
-/** A special field of a value or object; offset and size in bytes. */
-export interface SpecialField {
-  readonly kind: FieldKind;
-  readonly offset: number;
-  readonly size: number;
-  /** Kernel pointers: the struct pointed to, in the target's BTF or the object's own. */
-  readonly btf: Btf | undefined;
-  readonly btf_id: number;
-}
 
 /** A map of the program. Compared by identity. */
 export interface MapInfo {
@@ -75,122 +48,9 @@ export interface MapInfo {
   /** Contents of a frozen read-only map. */
   readonly contents: Uint8Array | undefined;
   readonly hasBtf: boolean;
-  readonly fields: readonly SpecialField[];
+  readonly fields: Fields;
   /** Of a map of maps: what every map in it looks like. */
   readonly inner: MapInfo | undefined;
-}
-
-const STRUCT_FIELDS: ReadonlySet<string> = new Set([
-  "bpf_spin_lock",
-  "bpf_res_spin_lock",
-  "bpf_timer",
-  "bpf_wq",
-  "bpf_task_work",
-  "bpf_list_head",
-  "bpf_list_node",
-  "bpf_rb_root",
-  "bpf_rb_node",
-  "bpf_refcount",
-]);
-const KPTR_TAGS: ReadonlySet<string> = new Set(["kptr", "kptr_untrusted", "percpu_kptr", "uptr"]);
-const MAX_FIELD_DEPTH = 32;
-
-/** As the kernel names a field kind in messages. */
-export function fieldName(kind: FieldKind): string {
-  return kind === "kptr_untrusted" ? "kptr" : kind;
-}
-
-class FieldFinder {
-  readonly found: SpecialField[] = [];
-  unusable = false;
-  readonly btf: Btf;
-  readonly target: Btf;
-
-  constructor(btf: Btf, target: Btf) {
-    this.btf = btf;
-    this.target = target;
-  }
-
-  /** Walks a variable or member of type `id` at `offset`. */
-  walk(id: number, offset: number, depth: number): void {
-    if (depth > MAX_FIELD_DEPTH || this.found.length > 64) return;
-    let type = this.btf.type(id);
-    let count = 1;
-    while (type.kind === "ARRAY") {
-      count *= type.nelems;
-      id = type.type;
-      type = this.btf.type(id);
-    }
-    if (count === 0) return;
-    const size = type.kind === "PTR" ? 8 : this.sizeOf(id);
-    for (let i = 0; i < Math.min(count, 64); i++) this.one(type, offset + i * size, depth);
-  }
-
-  sizeOf(id: number): number {
-    try {
-      return this.btf.sizeOf(id);
-    } catch (error) {
-      if (error instanceof BtfError) return 0;
-      throw error;
-    }
-  }
-
-  one(type: BtfType, offset: number, depth: number): void {
-    if (type.kind === "STRUCT" || type.kind === "UNION") {
-      if (STRUCT_FIELDS.has(type.name)) {
-        this.found.push({ kind: type.name as FieldKind, offset, size: type.size, btf: undefined, btf_id: 0 });
-        return;
-      }
-      for (const member of type.members) {
-        if (member.bit_offset % 8 === 0) this.walk(member.type, offset + member.bit_offset / 8, depth + 1);
-      }
-      return;
-    }
-    this.pointer(type.kind === "VOLATILE" ? this.btf.type(type.type) : type, offset);
-  }
-
-  pointer(type: BtfType, offset: number): void {
-    if (type.kind !== "PTR") return;
-    const tag = this.btf.type(type.type);
-    if (tag.kind !== "TYPE_TAG" || !KPTR_TAGS.has(tag.name)) return;
-    const own = this.btf.skipModifiers(tag.type);
-    const pointee = this.btf.type(own);
-    // Linux takes the whole value for one without special fields then
-    if (pointee.kind !== "STRUCT") {
-      this.unusable = true;
-      return;
-    }
-    const kernel = this.target.findByName(pointee.name, "STRUCT");
-    this.found.push({
-      kind: tag.name as FieldKind,
-      offset,
-      size: 8,
-      btf: kernel === undefined ? this.btf : this.target,
-      btf_id: kernel ?? own,
-    });
-  }
-}
-
-/** The special fields of type `id` (a struct or a DATASEC), by offset. */
-function specialFields(btf: Btf, target: Btf, id: number): SpecialField[] {
-  if (id <= 0 || id >= btf.nrTypes) return [];
-  try {
-    const finder = new FieldFinder(btf, target);
-    const type = btf.type(btf.skipModifiers(id));
-    if (type.kind === "DATASEC") {
-      for (const entry of type.vars) {
-        const variable = btf.type(entry.type);
-        if (variable.kind === "VAR") finder.walk(variable.type, entry.offset, 0);
-      }
-    } else if (type.kind === "STRUCT") {
-      finder.one(type, 0, 0);
-    }
-    if (finder.unusable) return [];
-    return finder.found.sort((a, b) => a.offset - b.offset);
-  } catch (error) {
-    if (error instanceof BtfError) return [];
-    throw error;
-  }
 }
 
 /** The verifier's view of a map. */
@@ -205,18 +65,10 @@ export function mapInfo(spec: MapSpec, btf: Btf, target: Btf): MapInfo {
     map_flags: spec.map_flags | (spec.frozen ? BPF_F_RDONLY_PROG : 0),
     contents: spec.frozen ? spec.initial : undefined,
     hasBtf: spec.btf_value_type_id !== 0,
-    fields: specialFields(btf, target, spec.btf_value_type_id),
+    fields: valueFields(btf, target, spec.btf_value_type_id),
     // the template has no name of its own
     inner: inner === undefined ? undefined : mapInfo({ ...inner, name: "" }, btf, target),
   };
-}
-
-export function hasField(map: MapInfo, ...kinds: FieldKind[]): boolean {
-  return map.fields.some((field) => kinds.includes(field.kind));
-}
-
-export function fieldOf(map: MapInfo, kind: FieldKind): SpecialField | undefined {
-  return map.fields.find((field) => field.kind === kind);
 }
 
 /** Whether the program may point into the value directly: arrays of one entry. */
@@ -292,7 +144,6 @@ export const SLEEPABLE_MAPS: ReadonlySet<number> = new Set([
 
 /** Types whose lookups yield something that is not modelled: such a program is refused. */
 export const UNMODELLED_MAPS: ReadonlySet<number> = new Set([
-  MAP_ARENA,
   MAP_INSN_ARRAY,
   15,
   16,

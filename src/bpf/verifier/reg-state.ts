@@ -29,7 +29,7 @@ export const MEM_RCU: number = 1 << 13;
 export const PTR_UNTRUSTED: number = 1 << 14;
 export const PTR_TRUSTED: number = 1 << 15;
 export const MEM_ALLOC: number = 1 << 16;
-const NON_OWN_REF: number = 1 << 17;
+export const NON_OWN_REF: number = 1 << 17;
 
 const BASE_MASK = 0xff;
 

@@ -73,22 +73,22 @@ import { helperNumber } from "./helpers-proto.ts";
 import { checkKfuncId } from "./kfunc-meta.ts";
 import {
   hasDirectValue,
-  hasField,
   MAP_ARENA,
   MAP_INSN_ARRAY,
   MAP_STRUCT_OPS,
-  mapInfo,
   SLEEPABLE_MAPS,
   UNMODELLED_MAPS,
   type MapInfo,
 } from "./maps.ts";
 import { BPF_PROG_TYPE_SOCKET_FILTER } from "./prog-types.ts";
+import { hasField } from "./record.ts";
 import { MEM_PERCPU, MEM_RDONLY, pointer, PTR_TO_BTF_ID, PTR_TO_MEM, type Reg } from "./reg-state.ts";
 
 const MAX_SUBPROGS = 256;
 const MAX_KFUNCS = 256;
 const MAX_USED_MAPS = 64;
 const R11 = 11;
+const ARENA_PAGE = 4096;
 
 /** Register 11 addresses arguments on the stack. */
 export function isStackArgLoad(insn: Insn): boolean {
@@ -306,14 +306,13 @@ function fieldFault(insn: Insn): string | undefined {
 
 /** Checks every instruction's fields and finds the maps and symbols they name. */
 export function resolveInsns(env: Env): void {
-  const maps: (MapInfo | undefined)[] = [];
   for (let i = 0; i < env.insns.length; i++) {
     const insn = env.insns[i];
     const stackArg = isStackArgStore(insn) || isStackArgStoreImm(insn);
     if (insn.dst_reg >= MAX_BPF_REG && !stackArg) env.reject(EINVAL, `R${insn.dst_reg} is invalid`);
     if (insn.src_reg >= MAX_BPF_REG && !isStackArgLoad(insn)) env.reject(EINVAL, `R${insn.src_reg} is invalid`);
     if (isLdImm64(insn)) {
-      resolveImm64(env, i, maps);
+      resolveImm64(env, i);
       i++;
       continue;
     }
@@ -323,7 +322,7 @@ export function resolveInsns(env: Env): void {
   }
 }
 
-function resolveImm64(env: Env, at: number, maps: (MapInfo | undefined)[]): void {
+function resolveImm64(env: Env, at: number): void {
   const insn = env.insns[at];
   const next = env.insns[at + 1];
   if (next === undefined || next.code || next.dst_reg || next.src_reg || next.off) {
@@ -347,30 +346,31 @@ function resolveImm64(env: Env, at: number, maps: (MapInfo | undefined)[]): void
     default:
       return env.reject(EINVAL, "unrecognized bpf_ld_imm64 insn");
   }
-  const spec = env.program.maps[insn.imm];
-  if (spec === undefined) env.reject(9, `fd ${insn.imm} is not pointing to valid bpf_map`);
-  const map = (maps[insn.imm] ??= useMap(env, mapInfo(spec, env.btf, env.target)));
+  const map = env.map(insn.imm);
+  if (map === undefined) return env.reject(9, `fd ${insn.imm} is not pointing to valid bpf_map`);
+  if (!env.usedMaps.includes(map)) useMap(env, map);
   if (insn.src_reg === BPF_PSEUDO_MAP_FD || insn.src_reg === BPF_PSEUDO_MAP_IDX) {
     env.aux.maps.set(at, { map, offset: 0 });
     return;
   }
   if (!hasDirectValue(map)) env.reject(EINVAL, "no direct value access support for this map type");
   const offset = next.imm >>> 0;
-  if (offset >= map.value_size) {
+  const bytes = map.map_type === MAP_ARENA ? map.max_entries * ARENA_PAGE + 1 : map.value_size;
+  if (offset >= bytes) {
     env.reject(EINVAL, `invalid access to map value pointer, value_size=${map.value_size} off=${offset}`);
   }
   env.aux.maps.set(at, { map, offset });
 }
 
 /** Whether this program may use the map at all (check_map_prog_compatibility). */
-function useMap(env: Env, map: MapInfo): MapInfo {
+function useMap(env: Env, map: MapInfo): void {
   if (env.usedMaps.length >= MAX_USED_MAPS) {
     env.reject(E2BIG, `The total number of maps per program has reached the limit of ${MAX_USED_MAPS}`);
   }
-  if (hasField(map, "bpf_list_head", "bpf_rb_root") && env.type.tracing) {
+  if (hasField(map.fields, "bpf_list_head", "bpf_rb_root") && env.type.tracing) {
     env.reject(EINVAL, "tracing progs cannot use bpf_{list_head,rb_root} yet");
   }
-  if (hasField(map, "bpf_spin_lock", "bpf_res_spin_lock")) {
+  if (hasField(map.fields, "bpf_spin_lock", "bpf_res_spin_lock")) {
     if (env.type.type === BPF_PROG_TYPE_SOCKET_FILTER)
       env.reject(EINVAL, "socket filter progs cannot use bpf_spin_lock yet");
     if (env.type.tracing) env.reject(EINVAL, "tracing progs cannot use bpf_spin_lock yet");
@@ -379,12 +379,12 @@ function useMap(env: Env, map: MapInfo): MapInfo {
   if (env.program.sleepable && !SLEEPABLE_MAPS.has(map.map_type)) {
     env.reject(EINVAL, "Sleepable programs can only use array, hash, ringbuf and local storage maps");
   }
-  if (map.map_type === MAP_ARENA && env.usedMaps.some((used) => used.map_type === MAP_ARENA)) {
-    env.reject(EBUSY, "Only one arena per program");
+  if (map.map_type === MAP_ARENA) {
+    if (env.arena !== undefined) env.reject(EBUSY, "Only one arena per program");
+    env.arena = map;
   }
   if (UNMODELLED_MAPS.has(map.map_type) || map.map_type === MAP_INSN_ARRAY) env.notModelled(`map type ${map.map_type}`);
   env.usedMaps.push(map);
-  return map;
 }
 
 /** What a load of a kernel symbol's address yields. */

@@ -4,6 +4,7 @@
 import { BtfError } from "../btf/index.ts";
 import type { ResolvedProgram } from "../object/index.ts";
 import type { VerifierOps } from "../struct-ops.ts";
+import { checkBeforeLoad } from "./before-load.ts";
 import { checkCfg, computePostorder, computeScc, sortSubprogs } from "./cfg.ts";
 import { checkFuncInfo } from "./check-btf.ts";
 import { computeConstRegs, pruneDeadBranches } from "./const-fold.ts";
@@ -66,6 +67,7 @@ function typeOf(program: ResolvedProgram, options: VerifyOptions): ProgramType {
 function check(env: Env): void {
   const count = env.insns.length;
   if (count === 0 || count > MAX_INSNS) env.reject(E2BIG, `a program has 1 to ${MAX_INSNS} instructions, not ${count}`);
+  checkBeforeLoad(env);
   findSubprogs(env);
   checkSubprogs(env);
   checkFuncInfo(env);

@@ -5,12 +5,14 @@ import {
   BPF_ABS,
   BPF_ALU,
   BPF_ALU64,
+  BPF_AND,
   BPF_ATOMIC,
   BPF_CALL,
   BPF_CLASS,
   BPF_CMPXCHG,
   BPF_DW,
   BPF_EXIT,
+  BPF_FETCH,
   BPF_IMM,
   BPF_IND,
   BPF_JA,
@@ -22,6 +24,7 @@ import {
   BPF_MEMSX,
   BPF_MODE,
   BPF_OP,
+  BPF_OR,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_KFUNC_CALL,
@@ -32,6 +35,7 @@ import {
   BPF_STORE_REL,
   BPF_STX,
   BPF_W,
+  BPF_XOR,
   imm64,
   rowsOf,
   type Insn,
@@ -154,12 +158,16 @@ function storeImm(env: Env, insn: Insn): void {
   recordPointerType(env, dst.type, false);
 }
 
+const ARENA_LACKS: ReadonlySet<number> = new Set([BPF_AND, BPF_OR, BPF_XOR].map((op) => op | BPF_FETCH));
+
 /** Atomics work on memory proper: not on contexts, and acquiring loads not on kernel objects. */
 function checkAtomicPointer(env: Env, insn: Insn, index: number, what: string): void {
   const { type } = env.reg(index);
   const context = type === PTR_TO_CTX || baseType(type) === PTR_TO_SOCK_COMMON;
   const unsafe = insn.imm === BPF_LOAD_ACQ && (type === PTR_TO_BTF_ID || (type & PTR_UNTRUSTED) !== 0);
-  if (context || unsafe) env.reject(EACCES, `BPF_ATOMIC ${what} R${index} ${typeName(type)} is not allowed`);
+  // those the x86-64 JIT cannot make fault safely
+  const fetch = type === PTR_TO_ARENA && ARENA_LACKS.has(insn.imm);
+  if (context || unsafe || fetch) env.reject(EACCES, `BPF_ATOMIC ${what} R${index} ${typeName(type)} is not allowed`);
 }
 
 /** All atomic operations, whatever their size. */
@@ -228,6 +236,10 @@ function loadImm64(env: Env, insn: Insn): void {
     return;
   }
   const value = insn.src_reg === BPF_PSEUDO_MAP_VALUE || insn.src_reg === BPF_PSEUDO_MAP_IDX_VALUE;
+  if (value && env.aux.maps.get(at)?.map === env.arena && env.arena !== undefined) {
+    env.setReg(insn.dst_reg, UNKNOWN_SCALAR);
+    return;
+  }
   const reg = pointer(value ? PTR_TO_MAP_VALUE : CONST_PTR_TO_MAP);
   const use = env.aux.maps.get(at);
   reg.map = use?.map;
@@ -432,6 +444,7 @@ function argumentReg(env: Env, arg: NonNullable<ReturnType<typeof subprogArgs>>[
     case "ctx":
       return pointer(PTR_TO_CTX);
     case "scalar":
+    case "arena":
       return UNKNOWN_SCALAR;
     case "dynptr":
       return dynptrReg(DYNPTR_LOCAL, true, env.nextId(), 0);
