@@ -12,6 +12,7 @@ import type { Btf, BtfComposite, BtfMember } from "../../bpf/btf/index.ts";
 import { UnsupportedError } from "../../loop/index.ts";
 import { check, mmap, sysError } from "../../sys/index.ts";
 import { MMAP } from "../../uring/abi/index.ts";
+import { isArena, mapArena } from "./arena.ts";
 import * as A from "./bpf-attr.ts";
 import type { BpfCalls } from "./bpf.ts";
 import { createKernelMap, fillMapSlots } from "./kernel-map.ts";
@@ -54,6 +55,8 @@ export class KernelObject implements Disposable {
   readonly #memory: PageMemory;
   readonly #fds: number[] = [];
   readonly #mapped: { readonly address: number; readonly size: number }[] = [];
+  /** Unmaps the arena. */
+  readonly #unmap: (() => void)[] = [];
   #closed = false;
 
   /** Loads every struct_ops map of `object` with its programs. Throws SysError, ObjectError, KernelRejection. */
@@ -112,6 +115,7 @@ export class KernelObject implements Disposable {
   #createMap(spec: MapSpec, btf_fd: number): KernelMap {
     const data = spec.kind !== "map";
     const fd = this.#keep(createKernelMap(this.#bpf, spec, btf_fd, data ? A.BPF_F_MMAPABLE : 0));
+    if (isArena(spec)) this.#unmap.push(mapArena(this.#bpf.sys, spec, fd));
     if (!data) return { spec, fd, address: undefined };
     if (spec.initial) this.#bpf.mapUpdate(fd, KEY_0, spec.initial, { where: `map ${spec.name}` });
     if (spec.frozen) this.#bpf.mapFreeze(fd);
@@ -206,6 +210,7 @@ export class KernelObject implements Disposable {
       mmap(sys, base + address, size, MMAP.PROT_READ | MMAP.PROT_WRITE, flags, -1, 0);
       this.#memory.release(address, size);
     }
+    for (const unmap of this.#unmap) unmap();
     for (const fd of this.#fds.reverse()) this.#bpf.close(fd);
     this.#fds.length = 0;
   }
