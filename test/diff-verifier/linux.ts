@@ -5,6 +5,7 @@ import type { Layout } from "../../src/base/index.ts";
 import { encode } from "../../src/bpf/isa/index.ts";
 import type { Btf, BtfComposite } from "../../src/bpf/btf/index.ts";
 import type { MapSpec, ResolvedProgram } from "../../src/bpf/object/index.ts";
+import { isArena, mapArena } from "../../src/engine/kernel/arena.ts";
 import * as A from "../../src/engine/kernel/bpf-attr.ts";
 import { BpfCalls } from "../../src/engine/kernel/bpf.ts";
 import { createKernelMap } from "../../src/engine/kernel/kernel-map.ts";
@@ -41,6 +42,7 @@ export class LinuxVerifier {
   readonly #bpf = new BpfCalls(openSys());
   #world: World | undefined = undefined;
   #log = new Uint8Array(FIRST_LOG);
+  #unmap: () => void = () => undefined;
 
   /** The verdict, with the log of `level`. Throws SysError when maps or BTF cannot be created. */
   verdict(program: ResolvedProgram, level = 1): LinuxVerdict {
@@ -65,6 +67,8 @@ export class LinuxVerifier {
   /** Gives up maps and BTF: a map of programs takes after the first that uses it, and refuses others without a word. */
   forget(): void {
     const last = this.#world;
+    this.#unmap();
+    this.#unmap = () => undefined;
     if (last !== undefined) for (const fd of [...last.map_fds, last.btf_fd]) this.#bpf.close(fd);
     this.#world = undefined;
   }
@@ -101,6 +105,7 @@ export class LinuxVerifier {
 
   #createMap(spec: MapSpec, btf_fd: number): number {
     const fd = createKernelMap(this.#bpf, spec, btf_fd);
+    if (isArena(spec)) this.#unmap = mapArena(this.#bpf.sys, spec, fd);
     if (spec.initial) this.#bpf.mapUpdate(fd, KEY_0, spec.initial);
     if (spec.frozen) this.#bpf.mapFreeze(fd);
     return fd;
