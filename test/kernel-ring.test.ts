@@ -72,7 +72,7 @@ async function byHand(name: string): Promise<ByHand> {
     object,
     ops,
     bpf,
-    values: new Globals(spec.globals, spec.btf, section, "constant"),
+    values: new Globals(spec.globals, spec.btf, section, { frozen: "constant" }),
     attach: (fd) => {
       const map = object.createOps(ops, fd);
       const link = bpf.linkCreate(map);

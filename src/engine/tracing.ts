@@ -6,7 +6,7 @@ import type { GlobalSpec } from "../bpf/object/index.ts";
 import type { TraceSink, UntimedEvent } from "../uring/trace/index.ts";
 import { GlobalWatch } from "./global-watch.ts";
 import { nsSince, TracePipe } from "./trace-pipe.ts";
-import { watchedSections, type WatchedSection } from "./watched-globals.ts";
+import { type PlaceOf, watchedSections, type WatchedSection } from "./watched-globals.ts";
 
 /** See the head of the file. */
 export class EngineTracing {
@@ -35,7 +35,7 @@ export class EngineTracing {
   /** The globals of an object that steps can change. */
   watched(
     { globals, btf }: { readonly globals: readonly GlobalSpec[]; readonly btf: Btf },
-    placeOf: (map: number) => { readonly address: number; readonly size: number },
+    placeOf: PlaceOf,
   ): WatchedSection[] {
     return watchedSections(globals, btf, placeOf);
   }
@@ -44,7 +44,7 @@ export class EngineTracing {
   watch(
     buffer: ArrayBufferLike,
     object: { readonly globals: readonly GlobalSpec[]; readonly btf: Btf },
-    placeOf: (map: number) => { readonly address: number; readonly size: number },
+    placeOf: PlaceOf,
   ): GlobalWatch {
     return new GlobalWatch(buffer, this.watched(object, placeOf));
   }

@@ -110,7 +110,7 @@ export class VmObject<R extends VmRing> implements LoadedObject {
       throw error;
     }
 
-    this.values = new Globals(object.globals, object.btf, (map) => this.#sectionView(map), FROZEN);
+    this.values = new Globals(object.globals, object.btf, (map) => this.#sectionView(map), { frozen: FROZEN });
     this.bss = this.values.section(".bss");
     this.data = this.values.section(".data");
     this.rodata = this.values.section(".rodata");

@@ -38,19 +38,20 @@ export interface WatchedSection {
 /** Types that nest deeper are shown as bytes. */
 const DEEPEST = 16;
 
-/** The sections that programs can write; `placeOf` tells where the section of a map lies, by the map's index. */
-export function watchedSections(
-  globals: readonly GlobalSpec[],
-  btf: Btf,
-  placeOf: (map: number) => { readonly address: number; readonly size: number },
-): WatchedSection[] {
+/** Where the section of a map lies in memory, by the map's index; undefined for one that does not. */
+export type PlaceOf = (map: number) => { readonly address: number; readonly size: number } | undefined;
+
+/** The sections that programs can write. */
+export function watchedSections(globals: readonly GlobalSpec[], btf: Btf, placeOf: PlaceOf): WatchedSection[] {
   const variable = globals.filter(({ constant }) => !constant);
-  return [...new Set(variable.map(({ map }) => map))].map((map) => ({
-    ...placeOf(map),
-    variables: variable
+  return [...new Set(variable.map(({ map }) => map))].flatMap((map) => {
+    const place = placeOf(map);
+    if (place === undefined) return [];
+    const variables = variable
       .filter((global) => global.map === map)
-      .map(({ name, offset, size, type_id }) => ({ name, offset, form: formOf(btf, type_id, size, 0) })),
-  }));
+      .map(({ name, offset, size, type_id }) => ({ name, offset, form: formOf(btf, type_id, size, 0) }));
+    return [{ ...place, variables }];
+  });
 }
 
 function formOf(btf: Btf, id: number, size: number, depth: number): Form {

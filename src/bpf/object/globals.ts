@@ -49,6 +49,14 @@ export function collectGlobals(maps: readonly MapSpec[], btf: Btf): GlobalSpec[]
   return maps.flatMap((map, index) => globalsIn(map, index, btf));
 }
 
+/** How the values of globals are kept. */
+export interface GlobalsOptions {
+  /** Why constants can no longer be set. */
+  readonly frozen?: string;
+  /** Told after a section was written, for sections that are copies. */
+  readonly changed?: (map: number, view: DataView) => void;
+}
+
 /**
  * The values of globals, wherever their sections lie: in an opened object, or in the memory of a loaded one. `viewOf` gives
  * the memory of a map by its index.
@@ -57,11 +65,10 @@ export class Globals {
   readonly specs: readonly GlobalSpec[];
   readonly #btf: Btf;
   readonly #viewOf: (map: number) => DataView;
-  readonly #frozen: string | undefined;
+  readonly #options: GlobalsOptions;
 
-  /** `frozen`: why constants can no longer be set. */
-  constructor(specs: readonly GlobalSpec[], btf: Btf, viewOf: (map: number) => DataView, frozen?: string) {
-    this.#frozen = frozen;
+  constructor(specs: readonly GlobalSpec[], btf: Btf, viewOf: (map: number) => DataView, options: GlobalsOptions = {}) {
+    this.#options = options;
     this.specs = specs;
     this.#btf = btf;
     this.#viewOf = viewOf;
@@ -95,14 +102,17 @@ export class Globals {
   /** Sets it. Throws OBJECT_NAME, OBJECT_VALUE (a constant, once frozen), BTF_VALUE, BTF_RANGE. */
   set(name: string, value: BtfWritable, section?: string): void {
     const { map, offset, type_id, constant, name: path } = this.spec(name, section);
-    if (constant && this.#frozen !== undefined) {
+    const { frozen, changed } = this.#options;
+    if (constant && frozen !== undefined) {
       throw new ObjectError("OBJECT_VALUE", {
-        message: this.#frozen,
+        message: frozen,
         where: `global ${name}`,
         remedy: "Set it before loading the object",
       });
     }
-    writeValue(this.#btf, type_id, this.#viewOf(map), value, offset, path);
+    const view = this.#viewOf(map);
+    writeValue(this.#btf, type_id, view, value, offset, path);
+    changed?.(map, view);
   }
 
   /** All values by name; where several sections have one of the same name, the first counts. */

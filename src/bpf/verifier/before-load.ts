@@ -9,12 +9,14 @@ import {
   BPF_F_WRONLY_PROG,
   MAP_ARRAY,
   MAP_CGRP_STORAGE,
+  MAP_CGROUP_STORAGE,
   MAP_HASH,
   MAP_INODE_STORAGE,
   MAP_LRU_HASH,
   MAP_LRU_PERCPU_HASH,
   MAP_PERCPU_ARRAY,
   MAP_PERCPU_HASH,
+  MAP_RHASH,
   MAP_SK_STORAGE,
   MAP_TASK_STORAGE,
   type MapInfo,
@@ -22,9 +24,19 @@ import {
 import { fieldName, FieldProblem, type FieldKind, structFields } from "./record.ts";
 
 const STORAGE = [MAP_SK_STORAGE, MAP_INODE_STORAGE, MAP_TASK_STORAGE, MAP_CGRP_STORAGE];
-const LOCKABLE: readonly number[] = [MAP_HASH, MAP_ARRAY, ...STORAGE];
-const SCHEDULING: readonly number[] = [MAP_HASH, MAP_LRU_HASH, MAP_ARRAY];
-const POINTING: readonly number[] = [...LOCKABLE, MAP_PERCPU_HASH, MAP_LRU_HASH, MAP_LRU_PERCPU_HASH, MAP_PERCPU_ARRAY];
+const LOCKABLE: readonly number[] = [MAP_HASH, MAP_RHASH, MAP_ARRAY, MAP_CGROUP_STORAGE, ...STORAGE];
+const OWNING: readonly number[] = [MAP_HASH, MAP_LRU_HASH, MAP_ARRAY];
+const SCHEDULING: readonly number[] = [MAP_RHASH, ...OWNING];
+const POINTING: readonly number[] = [
+  MAP_HASH,
+  MAP_RHASH,
+  MAP_ARRAY,
+  ...STORAGE,
+  MAP_PERCPU_HASH,
+  MAP_LRU_HASH,
+  MAP_LRU_PERCPU_HASH,
+  MAP_PERCPU_ARRAY,
+];
 
 /** Types of map whose values may hold a field. */
 const HOLDERS: Readonly<Partial<Record<FieldKind, readonly number[]>>> = {
@@ -38,8 +50,8 @@ const HOLDERS: Readonly<Partial<Record<FieldKind, readonly number[]>>> = {
   percpu_kptr: POINTING,
   bpf_refcount: POINTING,
   uptr: [MAP_TASK_STORAGE],
-  bpf_list_head: SCHEDULING,
-  bpf_rb_root: SCHEDULING,
+  bpf_list_head: OWNING,
+  bpf_rb_root: OWNING,
 };
 const PAGE = 4096;
 

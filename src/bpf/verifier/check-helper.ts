@@ -222,8 +222,6 @@ function checkArg(env: Env, meta: CallMeta, position: number): void {
   let reg = readReg(env, index);
   if (spec.kind === "any") return;
   const name = REG_NAMES[index];
-  if (spec.kind === "value" && meta.map !== undefined && [15, 18].includes(meta.map.map_type))
-    env.notModelled("a socket map");
   const isNullArg = isNull(reg) && spec.nullable;
   if (isNullArg) {
     markPrecise(env, index);

@@ -20,8 +20,18 @@ export const MAP_LRU_PERCPU_HASH = 10;
 export const MAP_LPM_TRIE = 11;
 export const MAP_ARRAY_OF_MAPS = 12;
 export const MAP_HASH_OF_MAPS = 13;
+const MAP_DEVMAP = 14;
+export const MAP_SOCKMAP = 15;
+const MAP_CPUMAP = 16;
+const MAP_XSKMAP = 17;
+export const MAP_SOCKHASH = 18;
+export const MAP_CGROUP_STORAGE = 19;
+const MAP_REUSEPORT_SOCKARRAY = 20;
+export const MAP_PERCPU_CGROUP_STORAGE = 21;
 export const MAP_QUEUE = 22;
 export const MAP_STACK = 23;
+export const MAP_SK_STORAGE = 24;
+const MAP_DEVMAP_HASH = 25;
 export const MAP_STRUCT_OPS = 26;
 export const MAP_RINGBUF = 27;
 export const MAP_INODE_STORAGE = 28;
@@ -31,7 +41,7 @@ export const MAP_USER_RINGBUF = 31;
 export const MAP_CGRP_STORAGE = 32;
 export const MAP_ARENA = 33;
 export const MAP_INSN_ARRAY = 34;
-export const MAP_SK_STORAGE = 24;
+export const MAP_RHASH = 35;
 
 export const BPF_F_RDONLY_PROG: number = 1 << 7;
 export const BPF_F_WRONLY_PROG: number = 1 << 8;
@@ -86,11 +96,19 @@ export function lookupCannotFail(map: MapInfo): boolean {
   return (map.map_flags & BPF_F_INNER_MAP) === 0 && (map.map_type === MAP_ARRAY || map.map_type === MAP_PERCPU_ARRAY);
 }
 
+const ITERABLE: ReadonlySet<number> = new Set([
+  MAP_HASH,
+  MAP_RHASH,
+  MAP_LRU_HASH,
+  MAP_PERCPU_HASH,
+  MAP_LRU_PERCPU_HASH,
+  MAP_ARRAY,
+  MAP_PERCPU_ARRAY,
+]);
+
 /** Whether bpf_for_each_map_elem() knows the type. */
 export function canIterate(map: MapInfo): boolean {
-  return [MAP_HASH, MAP_LRU_HASH, MAP_PERCPU_HASH, MAP_LRU_PERCPU_HASH, MAP_ARRAY, MAP_PERCPU_ARRAY].includes(
-    map.map_type,
-  );
+  return ITERABLE.has(map.map_type);
 }
 
 /** Struct in the kernel behind a map pointer. */
@@ -116,11 +134,21 @@ export const MAP_STRUCTS: Readonly<Record<number, string>> = {
   [MAP_TASK_STORAGE]: "bpf_local_storage_map",
   [MAP_CGRP_STORAGE]: "bpf_local_storage_map",
   [MAP_ARENA]: "bpf_arena",
+  [MAP_RHASH]: "bpf_rhtab",
+  [MAP_DEVMAP]: "bpf_dtab",
+  [MAP_DEVMAP_HASH]: "bpf_dtab",
+  [MAP_CPUMAP]: "bpf_cpu_map",
+  [MAP_CGROUP_STORAGE]: "bpf_cgroup_storage_map",
+  [MAP_PERCPU_CGROUP_STORAGE]: "bpf_cgroup_storage_map",
+  [MAP_REUSEPORT_SOCKARRAY]: "reuseport_array",
+  [MAP_SK_STORAGE]: "bpf_local_storage_map",
+  [MAP_INODE_STORAGE]: "bpf_local_storage_map",
 };
 
 /** Types a sleepable program may use. */
 export const SLEEPABLE_MAPS: ReadonlySet<number> = new Set([
   MAP_HASH,
+  MAP_RHASH,
   MAP_LRU_HASH,
   MAP_ARRAY,
   MAP_PERCPU_HASH,
@@ -142,21 +170,8 @@ export const SLEEPABLE_MAPS: ReadonlySet<number> = new Set([
   MAP_PROG_ARRAY,
 ]);
 
-/** Types whose lookups yield something that is not modelled: such a program is refused. */
-export const UNMODELLED_MAPS: ReadonlySet<number> = new Set([
-  MAP_INSN_ARRAY,
-  15,
-  16,
-  17,
-  18,
-  19,
-  20,
-  21,
-  14,
-  25,
-  MAP_SK_STORAGE,
-  MAP_INODE_STORAGE,
-]);
+/** Types whose lookups yield sockets, and jump tables: a program that uses one is refused. */
+export const UNMODELLED_MAPS: ReadonlySet<number> = new Set([MAP_SOCKMAP, MAP_SOCKHASH, MAP_XSKMAP, MAP_INSN_ARRAY]);
 
 function ids(names: string): readonly number[] {
   return names.split(" ").map(helperNumber);
@@ -171,6 +186,14 @@ const ONLY_HELPERS: Readonly<Record<number, readonly number[]>> = {
   ),
   [MAP_USER_RINGBUF]: ids("user_ringbuf_drain"),
   [MAP_STACK_TRACE]: ids("get_stackid"),
+  [MAP_CGROUP_STORAGE]: ids("get_local_storage"),
+  [MAP_PERCPU_CGROUP_STORAGE]: ids("get_local_storage"),
+  [MAP_DEVMAP]: ids("redirect_map map_lookup_elem"),
+  [MAP_DEVMAP_HASH]: ids("redirect_map map_lookup_elem"),
+  [MAP_CPUMAP]: ids("redirect_map"),
+  [MAP_REUSEPORT_SOCKARRAY]: ids("sk_select_reuseport"),
+  [MAP_SK_STORAGE]: ids("sk_storage_get sk_storage_delete kptr_xchg"),
+  [MAP_INODE_STORAGE]: ids("inode_storage_get inode_storage_delete kptr_xchg"),
   [MAP_CGROUP_ARRAY]: ids("skb_under_cgroup current_task_under_cgroup"),
   [MAP_ARRAY_OF_MAPS]: ids("map_lookup_elem"),
   [MAP_HASH_OF_MAPS]: ids("map_lookup_elem"),

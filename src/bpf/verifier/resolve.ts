@@ -74,7 +74,8 @@ import { checkKfuncId } from "./kfunc-meta.ts";
 import {
   hasDirectValue,
   MAP_ARENA,
-  MAP_INSN_ARRAY,
+  MAP_CGROUP_STORAGE,
+  MAP_PERCPU_CGROUP_STORAGE,
   MAP_STRUCT_OPS,
   SLEEPABLE_MAPS,
   UNMODELLED_MAPS,
@@ -87,6 +88,7 @@ import { MEM_PERCPU, MEM_RDONLY, pointer, PTR_TO_BTF_ID, PTR_TO_MEM, type Reg } 
 const MAX_SUBPROGS = 256;
 const MAX_KFUNCS = 256;
 const MAX_USED_MAPS = 64;
+const CGROUP_STORAGE: readonly number[] = [MAP_CGROUP_STORAGE, MAP_PERCPU_CGROUP_STORAGE];
 const R11 = 11;
 const ARENA_PAGE = 4096;
 
@@ -383,7 +385,10 @@ function useMap(env: Env, map: MapInfo): void {
     if (env.arena !== undefined) env.reject(EBUSY, "Only one arena per program");
     env.arena = map;
   }
-  if (UNMODELLED_MAPS.has(map.map_type) || map.map_type === MAP_INSN_ARRAY) env.notModelled(`map type ${map.map_type}`);
+  if (CGROUP_STORAGE.includes(map.map_type) && env.usedMaps.some(({ map_type }) => map_type === map.map_type)) {
+    env.reject(EBUSY, "only one cgroup storage of each type is allowed");
+  }
+  if (UNMODELLED_MAPS.has(map.map_type)) env.notModelled(`map type ${map.map_type}`);
   env.usedMaps.push(map);
 }
 

@@ -26,13 +26,14 @@ const KEY_0 = new Uint8Array(4);
 const FIRST_LOG = 1 << 16;
 const LAST_LOG = 1 << 24;
 /** Errno values that come from the verifier rather than from the call. */
+const ENOTSUPP = 524;
 const VERIFIER_ERRNOS = [-7, -13, -22, -28, -95, -14, -12, -2, -524, -34, -105];
 
 /** A map in the kernel. */
 export interface KernelMap {
   readonly spec: MapSpec;
   readonly fd: number;
-  /** Where a data section lies in the engine's memory. */
+  /** Where a data section lies in the engine's memory; undefined for other maps and for one that cannot be mapped. */
   readonly address: number | undefined;
 }
 
@@ -122,18 +123,32 @@ export class KernelObject implements Disposable {
     return { spec, fd, address: this.#mapData(spec, fd) };
   }
 
-  /** Maps a data section over fresh pages of the engine's memory. */
-  #mapData(spec: MapSpec, fd: number): number {
+  /**
+   * Maps a data section over fresh pages of the engine's memory; undefined for one with locks, lists or the like, which Linux
+   * does not let anyone map.
+   */
+  #mapData(spec: MapSpec, fd: number): number | undefined {
     const { sys } = this.#bpf;
     const size = alignUp(spec.value_size, sys.pageSize);
     const address = this.#memory.allocate(size);
     const prot = spec.frozen ? MMAP.PROT_READ : MMAP.PROT_READ | MMAP.PROT_WRITE;
     const base = sys.addressOf(this.#memory.bytes);
-    check(mmap(sys, base + address, size, prot, MMAP.MAP_SHARED | MMAP.MAP_FIXED, fd, 0), "mmap", {
-      where: `map ${spec.name}`,
-    });
+    const mapped = mmap(sys, base + address, size, prot, MMAP.MAP_SHARED | MMAP.MAP_FIXED, fd, 0);
+    if (mapped === -ENOTSUPP) {
+      this.#makeOrdinary(address, size);
+      return undefined;
+    }
+    check(mapped, "mmap", { where: `map ${spec.name}` });
     this.#mapped.push({ address, size });
     return address;
+  }
+
+  /** Gives pages back as ordinary memory, so that a forgotten view reads zeros instead of faulting. */
+  #makeOrdinary(address: number, size: number): void {
+    const { sys } = this.#bpf;
+    const flags = MMAP.MAP_PRIVATE | MMAP.MAP_ANONYMOUS | MMAP.MAP_FIXED;
+    mmap(sys, sys.addressOf(this.#memory.bytes) + address, size, MMAP.PROT_READ | MMAP.PROT_WRITE, flags, -1, 0);
+    this.#memory.release(address, size);
   }
 
   #loadProgram(
@@ -202,14 +217,7 @@ export class KernelObject implements Disposable {
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
-    const { sys } = this.#bpf;
-    const base = sys.addressOf(this.#memory.bytes);
-    for (const { address, size } of this.#mapped) {
-      // ordinary memory again, so that a forgotten view reads zeros instead of faulting
-      const flags = MMAP.MAP_PRIVATE | MMAP.MAP_ANONYMOUS | MMAP.MAP_FIXED;
-      mmap(sys, base + address, size, MMAP.PROT_READ | MMAP.PROT_WRITE, flags, -1, 0);
-      this.#memory.release(address, size);
-    }
+    for (const { address, size } of this.#mapped) this.#makeOrdinary(address, size);
     for (const unmap of this.#unmap) unmap();
     for (const fd of this.#fds.reverse()) this.#bpf.close(fd);
     this.#fds.length = 0;

@@ -1,7 +1,7 @@
 // An object loaded into the kernel, as its host sees it: typed globals over the shared pages of its data sections, maps
 // through bpf(2), attaching by bpf_link.
 
-import { LoopstepError, EBADF, ENOENT } from "../../base/index.ts";
+import { LoopstepError, viewOf, EBADF, ENOENT } from "../../base/index.ts";
 import type { Btf, BtfValue } from "../../bpf/btf/index.ts";
 import { Globals, type BpfObject } from "../../bpf/object/index.ts";
 import {
@@ -17,6 +17,7 @@ import {
 } from "../../loop/index.ts";
 import { loadedMap, type MapAccess } from "../loaded-map.ts";
 import type { EngineTracing } from "../tracing.ts";
+import type { PlaceOf } from "../watched-globals.ts";
 import type { BpfCalls } from "./bpf.ts";
 import { KernelObject, type KernelMap } from "./kernel-object.ts";
 import { LoopRing } from "./loop-ring.ts";
@@ -24,7 +25,11 @@ import type { PageMemory } from "./page-memory.ts";
 import { MapValues } from "./per-cpu.ts";
 
 const FROZEN = "it is constant once the object is loaded";
+const KEY_0 = new Uint8Array(4);
 const { reg, unreg } = ioUringBpfOps;
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: DataView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Used after it was closed. */
 class ClosedError extends LoopstepError<"OBJECT_CLOSED"> {}
@@ -57,10 +62,17 @@ export class InKernelObject implements LoadedObject {
     this.#kernel = kernel;
     const section = (index: number): DataView => {
       this.#checkOpen();
-      const { address, spec } = kernel.maps[index];
-      return new DataView(memory.memory.buffer, address, spec.value_size);
+      const { address, spec, fd } = kernel.maps[index];
+      if (address !== undefined) return new DataView(memory.memory.buffer, address, spec.value_size);
+      const copy = new Uint8Array(spec.value_size);
+      bpf.mapLookup(fd, KEY_0, copy);
+      return viewOf(copy);
     };
-    this.values = new Globals(object.globals, object.btf, section, FROZEN);
+    const changed = (index: number, section: DataView): void => {
+      const { address, fd } = kernel.maps[index];
+      if (address === undefined) bpf.mapUpdate(fd, KEY_0, bytesOf(section));
+    };
+    this.values = new Globals(object.globals, object.btf, section, { frozen: FROZEN, changed });
     this.bss = this.values.section(".bss");
     this.data = this.values.section(".data");
     this.rodata = this.values.section(".rodata");
@@ -123,9 +135,9 @@ export class InKernelObject implements LoadedObject {
 
   #watch({ trace }: LoopRing): void {
     if (trace === undefined) return;
-    const placeOf = (map: number): { readonly address: number; readonly size: number } => {
+    const placeOf: PlaceOf = (map) => {
       const { address, spec } = this.#kernel.maps[map];
-      return { address: address!, size: spec.value_size };
+      return address === undefined ? undefined : { address, size: spec.value_size };
     };
     trace.watch = this.#tracing!.watch(this.#memory.memory.buffer, this.object, placeOf);
   }
