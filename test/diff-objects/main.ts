@@ -1,13 +1,14 @@
 // `npm run diff -- objects FILE...`: every program of BPF objects through the verifier here and through the running kernel's
 // (7.2, as root); prints each difference, then how many of each kind. Programs of types that are not modelled are taken for
 // loops when they call kfuncs, else for socket filters, so that objects written for other purposes serve as well. Options:
+//   --log            compare whole logs of level 2 too, not only those of level 1 of rejected programs
 //   --record         only ask the kernel: one JSON line a program on stdout, for
 //   --compare FILE   which compares with such lines, on any machine (the guest of `npm run vm` is slow)
 //   --target FILE    BTF of the kernel that was asked; default: that of the running one
 
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import type { LoopstepError } from "../../src/base/index.ts";
+import { E2BIG, type LoopstepError } from "../../src/base/index.ts";
 import { Btf } from "../../src/bpf/btf/index.ts";
 import { BPF_PROG_TYPE_STRUCT_OPS, BpfObject, type ResolvedProgram } from "../../src/bpf/object/index.ts";
 import { BPF_CALL, BPF_JMP, BPF_PSEUDO_KFUNC_CALL, type Insn } from "../../src/bpf/isa/index.ts";
@@ -22,7 +23,8 @@ const BPF_PROG_TYPE_SOCKET_FILTER = 1;
 interface Asked extends Answer {
   readonly file: string;
   readonly program: string;
-  /** Of a rejected program: the log of level 1. */
+  /** Its log of `level`, where it is compared. */
+  readonly level: number;
   readonly log: string;
 }
 
@@ -34,6 +36,7 @@ const valueOf = (name: string): string | undefined => {
 const compare = valueOf("--compare");
 const target = Btf.parse(readFileSync(valueOf("--target") ?? "/sys/kernel/btf/vmlinux"));
 const recording = words.includes("--record");
+const wholeLogs = words.includes("--log");
 const files = words.filter((word) => !word.startsWith("--"));
 
 const callsKfunc = (insn: Insn): boolean =>
@@ -41,7 +44,7 @@ const callsKfunc = (insn: Insn): boolean =>
 
 /** The program as one of a type that is modelled. */
 function asModelled(program: ResolvedProgram): ResolvedProgram {
-  if (programType(program.type) !== undefined) return program;
+  if (programType(program.type) !== undefined || program.type === BPF_PROG_TYPE_STRUCT_OPS) return program;
   const loop = program.insns.some(callsKfunc);
   return {
     ...program,
@@ -73,14 +76,17 @@ function* programsOf(file: string): Generator<readonly [name: string, program: R
   }
 }
 
-function ask(linux: LinuxVerifier, program: ResolvedProgram): Answer & { log: string } {
+function ask(linux: LinuxVerifier, program: ResolvedProgram): Omit<Asked, "file" | "program"> {
+  const level = wholeLogs ? 2 : 1;
   try {
     const answer = answerOf(linux.verdict(program, STATISTICS_LEVEL));
-    return { ...answer, log: answer.errno === 0 ? "" : linux.verdict(program, 1).log };
+    // the log of a program that is too large is longer than any buffer
+    const wantsLog = (wholeLogs || answer.errno !== 0) && answer.errno !== E2BIG;
+    return { ...answer, level, log: wantsLog ? linux.verdict(program, level).log : "" };
   } catch (error) {
     // its maps or its BTF were refused
     linux.forget();
-    return { errno: -1, error: (error as Error).message, processed: 0, log: "" };
+    return { errno: -1, error: (error as Error).message, processed: 0, level, log: "" };
   }
 }
 
@@ -121,7 +127,8 @@ function compareProgram(asked: Asked, program: ResolvedProgram): void {
   count(asked.errno === 0 ? "accepted by Linux" : "rejected by Linux");
   const found = difference(ours, asked);
   if (found !== undefined) return count(found.kind, `${name}: ${found.what}`);
-  const line = asked.log === "" ? undefined : firstLine(ours, asked.log);
+  const shown = asked.level === 2 ? verify(program, { type, logLevel: 2 }) : ours;
+  const line = asked.log === "" ? undefined : firstLine(shown, asked.log);
   if (line !== undefined) count("log", `${name}: ${line}`);
 }
 

@@ -5,15 +5,12 @@ import type { Verdict } from "../../src/bpf/verifier/index.ts";
 import { agree, changedSince, type Judges } from "./changed-since.ts";
 import type { LinuxVerdict } from "./linux.ts";
 
-/** Kernel addresses and times differ from run to run, and the listing of the stack's liveness is not made here. */
+/** The lines of a log; kernel addresses and times differ from run to run. */
 export function comparable(log: string): readonly string[] {
-  let text = log
+  return log
     .replaceAll(/(\(18\) r\d+ = )0x[0-9a-f]+ */g, "$1X ")
-    .replaceAll(/verification time \d+ usec/g, "verification time 0 usec");
-  const from = text.search(/^subprog#\d+.*analyzing/m);
-  const to = text.search(/^Live regs before insn:/m);
-  if (from >= 0 && to > from) text = text.slice(0, from) + text.slice(to);
-  return text.split("\n");
+    .replaceAll(/verification time \d+ usec/g, "verification time 0 usec")
+    .split("\n");
 }
 
 /** The part of a kernel's answer that is compared when logs are not. */
@@ -25,9 +22,9 @@ export interface Answer {
   readonly processed: number;
 }
 
-/** Lines of a log that are neither the way nor the reason. */
+/** Lines of a log that are neither the way nor the reason: a source line may follow the reason. */
 export const REMARK: RegExp =
-  /^(verification time|stack depth|insns processed|processed \d+ insns|Func#\d+ |cur state:|old state:)/;
+  /^(; |verification time|stack depth|insns processed|processed \d+ insns|Func#\d+ |cur state:|old state:)/;
 
 /** The answer in a log of level 4 or 1. */
 export function answerOf({ errno, log }: LinuxVerdict): Answer {

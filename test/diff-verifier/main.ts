@@ -9,21 +9,33 @@
 //   --record FILE    only ask the kernel and write its answers down
 //   --compare FILE   compare with such a file, on any machine: a slow guest with the right kernel need not run both
 //   --seeds A,B,...  these programs
+//   --again FILE     only ask the kernel, about the programs of such a file as testdata/verifier/linux-7.2.13.jsonl, and print
+//                    it anew: answers and hashes of whole logs of level 2
 //   --target FILE    BTF of the kernel that was asked; default: that of the running one
 
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
+import { fnv1a } from "../../src/base/index.ts";
 import { Btf } from "../../src/bpf/btf/index.ts";
-import { disasm, encode } from "../../src/bpf/isa/index.ts";
+import { decode, disasm, encode } from "../../src/bpf/isa/index.ts";
 import { verify, type Verdict } from "../../src/bpf/verifier/index.ts";
 import type { ResolvedProgram } from "../../src/bpf/object/index.ts";
-import { answerOf, difference, logDifference, olderDifference, type Answer, type Difference } from "./compare.ts";
+import {
+  answerOf,
+  comparable,
+  difference,
+  logDifference,
+  olderDifference,
+  type Answer,
+  type Difference,
+} from "./compare.ts";
 import { reasonOf } from "./changed-since.ts";
 import { count, Coverage, table } from "./coverage.ts";
 import { generate, generatePlain } from "./generate.ts";
 import { LinuxVerifier } from "./linux.ts";
 import { minimise } from "./minimise.ts";
 import { checkRanges } from "./ranges.ts";
+import { programOf } from "./world.ts";
 
 const STATISTICS_LEVEL = 4;
 const LOG_LEVEL = 2;
@@ -38,6 +50,7 @@ const valueOf = (name: string): string | undefined => {
 };
 const record = valueOf("--record");
 const compare = valueOf("--compare");
+const again = valueOf("--again");
 const targetFile = valueOf("--target") ?? "/sys/kernel/btf/vmlinux";
 const brief = words.includes("--brief");
 const wantsLog = words.includes("--log");
@@ -136,6 +149,22 @@ function run(): void {
   console.log(`differences:\n${table(differences)}`);
 }
 
+/** One line of the file for each of its programs. */
+function askAgain(file: string): void {
+  for (const line of readFileSync(file, "utf8").trim().split("\n")) {
+    const { insns, starts } = JSON.parse(line) as { insns: string; starts: number[] };
+    const program = programOf(decode(Buffer.from(insns, "hex")), starts);
+    const { errno, log } = linux!.verdict(program, LOG_LEVEL);
+    const text = comparable(log);
+    const lines = text.filter((each) => each !== "");
+    const log_fnv1a = fnv1a(new TextEncoder().encode(text.join("\n")))
+      .toString(16)
+      .padStart(8, "0");
+    const error = errno === 0 ? "" : lines.at(-2);
+    console.log(JSON.stringify({ insns, starts, errno, error, stats: lines.at(-1), log_fnv1a }));
+  }
+}
+
 const RUNS = 4;
 
 /** Holds what is claimed against runs; says what became of the programs. */
@@ -156,7 +185,9 @@ function runCoverage(): void {
   console.log(String(coverage));
 }
 
-if (words.includes("--ranges")) runRanges(words.includes("--plain") ? generatePlain : (seed) => generate(seed, target));
+if (again !== undefined) askAgain(again);
+else if (words.includes("--ranges"))
+  runRanges(words.includes("--plain") ? generatePlain : (seed) => generate(seed, target));
 else if (words.includes("--coverage")) runCoverage();
 else if (record === undefined) run();
 else {

@@ -57,13 +57,32 @@ export function recordOf(env: Env, reg: Reg): Fields {
 
 /* ---- kfuncs by what they do ---- */
 
-export const makesObject = (kfunc: string): boolean => /^bpf_(percpu_)?obj_new(_impl)?$/.test(kfunc);
-export const dropsObject = (kfunc: string): boolean => /^bpf_(percpu_)?obj_drop(_impl)?$/.test(kfunc);
-export const sharesObject = (kfunc: string): boolean => /^bpf_refcount_acquire(_impl)?$/.test(kfunc);
-export const addsToTree = (kfunc: string): boolean => /^bpf_rbtree_add(_impl)?$/.test(kfunc);
-/** Those that take an object from the program and link it. */
-export const linksObject = (kfunc: string): boolean =>
-  addsToTree(kfunc) || /^bpf_list_(push_(front|back)(_impl)?|add)$/.test(kfunc);
+const OBJECT_KFUNCS: Readonly<Record<string, "makes" | "drops" | "shares" | "links" | "adds">> = {
+  bpf_obj_new: "makes",
+  bpf_obj_new_impl: "makes",
+  bpf_percpu_obj_new: "makes",
+  bpf_percpu_obj_new_impl: "makes",
+  bpf_obj_drop: "drops",
+  bpf_obj_drop_impl: "drops",
+  bpf_percpu_obj_drop: "drops",
+  bpf_percpu_obj_drop_impl: "drops",
+  bpf_refcount_acquire: "shares",
+  bpf_refcount_acquire_impl: "shares",
+  bpf_list_push_front: "links",
+  bpf_list_push_front_impl: "links",
+  bpf_list_push_back: "links",
+  bpf_list_push_back_impl: "links",
+  bpf_list_add: "links",
+  bpf_rbtree_add: "adds",
+  bpf_rbtree_add_impl: "adds",
+};
+
+export const makesObject = (kfunc: string): boolean => OBJECT_KFUNCS[kfunc] === "makes";
+export const dropsObject = (kfunc: string): boolean => OBJECT_KFUNCS[kfunc] === "drops";
+export const sharesObject = (kfunc: string): boolean => OBJECT_KFUNCS[kfunc] === "shares";
+export const addsToTree = (kfunc: string): boolean => OBJECT_KFUNCS[kfunc] === "adds";
+/** Those that take an object from the program and link it into a list or tree. */
+export const linksObject = (kfunc: string): boolean => addsToTree(kfunc) || OBJECT_KFUNCS[kfunc] === "links";
 
 /** In a callback that orders a tree, or in what it calls: the tree's lock is held, and the tree must not change. */
 export function inTreeCallback(env: Env): boolean {

@@ -31,6 +31,7 @@ import {
   type Entered,
   type Tracked,
 } from "./stack-tracks.ts";
+import { listInstances, listJoin, listSubprog, listTransfer } from "./stack-listing.ts";
 import { MAX_CALL_FRAMES, type State } from "./states.ts";
 
 /** Half slots of four bytes; half 0 is fp-4..fp-1. */
@@ -205,15 +206,20 @@ function computeTracks(
   reached[0] = { regs: atEntry, slots: NO_SLOTS };
   const args = entry === undefined ? [] : entry.slice(REGS);
   const entered: Entered = { depth, args, callsites, callerSlots: analysis.callerSlots };
-  /** Whether the tracks before `to` changed by what is behind its predecessor. */
-  const arrive = (to: number, tracked: Tracked): boolean => {
+  const listed = env.wantsLevel2;
+  if (listed) env.trace(`subprog#${subprog}: analyzing (depth ${depth})...\n`);
+  /** Whether the tracks before `to` changed by what is behind its predecessor `at`. */
+  const arrive = (at: number, to: number, tracked: Tracked): boolean => {
     if (to < start || to >= start + count) return false;
     const there = reached[to - start];
     const joined = there === UNREACHED ? tracked : joinTracked(there, tracked);
     if (joined === there) return false;
     reached[to - start] = joined;
+    if (listed) listJoin(env, at, to, there, tracked, joined);
     return true;
   };
+  // without loops a second round changes nothing, but is shown
+  const again = env.hasLoops || listed;
   let changed: boolean;
   do {
     changed = false;
@@ -222,10 +228,12 @@ function computeTracks(
       const before = reached[at - start];
       if (before === UNREACHED) continue;
       const after = transfer(env.insns[at], before, entered);
-      if (next[at] !== NOWHERE && arrive(next[at], after)) changed = true;
-      if (branch[at] !== NOWHERE && arrive(branch[at], after)) changed = true;
+      if (listed) listTransfer(env, at, before, after);
+      if (next[at] !== NOWHERE && arrive(at, next[at], after)) changed = true;
+      if (branch[at] !== NOWHERE && arrive(at, branch[at], after)) changed = true;
     }
-  } while (changed && env.hasLoops);
+    if (!again) break;
+  } while (changed);
   for (let p = last - 1; p >= first; p--) {
     const at = env.postorder[p];
     const insn = env.insns[at];
@@ -234,6 +242,7 @@ function computeTracks(
     if (isCall(insn)) recordCall(env, instance, regs, at);
     if (isSubprogCall(insn) || env.aux.has(at, CALLS_CALLBACK)) analysis.callerSlots.set(at, slots);
   }
+  if (listed) listSubprog(env, subprog, start, reached);
   return reached;
 }
 
@@ -385,6 +394,7 @@ export function computeStackLiveness(env: Env): void {
     if (analysis.analysed.has(subprog) && !env.subprogs[subprog].global) continue;
     analyse(analysis, instanceAt(analysis, 0, 0, subprog), undefined, []);
   }
+  if (env.wantsLevel2) listInstances(env, analysis.instances.values());
   env.liveHalves = query(env, analysis.instances);
 }
 
