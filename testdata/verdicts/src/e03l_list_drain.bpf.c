@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* expect: ?
+ * a list drained in a loop
+ */
+#include "objects.h"
+
+struct item { __u32 value; struct bpf_list_node node; __u32 more; };
+struct val { struct bpf_spin_lock lock; struct bpf_list_head head __contains(item, node); };
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 2); __type(key, __u32); __type(value, struct val); } a SEC(".maps");
+STEP { __u32 k = 0; struct val *v = bpf_map_lookup_elem(&a, &k); if (!v) return 1; int i; struct item *n; struct bpf_list_node *l;
+	bpf_for(i, 0, 10) { n = NEW(struct item); if (!n) break; n->value = i; bpf_spin_lock(&v->lock); bpf_list_push_back_impl(&v->head, &n->node, NULL, 0); bpf_spin_unlock(&v->lock); }
+	bpf_for(i, 0, 20) { bpf_spin_lock(&v->lock); l = bpf_list_pop_front(&v->head); bpf_spin_unlock(&v->lock); if (!l) break; n = container(l, struct item, node); out[0] = out[0] * 3 + n->value; out[1]++; DROP(n); } return 1; }
+
+OPS

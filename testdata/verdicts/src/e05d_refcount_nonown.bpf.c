@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* expect: ?
+ * a reference made of one that does not own
+ */
+#include "objects.h"
+
+struct item { __u32 key; struct bpf_list_node list; struct bpf_rb_node node; struct bpf_refcount refs; };
+struct val { struct bpf_spin_lock lock; struct bpf_rb_root root __contains(item, node); struct bpf_list_head head __contains(item, list); };
+M(a, ARRAY, 1, __u32, struct val)
+static bool less(struct bpf_rb_node *x, const struct bpf_rb_node *y) { return container(x, struct item, node)->key < container(y, struct item, node)->key; }
+STEP { __u32 k = 0; struct val *v = bpf_map_lookup_elem(&a, &k); if (!v) return 1; struct item *n = NEW(struct item), *m; if (!n) return 1; n->key = 1; bpf_spin_lock(&v->lock); bpf_list_push_back_impl(&v->head, &n->list, NULL, 0); m = bpf_refcount_acquire_impl(n, NULL); bpf_spin_unlock(&v->lock); if (m) { out[0] = m->key; DROP(m); } return 1; }
+
+OPS
