@@ -40,6 +40,8 @@ const BOOT = [
 const CPU = { tcg: "max,la57=off", kvm: "host" };
 const PASSED = /^(PATH|LANG|LC_.*|CI|NO_COLOR|FORCE_COLOR|NODE_OPTIONS|BLESS|SEED|LOOPSTEP_.*)$/;
 const KVM_PATIENCE_MS = 8000;
+/** Emulated processors now and then trip over code the kernel is just patching. */
+const BOOTS = 3;
 
 /**
  * @typedef {object} Job
@@ -57,7 +59,10 @@ const KVM_PATIENCE_MS = 8000;
  * @property {boolean} verbose
  */
 
-/** @typedef {{status: number} | {failure: "timeout" | "died" | "silent", console: string}} Outcome */
+/**
+ * How a run ended: the command's status, or why there is none. "fell": the kernel crashed before it had started the command.
+ * @typedef {{status: number} | {failure: "timeout" | "died" | "fell" | "silent", console: string}} Outcome
+ */
 
 /**
  * Runs the job and resolves with its exit status; its output goes to stdout and stderr as it comes.
@@ -71,7 +76,11 @@ export async function runJob(job) {
     if (!("failure" in outcome) || outcome.failure === "timeout") return outcome;
     rememberKvmFailure();
   }
-  return boot(job, tools, "tcg");
+  for (let boots = 1; ; boots++) {
+    const outcome = await boot(job, tools, "tcg");
+    if (boots === BOOTS || !("failure" in outcome) || outcome.failure !== "fell") return outcome;
+    process.stderr.write("vm: the kernel crashed before it started the command; booting again\n");
+  }
 }
 
 /** @typedef {{qemu: string, virtiofsd: string, rust: boolean, readOnly: boolean, setpriv: string | undefined}} Tools */
@@ -335,7 +344,8 @@ async function boot(job, tools, accel) {
         machine.stderr?.on("data", (text) => (log += text));
         machine.on("error", fail);
         // What the machine said last may still be on its way to us.
-        machine.on("close", () => setTimeout(() => finish({ failure: "died", console: log }), 100));
+        const closed = () => finish({ failure: !ready && log.includes("Oops") ? "fell" : "died", console: log });
+        machine.on("close", () => setTimeout(closed, 100));
         return undefined;
       });
     });
