@@ -3,7 +3,7 @@
 // all other ids stay. Texts of source lines are appended to the strings: line info consists of their offsets.
 
 import { concatBytes, setField, viewOf, type Layout } from "../../base/index.ts";
-import { BTF_EXTERN, type Btf } from "../../bpf/btf/index.ts";
+import { replacedTypes, type Btf } from "../../bpf/btf/index.ts";
 import type { LineInfo, ResolvedProgram, Subprog } from "../../bpf/object/index.ts";
 import { bpf_func_info, bpf_line_info } from "./bpf-attr.ts";
 
@@ -24,9 +24,9 @@ type ProgramInfo = Readonly<Partial<Record<InfoField, number | Uint8Array>>>;
 
 /** `texts`: strings that line info will refer to. */
 export function programBtf(btf: Btf, texts: Iterable<string>): ProgramBtf {
-  const refused = refusedTypes(btf);
+  const replaced = replacedTypes(btf);
   const types: Uint8Array[] = [];
-  for (let id = btf.firstId; id < btf.nrTypes; id++) types.push(refused.has(id) ? constVoid() : btf.rawType(id));
+  for (let id = btf.firstId; id < btf.nrTypes; id++) types.push(replaced.has(id) ? constVoid() : btf.rawType(id));
   const strings = [stringSection(btf)];
   const offsets = new Map<string, number>();
   let end = strings[0].length;
@@ -51,17 +51,6 @@ function stringSection({ bytes }: Btf): Uint8Array {
   const view = viewOf(bytes);
   const start = view.getUint32(4, true) + view.getUint32(16, true);
   return bytes.subarray(start, start + view.getUint32(20, true));
-}
-
-/** Own types that the kernel does not take. */
-function refusedTypes(btf: Btf): ReadonlySet<number> {
-  const ids = new Set<number>();
-  for (const kind of ["FUNC", "VAR"] as const) {
-    for (const id of btf.ofKind(kind)) if ((btf.type(id) as { linkage: number }).linkage === BTF_EXTERN) ids.add(id);
-  }
-  for (const id of btf.ofKind("DATASEC")) if ([".ksyms", ".kconfig"].includes(btf.nameOf(id))) ids.add(id);
-  for (const id of btf.ofKind("DECL_TAG")) if (ids.has((btf.type(id) as { type: number }).type)) ids.add(id);
-  return ids;
 }
 
 function constVoid(): Uint8Array {
