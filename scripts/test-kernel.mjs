@@ -11,6 +11,8 @@ const SUITES = [
   "test/kernel-ring.test.ts",
   "test/kernel-cli.test.ts",
   "test/kernel-verdicts.test.ts",
+  "test/kernel-btf.test.ts",
+  "test/kernel-maps.test.ts",
   "test/engines.test.ts",
   "test/traces.test.ts",
   "test/sim-kernel.test.ts",

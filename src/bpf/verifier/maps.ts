@@ -4,48 +4,46 @@
 import type { Btf } from "../btf/index.ts";
 import type { MapSpec } from "../object/index.ts";
 import { helperNumber } from "./helpers-proto.ts";
-import { type Fields, valueFields } from "./record.ts";
-
-/** BPF_MAP_TYPE_* of include/uapi/linux/bpf.h. */
-export const MAP_HASH = 1;
-export const MAP_ARRAY = 2;
-export const MAP_PROG_ARRAY = 3;
-export const MAP_PERF_EVENT_ARRAY = 4;
-export const MAP_PERCPU_HASH = 5;
-export const MAP_PERCPU_ARRAY = 6;
-export const MAP_STACK_TRACE = 7;
-export const MAP_CGROUP_ARRAY = 8;
-export const MAP_LRU_HASH = 9;
-export const MAP_LRU_PERCPU_HASH = 10;
-export const MAP_LPM_TRIE = 11;
-export const MAP_ARRAY_OF_MAPS = 12;
-export const MAP_HASH_OF_MAPS = 13;
-const MAP_DEVMAP = 14;
-export const MAP_SOCKMAP = 15;
-const MAP_CPUMAP = 16;
-const MAP_XSKMAP = 17;
-export const MAP_SOCKHASH = 18;
-export const MAP_CGROUP_STORAGE = 19;
-const MAP_REUSEPORT_SOCKARRAY = 20;
-export const MAP_PERCPU_CGROUP_STORAGE = 21;
-export const MAP_QUEUE = 22;
-export const MAP_STACK = 23;
-export const MAP_SK_STORAGE = 24;
-const MAP_DEVMAP_HASH = 25;
-export const MAP_STRUCT_OPS = 26;
-export const MAP_RINGBUF = 27;
-export const MAP_INODE_STORAGE = 28;
-export const MAP_TASK_STORAGE = 29;
-export const MAP_BLOOM_FILTER = 30;
-export const MAP_USER_RINGBUF = 31;
-export const MAP_CGRP_STORAGE = 32;
-export const MAP_ARENA = 33;
-export const MAP_INSN_ARRAY = 34;
-export const MAP_RHASH = 35;
-
-export const BPF_F_RDONLY_PROG: number = 1 << 7;
-export const BPF_F_WRONLY_PROG: number = 1 << 8;
-const BPF_F_INNER_MAP = 1 << 12;
+import { mapFields } from "./map-btf.ts";
+import {
+  BPF_F_INNER_MAP,
+  BPF_F_RDONLY_PROG,
+  MAP_ARENA,
+  MAP_ARRAY,
+  MAP_ARRAY_OF_MAPS,
+  MAP_BLOOM_FILTER,
+  MAP_CGROUP_ARRAY,
+  MAP_CGROUP_STORAGE,
+  MAP_CGRP_STORAGE,
+  MAP_CPUMAP,
+  MAP_DEVMAP,
+  MAP_DEVMAP_HASH,
+  MAP_HASH,
+  MAP_HASH_OF_MAPS,
+  MAP_INODE_STORAGE,
+  MAP_INSN_ARRAY,
+  MAP_LPM_TRIE,
+  MAP_LRU_HASH,
+  MAP_LRU_PERCPU_HASH,
+  MAP_PERCPU_ARRAY,
+  MAP_PERCPU_CGROUP_STORAGE,
+  MAP_PERCPU_HASH,
+  MAP_PERF_EVENT_ARRAY,
+  MAP_PROG_ARRAY,
+  MAP_QUEUE,
+  MAP_REUSEPORT_SOCKARRAY,
+  MAP_RHASH,
+  MAP_RINGBUF,
+  MAP_SK_STORAGE,
+  MAP_SOCKHASH,
+  MAP_SOCKMAP,
+  MAP_STACK,
+  MAP_STACK_TRACE,
+  MAP_TASK_STORAGE,
+  MAP_USER_RINGBUF,
+  MAP_XSKMAP,
+} from "./map-types.ts";
+import type { Fields } from "./record.ts";
 
 /** A map of the program. Compared by identity. */
 export interface MapInfo {
@@ -66,6 +64,7 @@ export interface MapInfo {
 /** The verifier's view of a map. */
 export function mapInfo(spec: MapSpec, btf: Btf, target: Btf): MapInfo {
   const { inner } = spec;
+  const fields = mapFields(spec, btf, target);
   return {
     name: spec.name.slice(0, 15),
     map_type: spec.type,
@@ -74,8 +73,8 @@ export function mapInfo(spec: MapSpec, btf: Btf, target: Btf): MapInfo {
     max_entries: spec.max_entries,
     map_flags: spec.map_flags | (spec.frozen ? BPF_F_RDONLY_PROG : 0),
     contents: spec.frozen ? spec.initial : undefined,
-    hasBtf: spec.btf_value_type_id !== 0,
-    fields: valueFields(btf, target, spec.btf_value_type_id),
+    hasBtf: fields !== undefined,
+    fields: fields ?? [],
     // the template has no name of its own
     inner: inner === undefined ? undefined : mapInfo({ ...inner, name: "" }, btf, target),
   };

@@ -3,6 +3,7 @@
 // definition names are filled.
 
 import type { MapSpec } from "../../bpf/object/index.ts";
+import { SysError } from "../../sys/index.ts";
 import type { BpfCalls, MapCreate } from "./bpf.ts";
 
 const BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4;
@@ -14,8 +15,9 @@ const BPF_MAP_TYPE_USER_RINGBUF = 31;
 /** perf event array, stack trace, cgroup array, maps of maps, devmap, sockmap, cpumap, xskmap, sockhash, queue, stack, ... */
 const WITHOUT_BTF: ReadonlySet<number> = new Set([4, 7, 8, 12, 13, 14, 15, 16, 17, 18, 22, 23, 25, 33]);
 
-/** Whole pages, a power of two of them. */
+/** Whole pages, a power of two of them; 0, a size that was forgotten, is for the kernel to refuse. */
 function ringBytes(wanted: number, pageSize: number): number {
+  if (wanted === 0) return 0;
   let size = pageSize;
   while (size < wanted) size *= 2;
   return size;
@@ -24,6 +26,16 @@ function ringBytes(wanted: number, pageSize: number): number {
 function maxEntries({ type, max_entries }: MapSpec, pageSize: number): number {
   if (type === BPF_MAP_TYPE_RINGBUF || type === BPF_MAP_TYPE_USER_RINGBUF) return ringBytes(max_entries, pageSize);
   return type === BPF_MAP_TYPE_PERF_EVENT_ARRAY && max_entries === 0 ? 1 : max_entries;
+}
+
+/** Some types take no BTF, and some BTF says what a map cannot be: it is made without then. */
+function mapWithBtf(bpf: BpfCalls, plain: MapCreate, types: Partial<MapCreate>): number {
+  try {
+    return bpf.mapCreate({ ...plain, ...types });
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    return bpf.mapCreate(plain);
+  }
 }
 
 /** Creates the map; `flags` are added to its own. Throws SysError. */
@@ -47,7 +59,7 @@ export function createKernelMap(
   };
   const withBtf = btf_fd !== 0 && btf_value_type_id !== 0 && !WITHOUT_BTF.has(type);
   try {
-    return bpf.mapCreate({ ...plain, ...(withBtf && { btf_fd, btf_key_type_id, btf_value_type_id }) });
+    return withBtf ? mapWithBtf(bpf, plain, { btf_fd, btf_key_type_id, btf_value_type_id }) : bpf.mapCreate(plain);
   } finally {
     if (inner !== undefined) bpf.close(inner);
   }
