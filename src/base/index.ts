@@ -41,6 +41,7 @@ export {
   ENOTEMPTY,
   ENOTSOCK,
   ENXIO,
+  ENOTSUPP,
   EOPNOTSUPP,
   EOVERFLOW,
   EPERM,
@@ -50,6 +51,7 @@ export {
   EPROTOTYPE,
   ESOCKTNOSUPPORT,
   ESPIPE,
+  ESRCH,
   ETIME,
   EXDEV,
 } from "./errno-numbers.ts";

@@ -14,6 +14,8 @@ export interface AccessInfo {
 /** What lies behind an allowed context access. */
 export type ContextField =
   | { readonly kind: "scalar" }
+  /** Linux allows it; what it yields is not modelled, so that the program is refused. */
+  | { readonly kind: "unmodelled"; readonly what: string }
   /** A pointer to a kernel object of BTF type `btf_id` of the target, trusted as struct_ops arguments are. */
   | { readonly kind: "btf"; readonly btf_id: number; readonly trusted: boolean };
 

@@ -20,7 +20,15 @@ import {
 } from "../isa/index.ts";
 import { E2BIG, EINVAL, isHelperCall, isKfuncCall, isSubprogCall, type Env } from "./env.ts";
 import { ASYNC_CALLBACK_HELPERS, helperNumber, helperProto, SYNC_CALLBACK_HELPERS } from "./helpers-proto.ts";
-import { CALLS_CALLBACK, FORCE_CHECKPOINT, JMP_POINT, MAY_RETURN, NOWHERE, PRUNE_POINT } from "./insn-aux.ts";
+import {
+  CALLS_CALLBACK,
+  FORCE_CHECKPOINT,
+  JMP_POINT,
+  JUMP_TARGET,
+  MAY_RETURN,
+  NOWHERE,
+  PRUNE_POINT,
+} from "./insn-aux.ts";
 import { kfuncMeta } from "./kfunc-meta.ts";
 import { KF_ITER_NEXT, KF_SLEEPABLE } from "./kfuncs.ts";
 import { BPF_PROG_TYPE_STRUCT_OPS } from "./prog-types.ts";
@@ -156,7 +164,7 @@ class Walk {
 }
 
 function markJump(env: Env, target: number): void {
-  env.aux.mark(target, PRUNE_POINT | JMP_POINT);
+  env.aux.mark(target, PRUNE_POINT | JMP_POINT | JUMP_TARGET);
 }
 
 function markCall(env: Env, at: number, insn: Insn): void {

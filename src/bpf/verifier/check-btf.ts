@@ -2,8 +2,8 @@
 // struct can stand for another (btf_check_*, btf_struct_walk, btf_prepare_func_args of kernel/bpf/btf.c and check_btf.c at
 // v7.2).
 
-import { BtfError, type Btf, type BtfFuncProto, type BtfMember, type BtfType } from "../btf/index.ts";
-import { EACCES, EFAULT, EINVAL, EOPNOTSUPP, type Env, type SubprogArg } from "./env.ts";
+import { BtfError, essentialName, type Btf, type BtfFuncProto, type BtfMember, type BtfType } from "../btf/index.ts";
+import { EACCES, EFAULT, EINVAL, ENOENT, EOPNOTSUPP, ESRCH, type Env, type SubprogArg } from "./env.ts";
 import {
   MEM_PERCPU,
   MEM_RCU,
@@ -130,16 +130,27 @@ function pointsToArena(btf: Btf, type: BtfType & { type: number }): boolean {
 
 const PLAIN: SubprogArg = { kind: "scalar", nullable: false, readonly: false, size: 0, btf_id: 0, flags: 0 };
 
-/** Type ids in the target of the struct behind a pointer, matched by name. */
+/** Type id in the target of the struct behind a pointer, matched by name without its ___flavour. */
 function kernelStruct(env: Env, index: number, id: number): number {
   const type = env.btf.resolved(id);
-  const found = env.target.findAllByName(type.name, type.kind);
+  const what = `arg#${index} reference type('${kindName(type)} ${type.name}')`;
+  if (type.name === "") env.reject(EINVAL, `${what} candidate matching error: -${EINVAL}`);
+  const found = env.target.findAllByName(essentialName(type.name), type.kind);
   if (found.length === 1) return found[0];
-  const problem = found.length === 0 ? "has no matches" : "is ambiguous";
-  return env.reject(
-    found.length === 0 ? 2 : 3,
-    `arg#${index} reference type('${kindName(type)} ${type.name}') ${problem}`,
-  );
+  return found.length === 0 ? env.reject(ENOENT, `${what} has no matches`) : env.reject(ESRCH, `${what} is ambiguous`);
+}
+
+/** Refuses a parameter tagged `arg:ctx` that points to what is no context of this type of program. */
+function checkTaggedContext(env: Env, index: number, pointee: BtfType): void {
+  const { contextStruct, taggedContext } = env.type;
+  if (pointee.kind === "VOID") return;
+  if (pointee.name === "") env.reject(EINVAL, `arg#${index} type doesn't have a name`);
+  if (taggedContext === "any") return;
+  if (taggedContext === "u64" && pointee.kind === "INT" && pointee.size === 8) return;
+  if (contextStruct === undefined) env.reject(EINVAL, `arg#${index} should be void pointer`);
+  if ((pointee.kind !== "STRUCT" && pointee.kind !== "UNION") || pointee.name !== contextStruct) {
+    env.reject(EINVAL, `arg#${index} should be \`struct ${contextStruct} *\``);
+  }
 }
 
 function isContext(env: Env, pointee: BtfType): boolean {
@@ -159,6 +170,7 @@ function pointerArg(
   const pointee = env.btf.resolved(type.type);
   if (tags.has("ctx") || isContext(env, pointee)) {
     if ([...tags].some((tag) => tag !== "ctx")) invalid();
+    if (tags.has("ctx")) checkTaggedContext(env, index, pointee);
     return { ...PLAIN, kind: "ctx" };
   }
   if (pointee.kind === "STRUCT" && pointee.name === "bpf_dynptr") {
@@ -177,7 +189,7 @@ function pointerArg(
   }
   if (tags.has("untrusted")) {
     if (tags.size > 1) env.reject(EINVAL, `arg#${index} untrusted cannot be combined with any other tags`);
-    if (pointee.kind === "VOID" || isInteger(pointee) || pointee.kind === "FLOAT") {
+    if (pointee.kind === "VOID" || isInteger(pointee)) {
       return { ...PLAIN, kind: "mem", flags: PTR_UNTRUSTED | MEM_RDONLY, readonly: true };
     }
     return { ...PLAIN, kind: "btf", btf_id: kernelStruct(env, index, type.type), flags: PTR_UNTRUSTED };

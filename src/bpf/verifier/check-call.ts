@@ -4,7 +4,8 @@
 
 import { markPrecise } from "./backtrack.ts";
 import { structIdsMatch, subprogArgs, returnsVoid } from "./check-btf.ts";
-import { checkFixedMemory, checkFixedOffset } from "./check-mem.ts";
+import { checkFixedMemory } from "./check-mem.ts";
+import { checkArgOffset, checkFixedOffset } from "./check-offset.ts";
 import { E2BIG, EACCES, EFAULT, EINVAL, type Env, type SubprogArg } from "./env.ts";
 import { callsBackAsync } from "./cfg.ts";
 import { Rejection } from "./errors.ts";
@@ -18,6 +19,7 @@ import {
   isNull,
   mayBeNull,
   MEM_RCU,
+  PTR_MAYBE_NULL,
   PTR_TO_ARENA,
   PTR_TO_BTF_ID,
   PTR_TO_CTX,
@@ -82,11 +84,12 @@ function checkArg(env: Env, arg: SubprogArg, reg: Reg, name: string): void {
       if (reg.type !== SCALAR_VALUE) env.reject(EINVAL, `${name} is not a scalar`);
       return;
     case "ctx":
-      if (reg.type === PTR_TO_CTX) checkFixedOffset(env, reg, name, false);
-      else env.reject(EINVAL, `${name} expects pointer to ctx`);
+      checkArgOffset(env, { kind: "ctx", release: false }, reg, name);
+      if (reg.type !== PTR_TO_CTX) env.reject(EINVAL, `${name} expects pointer to ctx`);
       return;
     case "mem":
       if (arg.flags & PTR_UNTRUSTED) return;
+      checkArgOffset(env, { kind: "any", release: false }, reg, name);
       try {
         checkFixedMemory(env, reg, name, arg.size);
       } catch (error) {
@@ -102,6 +105,7 @@ function checkArg(env: Env, arg: SubprogArg, reg: Reg, name: string): void {
       }
       return;
     case "dynptr":
+      checkArgOffset(env, { kind: "dynptr", release: false }, reg, name);
       if (reg.type !== PTR_TO_STACK && reg.type !== CONST_PTR_TO_DYNPTR) {
         env.reject(EINVAL, `${name} expected pointer to stack or const struct bpf_dynptr`);
       }
@@ -112,15 +116,14 @@ function checkArg(env: Env, arg: SubprogArg, reg: Reg, name: string): void {
   }
 }
 
+const STRUCT_POINTERS = [PTR_TO_BTF_ID, PTR_TO_BTF_ID | PTR_TRUSTED, PTR_TO_BTF_ID | MEM_RCU];
+
 function checkBtfArg(env: Env, arg: SubprogArg, reg: Reg, name: string): void {
   if (arg.flags & PTR_UNTRUSTED) return;
   if (isNull(reg) && arg.nullable) return;
-  const flags = reg.type & ~0xff;
-  const plain = baseType(reg.type) === PTR_TO_BTF_ID && [0, PTR_TRUSTED, MEM_RCU].includes(flags & ~(1 << 8));
-  if (!plain) {
-    env.reject(EACCES, `${name} type=${typeName(reg.type)} expected=ptr_, trusted_ptr_, rcu_ptr_`);
+  if (!STRUCT_POINTERS.includes(arg.nullable ? reg.type & ~PTR_MAYBE_NULL : reg.type)) {
+    env.reject(EACCES, `${name} type=${typeName(reg.type)} expected=${STRUCT_POINTERS.map(typeName).join(", ")}`);
   }
-  if (mayBeNull(reg.type) && !arg.nullable) env.reject(EACCES, `Possibly NULL pointer passed to helper ${name}`);
   checkFixedOffset(env, reg, name, true);
   const off = Number(toSigned(reg.range.value));
   if (!structIdsMatch(env, reg.btf!, reg.num, off, env.target, arg.btf_id, false, true)) {

@@ -11,11 +11,11 @@ import {
   checkAccess,
   checkAlignment,
   checkCalleeMemory,
-  checkFixedOffset,
   checkKptrMatch,
   checkMapAccess,
   checkSizedMemory,
 } from "./check-mem.ts";
+import { checkArgOffset, checkFixedOffset } from "./check-offset.ts";
 import { EACCES, EFAULT, EINVAL, type Env } from "./env.ts";
 import { callback, forEachCallback, ringbufCallback, timerCallback, vmaCallback } from "./callbacks.ts";
 import { checkFormat } from "./format-string.ts";
@@ -23,15 +23,8 @@ import { ID, type CallMeta } from "./helper-call.ts";
 import { helperResult, refineResult } from "./helper-result.ts";
 import { helperNumber, helperProto, type ArgSpec, type HelperProto } from "./helpers-proto.ts";
 import { dynptrName } from "./log.ts";
-import {
-  BPF_F_RDONLY_PROG,
-  isConstant,
-  lookupCannotFail,
-  MAP_BLOOM_FILTER,
-  MAP_PROG_ARRAY,
-  mapFitsHelper,
-  type MapInfo,
-} from "./maps.ts";
+import { BPF_F_RDONLY_PROG, MAP_BLOOM_FILTER, MAP_PROG_ARRAY } from "./map-types.ts";
+import { isConstant, lookupCannotFail, mapFitsHelper, type MapInfo } from "./maps.ts";
 import { fieldAt, fieldOf, hasField, type FieldKind } from "./record.ts";
 import {
   acquireLock,
@@ -64,7 +57,6 @@ import {
   mayBeNull,
   NON_OWN_REF,
   PTR_MAYBE_NULL,
-  PTR_TO_ARENA,
   PTR_TO_BTF_ID,
   PTR_TO_CTX,
   PTR_TO_FUNC,
@@ -93,7 +85,7 @@ import {
   STACK_ZERO,
   typeAt,
 } from "./states.ts";
-import { isZero, toBigInt, toNumber, toUnsignedNumber } from "./u64.ts";
+import { toBigInt, toNumber, toUnsignedNumber } from "./u64.ts";
 
 const MAP_WRITERS: ReadonlySet<number> = new Set(
   ["map_delete_elem", "map_update_elem", "map_push_elem", "map_pop_elem"].map(helperNumber),
@@ -171,47 +163,6 @@ function checkStructArg(env: Env, meta: CallMeta, spec: ArgSpec, reg: Reg, name:
     env.reject(EACCES, `${name} is of type ${reg.btf!.nameOf(reg.num)} but ${spec.struct} is expected`);
   }
   return undefined;
-}
-
-/**
- * Pointers given away, and kinds other than plain memory, must point at the start of their object; with `atStart` pointers to
- * kernel objects too.
- */
-export function checkArgOffset(
-  env: Env,
-  spec: { readonly kind: string; readonly release: boolean; readonly atStart?: boolean },
-  reg: Reg,
-  name: string,
-): void {
-  if (spec.release) {
-    if (spec.kind === "dynptr" && reg.type === PTR_TO_STACK) return;
-    if (!reg.range.isConst || !isZero(reg.range.value)) {
-      env.reject(EINVAL, `${name} must have zero offset when passed to release func or trusted arg to kfunc`);
-    }
-  }
-  switch (reg.type) {
-    case PTR_TO_STACK:
-    case PTR_TO_MAP_KEY:
-    case PTR_TO_MAP_VALUE:
-    case PTR_TO_MEM:
-    case PTR_TO_MEM | MEM_RDONLY:
-    case PTR_TO_MEM | MEM_RINGBUF:
-    case PTR_TO_ARENA:
-    case SCALAR_VALUE:
-      return;
-    case PTR_TO_BTF_ID:
-    case PTR_TO_BTF_ID | MEM_ALLOC:
-    case PTR_TO_BTF_ID | PTR_TRUSTED:
-    case PTR_TO_BTF_ID | MEM_RCU:
-    case PTR_TO_BTF_ID | MEM_ALLOC | NON_OWN_REF:
-    case PTR_TO_BTF_ID | MEM_ALLOC | NON_OWN_REF | MEM_RCU:
-      return checkFixedOffset(env, reg, name, spec.atStart !== true);
-    case PTR_TO_CTX:
-      if (spec.kind !== "ctx" && env.type.variableContext) return;
-      break;
-    default:
-  }
-  return checkFixedOffset(env, reg, name, false);
 }
 
 /* ---- arguments ---- */

@@ -2,12 +2,14 @@
 // does it yield (check_mem_access and its kin in kernel/bpf/verifier.c at v7.2, for a privileged program).
 
 import { isListedSafe, structAccess, structIdsMatch, type Walked } from "./check-btf.ts";
+import { checkFixedOffset } from "./check-offset.ts";
 import { checkStackBounds, checkStackRange, readStack, writeStack, type RawAccess } from "./check-stack.ts";
 import { constRange } from "./bounds.ts";
 import { readConstant } from "./const-fold.ts";
 import { EACCES, EFAULT, EINVAL, ENOTSUPP, type Env } from "./env.ts";
 import { tnumText } from "./log.ts";
-import { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, isConstant, MAP_STRUCTS } from "./maps.ts";
+import { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG } from "./map-types.ts";
+import { isConstant, MAP_STRUCTS } from "./maps.ts";
 import { fieldName, hasField, type SpecialField } from "./record.ts";
 import { inRcuSection, isReferenced } from "./references.ts";
 import {
@@ -117,19 +119,6 @@ function checkRegion(
   if (!inside(high)) {
     outOfBounds(env, reg, high, size, limit);
     env.reject(EACCES, `${name} max value is outside of the allowed memory range`);
-  }
-}
-
-/** A pointer that must be dereferenced where it points, or at a fixed offset if that is allowed. */
-export function checkFixedOffset(env: Env, reg: Reg, name: string, fixedOk: boolean): void {
-  const { range } = reg;
-  if (!range.isConst) {
-    env.reject(EACCES, `variable ${typeName(reg.type)} access var_off=${tnumText(range.bits)} disallowed`);
-  }
-  const value = toSigned(range.value);
-  if (value < 0n) env.reject(EACCES, `negative offset ${typeName(reg.type)} ptr ${name} off=${value} disallowed`);
-  if (!fixedOk && value !== 0n) {
-    env.reject(EACCES, `dereference of modified ${typeName(reg.type)} ptr ${name} off=${value} disallowed`);
   }
 }
 
@@ -413,6 +402,7 @@ function accessContext(
     env.traceLine(env.insnIdx, "; ");
     env.refuse(EACCES);
   }
+  if (field.kind === "unmodelled") env.notModelled(field.what);
   if (write || valueReg < 0) return;
   if (field.kind === "scalar") {
     env.setReg(valueReg, UNKNOWN_SCALAR);
@@ -443,7 +433,8 @@ function explainContext(env: Env, off: number, size: number, write: boolean): vo
   const ptr = member === undefined ? undefined : env.target.resolved(member.type);
   const proto = ptr?.kind === "PTR" ? env.target.resolved(ptr.type) : undefined;
   if (proto?.kind !== "FUNC_PROTO") return;
-  const arg = off / 8;
+  // the result comes after the parameters, and everything else as one more
+  const arg = Math.min(off / 8, proto.params.length + 1);
   if (arg >= proto.params.length) env.say(`func '${attach.member}' doesn't have ${arg + 1}-th argument\n`);
   else if (size !== 8) env.say(`func '${attach.member}' size ${size} must be 8\n`);
 }

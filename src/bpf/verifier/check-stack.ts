@@ -5,6 +5,7 @@ import { BPF_CLASS, BPF_MEM, BPF_MODE, BPF_ST, MAX_BPF_STACK, type Insn } from "
 import { markPrecise } from "./backtrack.ts";
 import { constRangeS32 } from "./bounds.ts";
 import { EACCES, EFAULT, EINVAL, type Env } from "./env.ts";
+import { keepFastcallContract } from "./fastcall.ts";
 import { tnumText } from "./log.ts";
 import {
   ADD_CONST,
@@ -166,6 +167,7 @@ function writeFixed(env: Env, frame: Frame, off: number, size: number, valueReg:
   const at = Math.trunc(first / SLOT_SIZE);
   const insn = env.insns[env.insnIdx];
   destroyDynptr(env, frame, at);
+  keepFastcallContract(env, frame.subprogno, off);
   env.scratchSlot(at);
   let reg = valueReg >= 0 ? env.reg(valueReg) : undefined;
   const aligned = off % SLOT_SIZE === 0;
@@ -221,6 +223,7 @@ function writeVariable(env: Env, frame: Frame, ptr: Reg, off: number, size: numb
   const value = valueReg >= 0 ? env.reg(valueReg) : undefined;
   const zero = value !== undefined ? isNull(value) : isStoreImm(insn) && insn.imm === 0;
   for (let i = min; i < max; i++) destroyDynptr(env, frame, slotIndex(i));
+  keepFastcallContract(env, frame.subprogno, min);
   let zeroUsed = false;
   for (let i = min; i < max; i++) {
     const byte = -i - 1;
@@ -323,6 +326,7 @@ function readFixed(env: Env, frame: Frame, off: number, size: number, dst: numbe
   const at = Math.trunc(first / SLOT_SIZE);
   const slot = frame.slots[at];
   env.scratchSlot(at);
+  keepFastcallContract(env, env.frame.subprogno, off);
   let keep = false;
   if (isSpill(slot)) {
     if (size !== SLOT_SIZE || spillBytes(slot) !== SLOT_SIZE) {
@@ -361,7 +365,9 @@ export function readStack(env: Env, ptr: Reg, name: string, off: number, size: n
     );
   }
   checkStackRange(env, ptr, name, off, size, { zeroOk: false, write: false, raw: undefined, poisonOk: false });
-  readBytes(env, frame, toNumber(ptr.range.smin) + off, toNumber(ptr.range.smax) + off + size, dst);
+  const min = toNumber(ptr.range.smin) + off;
+  readBytes(env, frame, min, toNumber(ptr.range.smax) + off + size, dst);
+  keepFastcallContract(env, frame.subprogno, min);
 }
 
 /** Memory a helper fills without reading it: noted, to be written once all arguments are checked. */

@@ -11,6 +11,22 @@ interface Row {
 
 const ROWS: readonly Row[] = [
   {
+    when: /^BTF of the program is refused: \[\d+\] FUNC \S+ Invalid arg#\d+/,
+    meaning: "A parameter of the function has no name; Linux takes no BTF of a function like that.",
+    remedy: "Give it a name: `int step(void *ctx)` rather than `int step(void *)`.",
+  },
+  {
+    when: /^map '.*' is refused:/,
+    meaning: "Linux does not create a map like that, so the program cannot be loaded with it.",
+    remedy: "Change the map's definition: what is wrong with it, and what is right, stands in the message.",
+  },
+  {
+    when: /^BTF of the program is refused:/,
+    meaning: "Linux checks the object's type information before the program and refuses this entry of it.",
+    remedy:
+      "See the type with `loopstep btf dump FILE`. Compile anew, or rename what has a name no C program could use.",
+  },
+  {
     when: /is not modelled$/,
     meaning:
       "This verifier does not know that part of the kernel's, so it cannot vouch for the program. Linux may accept it.",

@@ -1,6 +1,19 @@
 // Everything one verification works on: the program, what the passes before the walk found out about each instruction, and
 // the walk itself (struct bpf_verifier_env of include/linux/bpf_verifier.h at v7.2).
 
+import {
+  E2BIG,
+  EACCES,
+  EBADF,
+  EBUSY,
+  EFAULT,
+  EINVAL,
+  ENOENT,
+  ENOTSUPP,
+  EOPNOTSUPP,
+  EPERM,
+  ESRCH,
+} from "../../base/index.ts";
 import type { Btf } from "../btf/index.ts";
 import { BPF_CALL, BPF_JMP, BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL, disasmInsn, type Insn } from "../isa/index.ts";
 import type { LineInfo, ResolvedProgram } from "../object/index.ts";
@@ -14,15 +27,7 @@ import type { Fields } from "./record.ts";
 import type { Reg } from "./reg-state.ts";
 import { type Frame, type LinkedReg, type SccVisit, type State } from "./states.ts";
 
-export const EPERM = 1;
-export const ENOENT = 2;
-export const E2BIG = 7;
-export const EACCES = 13;
-export const EFAULT = 14;
-export const EBUSY = 16;
-export const EINVAL = 22;
-export const EOPNOTSUPP = 95;
-export const ENOTSUPP = 524;
+export { E2BIG, EACCES, EBADF, EBUSY, EFAULT, EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP, EPERM, ESRCH };
 
 /** Bounds of one verification; the kernel's unless given. */
 export interface Limits {
@@ -58,6 +63,10 @@ export class SubprogInfo {
   postorderStart = 0;
   exitInsn = 0;
   stackDepth = 0;
+  /** Where the slots of spills around calls end; they start at the bottom of the stack. */
+  fastcallStackOff = 0;
+  /** Some of those calls are not inlined and need their spills. */
+  keepFastcallStack = false;
   hasTailCall = false;
   hasLdAbs = false;
   tailCallReachable = false;

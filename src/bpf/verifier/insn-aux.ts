@@ -15,6 +15,8 @@ export const ITER_NEXT = 16;
 export const SEEN = 32;
 /** May end its function as well as fall through. */
 export const MAY_RETURN = 64;
+/** A jump or call leads here. */
+export const JUMP_TARGET = 128;
 
 /** Registers that have one value on every path, as bit masks, and what they hold. */
 export interface KnownRegs {
@@ -48,6 +50,9 @@ export class InsnAux {
   readonly symbols: Map<number, Reg> = new Map();
   /** bpf_loop(): the one callback it always has with zero flags, or -2. */
   readonly loopCallbacks: Map<number, number> = new Map();
+  /** Spills and fills around calls, and those of the calls that Linux inlines. */
+  readonly fastcallPattern: Set<number> = new Set();
+  readonly fastcallCalls: Set<number> = new Set();
   /** Of jumps and calls. */
   readonly knownRegs: Map<number, KnownRegs> = new Map();
 

@@ -22,8 +22,9 @@ import {
   inTreeCallback,
   type ObjectArgs,
 } from "./check-graph.ts";
-import { checkArgOffset, checkConstString, checkMapField, spinLock } from "./check-helper.ts";
+import { checkConstString, checkMapField, spinLock } from "./check-helper.ts";
 import { checkAccess, checkFixedMemory, checkSizedMemory, isTrusted, notNull } from "./check-mem.ts";
+import { checkArgOffset } from "./check-offset.ts";
 import { EACCES, EINVAL, type Env } from "./env.ts";
 import { Rejection } from "./errors.ts";
 import { hasSuffix } from "./kfunc-meta.ts";

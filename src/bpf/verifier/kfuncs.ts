@@ -116,6 +116,12 @@ export const CRYPTO_KFUNCS: readonly KfuncRow[] = rows(`
   bpf_crypto_ctx_create/ANS bpf_crypto_ctx_release/R bpf_crypto_ctx_acquire/AUN
 `);
 
+/** For tests of the kernel itself, and for wakeup sources: syscall programs (net/bpf/test_run.c, drivers/base/power/wakeup.c). */
+export const SYSCALL_KFUNCS: readonly KfuncRow[] = rows(`
+  bpf_kfunc_call_test_release/R bpf_kfunc_call_memb_release/R
+  bpf_wakeup_sources_read_lock/A bpf_wakeup_sources_read_unlock/R bpf_wakeup_sources_get_head
+`);
+
 export const SKB_KFUNCS: readonly KfuncRow[] = rows("bpf_dynptr_from_skb");
 
 /** Kfuncs whose effects on the verifier's state are not modelled: a program that calls one is refused. */

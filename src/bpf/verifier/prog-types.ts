@@ -3,7 +3,15 @@
 
 import type { AccessInfo, ContextField, VerifierOps } from "../struct-ops.ts";
 import { BASE_HELPERS, RAW_TP_HELPERS, SOCKET_HELPERS, SYSCALL_HELPERS, TRACING_HELPERS } from "./helpers-proto.ts";
-import { COMMON_KFUNCS, CPUMASK_KFUNCS, CRYPTO_KFUNCS, GENERIC_KFUNCS, SKB_KFUNCS, type KfuncRow } from "./kfuncs.ts";
+import {
+  COMMON_KFUNCS,
+  CPUMASK_KFUNCS,
+  CRYPTO_KFUNCS,
+  GENERIC_KFUNCS,
+  SKB_KFUNCS,
+  SYSCALL_KFUNCS,
+  type KfuncRow,
+} from "./kfuncs.ts";
 
 /** BPF_PROG_TYPE_* of include/uapi/linux/bpf.h, those the verifier tells apart. */
 export const BPF_PROG_TYPE_SOCKET_FILTER = 1;
@@ -22,6 +30,8 @@ export interface ProgramType {
   readonly attach?: { readonly struct: string; readonly member: string };
   /** Struct a global function takes as context argument; undefined for none. */
   readonly contextStruct?: string;
+  /** What a parameter tagged `arg:ctx` may point to besides void and that struct. */
+  readonly taggedContext?: "u64" | "any";
   /** Variable offsets into the context are allowed. */
   readonly variableContext?: boolean;
   /** A modified context pointer may be dereferenced. */
@@ -32,6 +42,8 @@ export interface ProgramType {
   readonly skbLoads?: boolean;
   /** Programs that run in any context: no spin locks in their maps. */
   readonly tracing?: boolean;
+  /** Helpers that leave registers alone (bpf_fastcall) and that x86-64 inlines. */
+  readonly fastcallHelpers?: readonly number[];
 }
 
 const scalarField: ContextField = { kind: "scalar" };
@@ -42,10 +54,13 @@ const SKB_WORDS: ReadonlySet<number> = new Set([0, 4, 8, 12, 16, 20, 24, 28, 32,
 const SKB_CB = 48;
 const SKB_CB_END = 68;
 
-/** Left out, so refused: `sk`, whose pointer kind is not modelled. */
+/** `sk`, a pointer to struct bpf_sock. */
+const SKB_SK = 168;
+
 function skbAccess({ off, size, write }: AccessInfo): ContextField | undefined {
   if (off < 0 || off % size !== 0) return undefined;
   if (off >= SKB_CB && off < SKB_CB_END) return off + size <= SKB_CB_END ? scalarField : undefined;
+  if (off === SKB_SK && size === 8 && !write) return { kind: "unmodelled", what: "a pointer to a socket" };
   return !write && size <= 4 && SKB_WORDS.has(off & ~3) ? scalarField : undefined;
 }
 
@@ -57,6 +72,8 @@ function ops(helpers: readonly ReadonlySet<number>[], access: VerifierOps["is_va
 }
 
 const MAX_RAW_TP_ARGS = 12;
+/** bpf_get_smp_processor_id() as tracing programs have it. The one all others have looks the same but is not inlined. */
+const TRACING_FASTCALLS = [8];
 
 /** `SEC("socket")` */
 export const SOCKET_FILTER: ProgramType = {
@@ -77,9 +94,11 @@ export const RAW_TRACEPOINT: ProgramType = {
   ),
   kfuncs: [...COMMON_KFUNCS, ...GENERIC_KFUNCS, ...CPUMASK_KFUNCS],
   contextStruct: "bpf_raw_tracepoint_args",
+  taggedContext: "u64",
   fixedContextOffset: true,
   privateStack: true,
   tracing: true,
+  fastcallHelpers: TRACING_FASTCALLS,
 };
 
 /** `SEC("syscall")`: a context of up to 64 KiB of the caller's. */
@@ -89,9 +108,11 @@ export const SYSCALL: ProgramType = {
   ops: ops([BASE_HELPERS, TRACING_HELPERS, SYSCALL_HELPERS], ({ off }) =>
     off >= 0 && off < 0xffff ? scalarField : undefined,
   ),
-  kfuncs: [...COMMON_KFUNCS, ...GENERIC_KFUNCS, ...CPUMASK_KFUNCS, ...CRYPTO_KFUNCS],
+  kfuncs: [...COMMON_KFUNCS, ...GENERIC_KFUNCS, ...CPUMASK_KFUNCS, ...CRYPTO_KFUNCS, ...SYSCALL_KFUNCS],
+  taggedContext: "any",
   variableContext: true,
   fixedContextOffset: true,
+  fastcallHelpers: TRACING_FASTCALLS,
 };
 
 /** Kfuncs of every struct_ops program; the subsystem adds its own. */
@@ -124,6 +145,7 @@ export function structOpsType(init: {
     ops: init.ops,
     kfuncs: [...STRUCT_OPS_KFUNCS, ...init.kfuncs],
     attach: { struct: init.struct, member: init.member },
+    taggedContext: "u64",
     fixedContextOffset: true,
   };
 }

@@ -60,6 +60,7 @@ import {
 } from "../isa/index.ts";
 import {
   E2BIG,
+  EBADF,
   EBUSY,
   EINVAL,
   ENOENT,
@@ -71,16 +72,8 @@ import {
 } from "./env.ts";
 import { helperNumber } from "./helpers-proto.ts";
 import { checkKfuncId } from "./kfunc-meta.ts";
-import {
-  hasDirectValue,
-  MAP_ARENA,
-  MAP_CGROUP_STORAGE,
-  MAP_PERCPU_CGROUP_STORAGE,
-  MAP_STRUCT_OPS,
-  SLEEPABLE_MAPS,
-  UNMODELLED_MAPS,
-  type MapInfo,
-} from "./maps.ts";
+import { MAP_ARENA, MAP_CGROUP_STORAGE, MAP_PERCPU_CGROUP_STORAGE, MAP_STRUCT_OPS } from "./map-types.ts";
+import { hasDirectValue, SLEEPABLE_MAPS, UNMODELLED_MAPS, type MapInfo } from "./maps.ts";
 import { BPF_PROG_TYPE_SOCKET_FILTER } from "./prog-types.ts";
 import { hasField } from "./record.ts";
 import { MEM_PERCPU, MEM_RDONLY, pointer, PTR_TO_BTF_ID, PTR_TO_MEM, type Reg } from "./reg-state.ts";
@@ -348,10 +341,13 @@ function resolveImm64(env: Env, at: number): void {
     default:
       return env.reject(EINVAL, "unrecognized bpf_ld_imm64 insn");
   }
-  const map = env.map(insn.imm);
-  if (map === undefined) return env.reject(9, `fd ${insn.imm} is not pointing to valid bpf_map`);
+  const byIndex = insn.src_reg === BPF_PSEUDO_MAP_IDX || insn.src_reg === BPF_PSEUDO_MAP_IDX_VALUE;
+  const map = byIndex ? env.map(insn.imm) : undefined;
+  // A number written down for a file descriptor means another file to each process: here stdin, stdout and stderr, then none.
+  const errno = !byIndex && insn.imm >= 0 && insn.imm <= 2 ? EINVAL : EBADF;
+  if (map === undefined) return env.reject(errno, `fd ${insn.imm} is not pointing to valid bpf_map`);
   if (!env.usedMaps.includes(map)) useMap(env, map);
-  if (insn.src_reg === BPF_PSEUDO_MAP_FD || insn.src_reg === BPF_PSEUDO_MAP_IDX) {
+  if (insn.src_reg === BPF_PSEUDO_MAP_IDX) {
     env.aux.maps.set(at, { map, offset: 0 });
     return;
   }
