@@ -21,7 +21,7 @@ import {
   attachError,
   ioUringBpfOps,
   LOOP_STEP_TYPE,
-  loopTargetBtf,
+  vmTargetBtf,
   type Link,
   type LoadedMap,
   type LoadedObject,
@@ -87,7 +87,7 @@ export class VmObject<R extends VmRing> implements LoadedObject {
     this.#rings = rings;
     this.#memory = memory;
     this.#onClose = onClose;
-    const target = loopTargetBtf();
+    const target = vmTargetBtf();
     const used = new Set(object.structOps.flatMap(({ programs }) => Object.values(programs)));
     const resolved = [...used].map((name) => object.resolve(name, { target }));
     const verdict = (): void => {
@@ -153,7 +153,7 @@ export class VmObject<R extends VmRing> implements LoadedObject {
 
   attach(name: string | undefined, ring: Ring): Link {
     this.#refuseClosed();
-    const spec = this.object.resolveStructOps(name, { target: loopTargetBtf() });
+    const spec = this.object.resolveStructOps(name, { target: vmTargetBtf() });
     const own = this.#rings.own(ring);
     if (!own) {
       throw new AttachError("ATTACH_FOREIGN_RING", 0, {
