@@ -77,6 +77,7 @@ export class SimEngine implements Engine {
     const mode: RunMode = { interpret, checked: !verify, seed, ktimeNs, printk: onPrintk };
     this.#verify = verify;
     this.#vmRings = {
+      engine: "sim",
       own: (ring) => (ring instanceof SimRing ? ring : undefined),
       attach: (ring, image, loaded) =>
         ring.attach(

@@ -79,6 +79,7 @@ class UserEngine implements Engine {
     const mode: RunMode = { interpret, checked: !verify, seed };
     this.#verify = verify;
     this.#vmRings = {
+      engine: "user",
       own: (ring) => (ring instanceof UserRing ? ring : undefined),
       attach: (ring, image, { object, placeOf }) => ring.attach(image, mode, tracing?.watched(object, placeOf)),
       // one ring at most, for what each compiles is its own; and no program that a trace still has to be told of
