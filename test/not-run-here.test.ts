@@ -3,15 +3,18 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { openEngine, openObject } from "../src/engine/index.ts";
 import { BpfObject } from "../src/bpf/object/index.ts";
 import { verify, VerifierError } from "../src/bpf/verifier/index.ts";
+import { openEngine, openObject } from "../src/engine/index.ts";
 import { LOOP_STEP_TYPE, loopTargetBtf, UnsupportedError, vmTargetBtf, type EngineName } from "../src/loop/index.ts";
 import { loopPath, missingRing } from "./command-line.ts";
+import { recordedLoops } from "./recorded-loops.ts";
 
-async function refused(engineName: EngineName, name: string, verified = true): Promise<unknown> {
+const notRun = recordedLoops.filter(({ not_run_here }) => not_run_here !== undefined);
+
+async function refused(engineName: EngineName, file: string, verified = true): Promise<unknown> {
   using engine = await openEngine(engineName, { verify: verified });
-  const object = await openObject(loopPath(name));
+  const object = await openObject(file);
   return engine.load(object).then(
     () => undefined,
     (error: unknown) => error,
@@ -57,7 +60,7 @@ describe.each(["sim", "user"] as const)("on %s", (engine) => {
       ["reads-comm", `${engine} does not have what the program reads of the kernel`, "struct task_struct.comm[0]", 12],
       ["signals", `${engine} does not run the helper bpf_send_signal#109`, undefined, 12],
     ])("%s is refused when it is loaded", async (name, summary, found, line) => {
-      const error = await refused(engine, name);
+      const error = await refused(engine, loopPath(name));
       expect(error).toBeInstanceOf(UnsupportedError);
       expect(error).toMatchObject({ code: "FEATURE_UNSUPPORTED", summary, found });
       expect((error as UnsupportedError).where).toMatch(new RegExp(`/${name}\\.bpf\\.c:${line}$`));
@@ -65,14 +68,22 @@ describe.each(["sim", "user"] as const)("on %s", (engine) => {
     });
 
     it("that needs a kfunc is refused without the verifier too", async () => {
-      expect(await refused(engine, "finds-task", false)).toMatchObject({ code: "FEATURE_UNSUPPORTED" });
+      expect(await refused(engine, loopPath("finds-task"), false)).toMatchObject({ code: "FEATURE_UNSUPPORTED" });
     });
 
     it("that Linux refuses is refused with Linux's words", async () => {
-      const error = await refused(engine, "keeps-task");
+      const error = await refused(engine, loopPath("keeps-task"));
       expect(error).toBeInstanceOf(VerifierError);
       expect((error as VerifierError).message).toMatch(/would lead to reference leak/);
     });
+
+    it.each(notRun.map((row) => [row.program, row] as const))(
+      "%s, recorded and not run here, is refused",
+      async (_, row) => {
+        const codes = ["FEATURE_UNSUPPORTED", "VM_UNSUPPORTED"];
+        expect(codes).toContain(((await refused(engine, row.file)) as UnsupportedError).code);
+      },
+    );
 
     it("that can do without kfuncs and fields goes on without", async () => {
       expect(await ran(engine, "prefers-task", {})).toMatchObject({ way: 0 });

@@ -3,10 +3,11 @@
 // a field that is asked after are not needed: such a program goes on without.
 
 import { LoopstepError } from "../base/index.ts";
+import { CORE_POISON, essentialName } from "../bpf/btf/index.ts";
 import { callKind, helperName } from "../bpf/isa/index.ts";
-import { ObjectError, type BpfObject, type ResolvedProgram } from "../bpf/object/index.ts";
-import { HELPERS, lineAt } from "../bpf/vm/index.ts";
+import { KFUNC_POISON, ObjectError, type BpfObject, type ResolvedProgram } from "../bpf/object/index.ts";
 import { VerifierError, verifyOrThrow } from "../bpf/verifier/index.ts";
+import { HELPERS, lineAt } from "../bpf/vm/index.ts";
 import {
   currentTaskHelpers,
   LOOP_STEP_TYPE,
@@ -62,22 +63,22 @@ export function verifyForVm(programs: readonly ResolvedProgram[], loading: Loadi
     try {
       verifyOne(program, loading);
     } catch (error) {
-      throw error instanceof VerifierError ? refusalOf(loading, error) : error;
+      throw error instanceof VerifierError ? refusalOf(loading, error, program) : error;
     }
   }
 }
 
-/** What to throw for programs that did not do: Linux's own refusal if there is one, else what is not here. */
-function refusalOf(loading: Loading, error: unknown): unknown {
+/** What to throw for programs that did not do (`program`, of those): Linux's own refusal if there is one, else what is not here. */
+function refusalOf(loading: Loading, error: unknown, program?: ResolvedProgram): unknown {
   if (!(error instanceof LoopstepError)) return error;
   const { engine, object, programs, verify } = loading;
   try {
     const target = loopTargetBtf();
     const resolved = programs.map((name) => object.resolve(name, { target }));
     if (verify) {
-      for (const program of resolved) verifyOrThrow(program, { type: LOOP_STEP_TYPE, externs: object.externs });
+      for (const one of resolved) verifyOrThrow(one, { type: LOOP_STEP_TYPE, externs: object.externs });
     }
-    const missing = missingKfunc(engine, resolved, error) ?? missingField(engine, object, error);
+    const missing = missingKfunc(loading, resolved, error, program) ?? missingField(loading, error, program);
     return notRunHere(
       missing ?? {
         message: `${engine} does not have what the program needs`,
@@ -90,32 +91,39 @@ function refusalOf(loading: Loading, error: unknown): unknown {
   }
 }
 
-/** The kfunc that could not be found, where it is first called. */
-function missingKfunc(
-  engine: EngineName,
-  programs: readonly ResolvedProgram[],
-  error: LoopstepError,
-): Missing | undefined {
-  const unresolved = /^kfunc '(\w+)' is referenced/;
-  const name =
-    error instanceof VerifierError
-      ? unresolved.exec(error.verdict?.error ?? "")?.[1]
-      : error instanceof ObjectError && error.code === "OBJECT_KFUNC"
-        ? error.found
-        : undefined;
-  if (name === undefined) return undefined;
-  const id = loopTargetBtf().findByName(name, "FUNC");
-  for (const program of programs) {
-    const insn = program.insns.findIndex((call) => callKind(call) === "kfunc" && call.imm === id);
-    if (insn >= 0) return { message: `${engine} does not run the kfunc ${name}`, where: placeOf(program, insn) };
-  }
-  return { message: `${engine} does not have the kfunc ${name}`, where: error.where };
+/** The number of the helper called at the instruction that was refused: it stands for what was not found. */
+function refusedCall(error: LoopstepError, program: ResolvedProgram | undefined): number | undefined {
+  const insn = error instanceof VerifierError ? program?.insns[error.verdict?.insn ?? -1] : undefined;
+  return insn !== undefined && callKind(insn) === "helper" ? insn.imm : undefined;
 }
 
-/** The field of a kernel struct that could not be found. */
-function missingField(engine: EngineName, object: BpfObject, error: LoopstepError): Missing | undefined {
-  if (!(error instanceof VerifierError) || error.verdict?.error !== "failed to resolve CO-RE relocation")
-    return undefined;
+/** The kfunc that was not found, where it is first called. */
+function missingKfunc(
+  { engine, object }: Loading,
+  inLinux: readonly ResolvedProgram[],
+  error: LoopstepError,
+  program: ResolvedProgram | undefined,
+): Missing | undefined {
+  const call = refusedCall(error, program) ?? 0;
+  const isUnknown = error instanceof ObjectError && error.code === "OBJECT_KFUNC";
+  const name = isUnknown ? error.found : object.externs[call - KFUNC_POISON]?.name;
+  if (name === undefined) return undefined;
+  const id = loopTargetBtf().findByName(essentialName(name), "FUNC");
+  const message = `${engine} does not run the kfunc ${essentialName(name)}`;
+  for (const one of inLinux) {
+    const insn = one.insns.findIndex((candidate) => callKind(candidate) === "kfunc" && candidate.imm === id);
+    if (insn >= 0) return { message, where: placeOf(one, insn) };
+  }
+  return { message, where: error.where };
+}
+
+/** The fields of kernel structs that were not found, when one of them was the reason. */
+function missingField(
+  { engine, object }: Loading,
+  error: LoopstepError,
+  program: ResolvedProgram | undefined,
+): Missing | undefined {
+  if (refusedCall(error, program) !== CORE_POISON) return undefined;
   const inLinux = object.coreReports({ target: loopTargetBtf() });
   const absent = object
     .coreReports({ target: vmTargetBtf() })
