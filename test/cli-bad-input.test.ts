@@ -97,6 +97,24 @@ const CASES: readonly Case[] = [
     ring: true,
   },
   {
+    name: "a kfunc that is not run here",
+    words: ["run", "--engine", "sim", loopPath("finds-task")],
+    status: 4,
+    says: ["finds-task.bpf.c:13", "sim does not run the kfunc bpf_task_from_pid", "engine kernel"],
+  },
+  {
+    name: "a kfunc that is not run here, in a loop that Linux refuses",
+    words: ["run", "--engine", "sim", loopPath("keeps-task")],
+    status: 3,
+    says: ["keeps-task.bpf.c:10", "would lead to reference leak"],
+  },
+  {
+    name: "a helper that is not run here",
+    words: ["run", "--engine", "sim", loopPath("signals")],
+    status: 4,
+    says: ["signals.bpf.c:12", "sim does not run the helper bpf_send_signal#109"],
+  },
+  {
     name: "no loop_step",
     words: ["run", "--engine", "user", loopPath("no-loop-step")],
     status: 1,

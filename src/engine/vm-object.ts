@@ -15,13 +15,12 @@ import {
   type VmMap,
   type VmMemory,
 } from "../bpf/vm/index.ts";
-import { verifyOrThrow } from "../bpf/verifier/index.ts";
 import {
   AttachError,
   attachError,
   ioUringBpfOps,
-  LOOP_STEP_TYPE,
-  loopTargetBtf,
+  vmTargetBtf,
+  type EngineName,
   type Link,
   type LoadedMap,
   type LoadedObject,
@@ -32,6 +31,7 @@ import {
 } from "../loop/index.ts";
 import type { UntimedEvent } from "../uring/trace/index.ts";
 import { loadedMap, type MapAccess } from "./loaded-map.ts";
+import { resolveForVm, verifyForVm, type Loading } from "./vm-programs.ts";
 
 /** A ring of such an engine. */
 export interface VmRing extends Ring {
@@ -44,6 +44,7 @@ export interface VmRing extends Ring {
 
 /** What the engine adds. */
 export interface VmRings<R extends VmRing> {
+  readonly engine: EngineName;
   /** The ring as the engine's own, or undefined when it belongs to another. */
   own(ring: Ring): R | undefined;
   /** Gives the program of `object` to the ring. */
@@ -80,19 +81,18 @@ export class VmObject<R extends VmRing> implements LoadedObject {
 
   /**
    * Resolves every program a struct_ops map refers to, verifies it unless told not to, and places the maps. Throws
-   * ObjectError, BtfError, VerifierError, VmError.
+   * ObjectError, BtfError, VerifierError, VmError, UnsupportedError.
    */
   constructor(object: BpfObject, memory: VmMemory, rings: VmRings<R>, verify: boolean, onClose: () => void = () => {}) {
     this.object = object;
     this.#rings = rings;
     this.#memory = memory;
     this.#onClose = onClose;
-    const target = loopTargetBtf();
-    const used = new Set(object.structOps.flatMap(({ programs }) => Object.values(programs)));
-    const resolved = [...used].map((name) => object.resolve(name, { target }));
+    const programs = [...new Set(object.structOps.flatMap((ops) => Object.values(ops.programs)))];
+    const loading: Loading = { engine: rings.engine, object, programs, verify };
+    const resolved = resolveForVm(loading);
     const verdict = (): void => {
-      if (!verify) return;
-      for (const program of resolved) verifyOrThrow(program, { type: LOOP_STEP_TYPE, externs: object.externs });
+      if (verify) verifyForVm(resolved, loading);
     };
     try {
       this.#place(resolved);
@@ -153,7 +153,7 @@ export class VmObject<R extends VmRing> implements LoadedObject {
 
   attach(name: string | undefined, ring: Ring): Link {
     this.#refuseClosed();
-    const spec = this.object.resolveStructOps(name, { target: loopTargetBtf() });
+    const spec = this.object.resolveStructOps(name, { target: vmTargetBtf() });
     const own = this.#rings.own(ring);
     if (!own) {
       throw new AttachError("ATTACH_FOREIGN_RING", 0, {

@@ -19,6 +19,7 @@ export { BtfError, type BtfErrorCode } from "./errors.ts";
 export { emitBtfWithExt } from "./ext-emit.ts";
 export { parseBtfExt, type BtfExt, type CoreRelo, type FuncInfoRecord, type LineInfoRecord } from "./ext-info.ts";
 export { formatType } from "./format.ts";
+export { GrowingBtf, type TypeSource } from "./growing.ts";
 export { loadProblem, replacedTypes } from "./load-check.ts";
 export { remapType } from "./remap.ts";
 export { CORE_POISON, matchCoreRelo, patchCore, resolveCoreRelo, type CoreResult } from "./relo-core.ts";

@@ -15,6 +15,7 @@ export type VmErrorCode =
   | "VM_FAULT_ABORTED"
   | "VM_MEMORY"
   | "VM_MAP"
+  | "VM_UNSUPPORTED"
   | "VM_CLOSED"
   | "VM_IMAGE";
 

@@ -84,7 +84,7 @@ const ringBytes = (wanted: number): number => Math.max(PAGE, 2 ** Math.ceil(Math
 function checkSpec(spec: MapSpec, shape: Shape | undefined): asserts shape is Shape {
   const where = `map ${spec.name}`;
   if (shape === undefined) {
-    throw new VmError("VM_MAP", {
+    throw new VmError("VM_UNSUPPORTED", {
       message: `map type ${spec.type} is not supported`,
       where,
       expected: "array, hash, their kinds per CPU or with LRU, queue, stack, ring buffer, task storage, map of maps",
@@ -94,7 +94,7 @@ function checkSpec(spec: MapSpec, shape: Shape | undefined): asserts shape is Sh
   if (shape === "ring" && spec.max_entries > 0) return;
   if (shape === "storage" && spec.key_size === 4 && spec.value_size > 0) return;
   if (spec.type === BPF_MAP_TYPE_PROG_ARRAY && spec.values?.some((slot) => slot !== undefined)) {
-    throw new VmError("VM_MAP", {
+    throw new VmError("VM_UNSUPPORTED", {
       message: "tail calls into other programs are not supported",
       where,
       remedy: "Run it with the kernel engine",
@@ -116,7 +116,7 @@ function checkSpec(spec: MapSpec, shape: Shape | undefined): asserts shape is Sh
   }
 }
 
-/** Places one map, zeroed or with its initial contents. Throws VmError VM_MAP for a kind or size that cannot be. */
+/** Places one map, zeroed or with its initial contents. Throws VmError VM_UNSUPPORTED for a kind, VM_MAP for a size that cannot be. */
 export function createMap(memory: VmMemory, spec: MapSpec): MapImage {
   const { name, kind, type, key_size, value_size, map_flags, btf_key_type_id, btf_value_type_id, frozen } = spec;
   const shape = shapeOf(type);

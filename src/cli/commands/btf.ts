@@ -80,7 +80,7 @@ function dump(options: ParsedOptions): Promise<void> {
       expected: "--format c or ts",
     });
   }
-  writeOutput(options.text("output"), format(btfNamed(file), roots.length > 0 ? roots : undefined));
+  writeOutput(options.text("output"), format(btfNamed(file).complete(), roots.length > 0 ? roots : undefined));
   return Promise.resolve();
 }
 

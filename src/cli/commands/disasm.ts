@@ -4,6 +4,7 @@ import { BPF_PSEUDO_KFUNC_CALL, disasmInsn, isLdImm64, nameImm, type DisasmCallb
 import { compile, listing } from "../../bpf/jit/index.ts";
 import type { BpfObject, ResolvedProgram } from "../../bpf/object/index.ts";
 import { buildImage, lineAt, VmMemory, type VmImage } from "../../bpf/vm/index.ts";
+import { resolveForVm } from "../../engine/vm-programs.ts";
 import { KFUNC_SIGNATURES, loopTargetBtf } from "../../loop/index.ts";
 import type { Command, ParsedOptions } from "../command.ts";
 import { UsageError } from "../errors.ts";
@@ -36,7 +37,7 @@ export const disasmCommand: Command = {
       return EXIT.ok;
     }
     for (const name of names) {
-      const program = object.resolve(name, { target: loopTargetBtf() });
+      const program = options.flag("wat") ? forVm(object, name) : object.resolve(name, { target: loopTargetBtf() });
       const lines = options.flag("wat") ? webAssembly(program, options) : instructions(program, options.flag("source"));
       const title = `${program.name} (${program.section})`;
       process.stdout.write(
@@ -68,9 +69,13 @@ function binary(object: BpfObject, names: readonly string[], options: ParsedOpti
       remedy: "Redirect it to a file, or use --wat.",
     });
   }
-  const image = imageOf(object.resolve(name, { target: loopTargetBtf() }));
+  const image = imageOf(forVm(object, name));
   return compile(image, { checked: options.flag("checked"), ...signatures }).bytes;
 }
+
+/** As the engines compile it. */
+const forVm = (object: BpfObject, name: string): ResolvedProgram =>
+  resolveForVm({ engine: "user", object, programs: [name], verify: false })[0];
 
 const imageOf = (program: ResolvedProgram): VmImage => buildImage(program, VmMemory.create());
 

@@ -6,8 +6,8 @@ import type { BpfObject } from "../../bpf/object/index.ts";
 import { VmMemory } from "../../bpf/vm/index.ts";
 import {
   currentTaskHelpers,
-  loopTargetBtf,
   UnsupportedError,
+  vmTargetBtf,
   type Engine,
   type EngineOptions,
   type IoBuffer,
@@ -48,7 +48,7 @@ export function openSimEngine(options: SimEngineOptions = {}): SimEngine {
 export class SimEngine implements Engine {
   readonly name = "sim";
   readonly why: string;
-  readonly target: Btf = loopTargetBtf();
+  readonly target: Btf = vmTargetBtf();
   readonly kernel: SimKernel;
   readonly #memory: VmMemory;
   readonly #verify: boolean;
@@ -77,6 +77,7 @@ export class SimEngine implements Engine {
     const mode: RunMode = { interpret, checked: !verify, seed, ktimeNs, printk: onPrintk };
     this.#verify = verify;
     this.#vmRings = {
+      engine: "sim",
       own: (ring) => (ring instanceof SimRing ? ring : undefined),
       attach: (ring, image, loaded) =>
         ring.attach(

@@ -7,8 +7,8 @@ import type { Btf } from "../../bpf/btf/index.ts";
 import type { BpfObject } from "../../bpf/object/index.ts";
 import { VmMemory } from "../../bpf/vm/index.ts";
 import {
-  loopTargetBtf,
   UnsupportedError,
+  vmTargetBtf,
   type Engine,
   type EngineOptions,
   type IoBuffer,
@@ -55,7 +55,7 @@ function once(dispose: () => void): () => void {
 
 class UserEngine implements Engine {
   readonly name = "user";
-  readonly target: Btf = loopTargetBtf();
+  readonly target: Btf = vmTargetBtf();
   readonly #sys: Sys;
   readonly #memory: VmMemory = VmMemory.create({ maximum: MAX_MEMORY });
   readonly #verify: boolean;
@@ -79,6 +79,7 @@ class UserEngine implements Engine {
     const mode: RunMode = { interpret, checked: !verify, seed };
     this.#verify = verify;
     this.#vmRings = {
+      engine: "user",
       own: (ring) => (ring instanceof UserRing ? ring : undefined),
       attach: (ring, image, { object, placeOf }) => ring.attach(image, mode, tracing?.watched(object, placeOf)),
       // one ring at most, for what each compiles is its own; and no program that a trace still has to be told of

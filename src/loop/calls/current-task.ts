@@ -1,10 +1,13 @@
-// The current task as programs of `user` and `sim` may read it: the few fields that mean something outside the kernel, under
-// the kernel's names, so that CO-RE finds them (struct task_struct, include/linux/sched.h).
+// The current task as programs of `user` and `sim` may read it: the few fields that mean something outside the kernel, where
+// Linux 7.2.13 has them (struct task_struct, include/linux/sched.h). The rest of it is empty, and their BTF does not name it.
 
 import { layout, setField, type Layout } from "../../base/index.ts";
 import type { Callee, VmMemory } from "../../bpf/vm/index.ts";
 
-export const task_struct: Layout<"pid" | "tgid"> = layout("task_struct", 8, { pid: [0, "s32"], tgid: [4, "s32"] });
+export const task_struct: Layout<"pid" | "tgid"> = layout("task_struct", 6080, {
+  pid: [2808, "s32"],
+  tgid: [2812, "s32"],
+});
 
 /** The helpers that give out the task's address: bpf_get_current_task and bpf_get_current_task_btf. */
 export function currentTaskHelpers(address: number): Record<number, Callee> {
