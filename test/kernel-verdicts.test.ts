@@ -1,11 +1,18 @@
 // Our loader asks Linux what was recorded when libbpf asked it: each object of ../shared/verdicts gets the same verdict, with
-// the same errno and the same reason, when it is loaded by the kernel engine. Inside the rig only.
+// the same errno and the same reason, when it is loaded by the kernel engine. And of each of its kfuncs, whether a loop may
+// call it. Inside the rig only.
 
 import { readFileSync } from "node:fs";
+import { release } from "node:os";
 import { expect, it } from "vitest";
 import { LoopstepError } from "../src/base/index.ts";
+import { Btf, type BtfDeclTag } from "../src/bpf/btf/index.ts";
+import { asm } from "../src/bpf/isa/index.ts";
+import { BPF_PROG_TYPE_STRUCT_OPS } from "../src/bpf/object/index.ts";
 import { openEngine, openObject } from "../src/engine/index.ts";
-import type { Engine } from "../src/loop/index.ts";
+import { LOOP_STEP_TYPE, type Engine } from "../src/loop/index.ts";
+import { LinuxVerifier } from "./diff-verifier/linux.ts";
+import { programOf } from "./diff-verifier/world.ts";
 import { missingLoops } from "./missing-loops.ts";
 import { missingShared, sharedPath } from "./shared-data.ts";
 
@@ -53,4 +60,33 @@ it.skipIf(missing !== undefined)(
     expect(differences).toEqual([]);
   },
   600_000,
+);
+
+const missingKernel = missingLoops();
+
+it.skipIf(missingKernel !== undefined)(
+  `Linux lets a loop call the kfuncs that are listed${missingKernel ? ` (${missingKernel})` : ""}`,
+  () => {
+    const target = Btf.parse(readFileSync("/sys/kernel/btf/vmlinux"));
+    const linux = new LinuxVerifier();
+    const listed = new Set(LOOP_STEP_TYPE.kfuncs.map(({ name }) => name));
+    const kind = { type: BPF_PROG_TYPE_STRUCT_OPS, sleepable: true, target };
+    const differences: string[] = [];
+    let asked = 0;
+    for (const tag of target.ofKind("DECL_TAG")) {
+      const { name, type: id } = target.type(tag) as BtfDeclTag;
+      if (name !== "bpf_kfunc") continue;
+      const kfunc = target.nameOf(id);
+      const { log } = linux.verdict(
+        programOf(asm(`call ${kfunc}\nr0 = 0\nexit`, { kfuncs: { [kfunc]: id } }), [0], kind),
+      );
+      const refused = /is not allowed$|require device-bound program$/m.test(log);
+      // a newer kernel may have more
+      if (refused ? listed.has(kfunc) : !listed.has(kfunc) && release().startsWith("7.2.")) differences.push(kfunc);
+      asked++;
+    }
+    expect(differences).toEqual([]);
+    expect(asked).toBeGreaterThan(200);
+  },
+  300_000,
 );

@@ -3,7 +3,14 @@
 // added is compared too.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { formatType, type Btf, type BtfComposite, type BtfFuncProto, type BtfType } from "../src/bpf/btf/index.ts";
+import {
+  formatType,
+  type Btf,
+  type BtfComposite,
+  type BtfEnum,
+  type BtfFuncProto,
+  type BtfType,
+} from "../src/bpf/btf/index.ts";
 import { verify } from "../src/bpf/verifier/index.ts";
 import { KF_IMPLICIT_ARGS } from "../src/bpf/verifier/kfuncs.ts";
 import { MAP_STRUCTS } from "../src/bpf/verifier/maps.ts";
@@ -218,7 +225,9 @@ describe.skipIf(missingLinuxBtf)("the built-in target is Linux 7.2.13's", () => 
   });
 
   it.each(Object.keys(ENUMS))("enum %s", (name) => {
-    expect(target.type(target.findByName(name, "ENUM")!)).toEqual(kernel.type(kernel.findByName(name, "ENUM")!));
+    const [mine, theirs] = [target, kernel].map((btf) => btf.type(btf.findByName(name, "ENUM")!) as BtfEnum);
+    // of a long one the first values
+    expect(mine).toEqual({ ...theirs, values: theirs.values.slice(0, mine.values.length) });
   });
 
   it("per-CPU variables", () => {

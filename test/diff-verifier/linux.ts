@@ -32,6 +32,7 @@ type ProgLoad = Partial<Record<typeof A.prog_load_attr extends Layout<infer Name
 interface World {
   readonly maps: readonly MapSpec[];
   readonly btf: Btf;
+  /** Negative when Linux does not take it. */
   readonly btf_fd: number;
   readonly programBtf: ProgramBtf;
   readonly map_fds: readonly number[];
@@ -69,7 +70,7 @@ export class LinuxVerifier {
     const last = this.#world;
     this.#unmap();
     this.#unmap = () => undefined;
-    if (last !== undefined) for (const fd of [...last.map_fds, last.btf_fd]) this.#bpf.close(fd);
+    if (last !== undefined) for (const fd of [...last.map_fds, last.btf_fd]) if (fd >= 0) this.#bpf.close(fd);
     this.#world = undefined;
   }
 
@@ -83,11 +84,11 @@ export class LinuxVerifier {
       prog_flags: program.sleepable ? A.BPF_F_SLEEPABLE : 0,
       fd_array: new Uint8Array(Int32Array.from(world.map_fds).buffer),
       ...attachment(program),
-      ...programInfo(program, world.programBtf, world.btf_fd),
+      ...(world.btf_fd < 0 ? {} : programInfo(program, world.programBtf, world.btf_fd)),
     };
   }
 
-  #worldOf({ maps, btf, lines }: ResolvedProgram): World {
+  #worldOf({ type, maps, btf, lines }: ResolvedProgram): World {
     const last = this.#world;
     if (last !== undefined && last.maps === maps && last.btf === btf && lines.length === 0) return last;
     this.forget();
@@ -97,8 +98,9 @@ export class LinuxVerifier {
     );
     const load = { btf: bytes.bytes, btf_size: bytes.bytes.length };
     const btf_fd = this.#bpf.call("BPF_BTF_LOAD", A.btf_load_attr, load);
-    if (btf_fd < 0) throw new Error(`BPF_BTF_LOAD: ${btf_fd}`);
-    const map_fds = maps.map((spec) => this.#createMap(spec, btf_fd));
+    // as libbpf does: a type of program that needs no BTF goes without
+    if (btf_fd < 0 && type === BPF_PROG_TYPE_STRUCT_OPS) throw new Error(`BPF_BTF_LOAD: ${btf_fd}`);
+    const map_fds = maps.map((spec) => this.#createMap(spec, Math.max(0, btf_fd)));
     this.#world = { maps, btf, btf_fd, programBtf: bytes, map_fds };
     return this.#world;
   }

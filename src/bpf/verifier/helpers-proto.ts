@@ -265,7 +265,11 @@ export const SOCKET_HELPERS: ReadonlySet<number> = ids(`
   ktime_get_coarse_ns skc_to_tcp6_sock skc_to_tcp_sock skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock
   skc_to_unix_sock skc_to_mptcp_sock
 `);
-export const SYSCALL_HELPERS: ReadonlySet<number> = ids("sys_bpf btf_find_by_name_kind sys_close kallsyms_lookup_name");
+export const SYSCALL_HELPERS: ReadonlySet<number> = ids(`
+  sys_bpf btf_find_by_name_kind sys_close kallsyms_lookup_name sk_storage_get sk_storage_delete skb_output xdp_output
+  skc_to_tcp6_sock skc_to_tcp_sock skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock d_path sock_from_file
+  skc_to_unix_sock xdp_get_buff_len skc_to_mptcp_sock
+`);
 
 /** Helpers that call a function of the program before they return. */
 export const SYNC_CALLBACK_HELPERS: ReadonlySet<number> = ids("for_each_map_elem find_vma loop user_ringbuf_drain");

@@ -4,7 +4,7 @@
 import { BtfError, type BtfFuncProto, type BtfParam } from "../btf/index.ts";
 import type { Insn } from "../isa/index.ts";
 import { EINVAL, isKfuncCall, type Env } from "./env.ts";
-import { KF_IMPLICIT_ARGS, type KfuncMeta } from "./kfuncs.ts";
+import { DEVICE_KFUNCS, KF_IMPLICIT_ARGS, type KfuncMeta } from "./kfuncs.ts";
 
 /** The prototype behind FUNC `id`, or undefined. */
 function protoOf(env: Env, id: number): BtfFuncProto | undefined {
@@ -58,6 +58,9 @@ export function checkKfuncId(env: Env, insn: Insn): void {
   }
   if (protoOf(env, insn.imm) === undefined) {
     env.reject(EINVAL, `kernel function btf_id ${insn.imm} does not have a valid func_proto`);
+  }
+  if (DEVICE_KFUNCS.has(env.kfuncName(insn.imm))) {
+    env.reject(EINVAL, "metadata kfuncs require device-bound program");
   }
 }
 

@@ -88,6 +88,8 @@ export const COMMON_KFUNCS: readonly KfuncRow[] = rows(`
   bpf_task_work_schedule_signal/I bpf_task_work_schedule_resume/I
   bpf_map_sum_elem_count bpf_res_spin_lock/N bpf_res_spin_unlock bpf_res_spin_lock_irqsave/N bpf_res_spin_unlock_irqrestore
   bpf_arena_alloc_pages/a bpf_arena_free_pages/a bpf_arena_reserve_pages/a
+  bpf_get_root_mem_cgroup/AN bpf_get_mem_cgroup/ANU bpf_put_mem_cgroup/R bpf_mem_cgroup_vm_events
+  bpf_mem_cgroup_memory_events bpf_mem_cgroup_usage bpf_mem_cgroup_page_state bpf_mem_cgroup_flush_stats/S
 `);
 
 /** For tracing, struct_ops, syscall and a few network types. */
@@ -111,6 +113,18 @@ export const CPUMASK_KFUNCS: readonly KfuncRow[] = rows(`
   bpf_cpumask_xor/U bpf_cpumask_equal/U bpf_cpumask_intersects/U bpf_cpumask_subset/U bpf_cpumask_empty/U bpf_cpumask_full/U
   bpf_cpumask_copy/U bpf_cpumask_any_distribute/U bpf_cpumask_any_and_distribute/U bpf_cpumask_weight/U bpf_cpumask_populate/U
 `);
+
+/** Of other subsystems, for struct_ops programs of every type (net/ipv4/bpf_tcp_ca.c, tcp_cubic.c, kernel/sched/ext/cid.c). */
+export const SHARED_STRUCT_OPS_KFUNCS: readonly KfuncRow[] = rows(`
+  tcp_reno_ssthresh tcp_reno_cong_avoid tcp_reno_undo_cwnd tcp_slow_start tcp_cong_avoid_ai
+  cubictcp_init cubictcp_recalc_ssthresh cubictcp_cong_avoid cubictcp_state cubictcp_cwnd_event_tx_start cubictcp_acked
+  scx_bpf_cid_to_cpu/I scx_bpf_cpu_to_cid/I scx_bpf_cid_topo/I
+`);
+
+/** For programs of a network device only; anything else is told so. */
+export const DEVICE_KFUNCS: ReadonlySet<string> = new Set(
+  "bpf_xdp_metadata_rx_hash bpf_xdp_metadata_rx_timestamp bpf_xdp_metadata_rx_vlan_tag".split(" "),
+);
 
 export const CRYPTO_KFUNCS: readonly KfuncRow[] = rows(`
   bpf_crypto_ctx_create/ANS bpf_crypto_ctx_release/R bpf_crypto_ctx_acquire/AUN

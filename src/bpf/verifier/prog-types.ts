@@ -8,6 +8,7 @@ import {
   CPUMASK_KFUNCS,
   CRYPTO_KFUNCS,
   GENERIC_KFUNCS,
+  SHARED_STRUCT_OPS_KFUNCS,
   SKB_KFUNCS,
   SYSCALL_KFUNCS,
   type KfuncRow,
@@ -116,7 +117,12 @@ export const SYSCALL: ProgramType = {
 };
 
 /** Kfuncs of every struct_ops program; the subsystem adds its own. */
-export const STRUCT_OPS_KFUNCS: readonly KfuncRow[] = [...COMMON_KFUNCS, ...GENERIC_KFUNCS, ...CPUMASK_KFUNCS];
+export const STRUCT_OPS_KFUNCS: readonly KfuncRow[] = [
+  ...COMMON_KFUNCS,
+  ...GENERIC_KFUNCS,
+  ...CPUMASK_KFUNCS,
+  ...SHARED_STRUCT_OPS_KFUNCS,
+];
 
 /** The helpers every struct_ops program may call. */
 export function isBaseHelper(id: number): boolean {

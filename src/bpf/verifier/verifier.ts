@@ -4,7 +4,7 @@
 import { BtfError } from "../btf/index.ts";
 import type { ResolvedProgram } from "../object/index.ts";
 import type { VerifierOps } from "../struct-ops.ts";
-import { checkBeforeLoad } from "./before-load.ts";
+import { asLoaded, checkBeforeLoad } from "./before-load.ts";
 import { checkCfg, computePostorder, computeScc, sortSubprogs } from "./cfg.ts";
 import { checkFuncInfo } from "./check-btf.ts";
 import { computeConstRegs, pruneDeadBranches } from "./const-fold.ts";
@@ -214,11 +214,12 @@ function verdictOf(env: Env, errno: number, options: VerifyOptions): Verdict {
 }
 
 /**
- * What Linux 7.2 would say of `program`, loaded by a privileged process on x86-64. Never throws for what is in the program:
+ * What Linux 7.2 would say of `resolved`, loaded by a privileged process on x86-64. Never throws for what is in the program:
  * malformed ones are rejected. Throws VERIFIER_OPTION when the type of program is unknown and no descriptor is given.
  */
-export function verify(program: ResolvedProgram, options: VerifyOptions = {}): Verdict {
-  const type = typeOf(program, options);
+export function verify(resolved: ResolvedProgram, options: VerifyOptions = {}): Verdict {
+  const type = typeOf(resolved, options);
+  const program = asLoaded(resolved, type);
   const level = options.logLevel ?? 1;
   // The log costs time, and an accepted program has none at level 1: it is written in a second run, when there is a reason.
   const quiet = level & 2 ? level : 0;

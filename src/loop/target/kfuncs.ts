@@ -1,5 +1,5 @@
 // The kernel functions that a struct_ops program may call on Linux 7.2, as C declares them but for the word "struct"
-// (kernel/bpf/helpers.c, cpumask.c, rqspinlock.c, stream.c, io_uring/bpf-ops.c and others at v7.2). The names of parameters
+// (kernel/bpf/helpers.c, cpumask.c, rqspinlock.c, stream.c, mm/bpf_memcontrol.c, io_uring/bpf-ops.c and others at v7.2). The names of parameters
 // count: what they end in tells the verifier what an argument must be. test/target.test.ts holds every line against the BTF
 // of a kernel.
 
@@ -192,6 +192,31 @@ bpf_key *bpf_lookup_user_key(s32 serial, u64 flags);
 bpf_key *bpf_lookup_system_key(u64 id);
 void bpf_key_put(bpf_key *bkey);
 int bpf_verify_pkcs7_signature(const bpf_dynptr *data_p, const bpf_dynptr *sig_p, bpf_key *trusted_keyring);
+
+mem_cgroup *bpf_get_root_mem_cgroup(void);
+mem_cgroup *bpf_get_mem_cgroup(cgroup_subsys_state *css);
+void bpf_put_mem_cgroup(mem_cgroup *memcg);
+unsigned long bpf_mem_cgroup_vm_events(mem_cgroup *memcg, enum vm_event_item event);
+unsigned long bpf_mem_cgroup_memory_events(mem_cgroup *memcg, enum memcg_memory_event event);
+unsigned long bpf_mem_cgroup_usage(mem_cgroup *memcg);
+unsigned long bpf_mem_cgroup_page_state(mem_cgroup *memcg, int idx);
+void bpf_mem_cgroup_flush_stats(mem_cgroup *memcg);
+
+u32 tcp_reno_ssthresh(sock *sk);
+void tcp_reno_cong_avoid(sock *sk, u32 ack, u32 acked);
+u32 tcp_reno_undo_cwnd(sock *sk);
+u32 tcp_slow_start(tcp_sock *tp, u32 acked);
+void tcp_cong_avoid_ai(tcp_sock *tp, u32 w, u32 acked);
+void cubictcp_init(sock *sk);
+u32 cubictcp_recalc_ssthresh(sock *sk);
+void cubictcp_cong_avoid(sock *sk, u32 ack, u32 acked);
+void cubictcp_state(sock *sk, u8 new_state);
+void cubictcp_cwnd_event_tx_start(sock *sk);
+void cubictcp_acked(sock *sk, const ack_sample *sample);
+
+s32 scx_bpf_cid_to_cpu(s32 cid);
+s32 scx_bpf_cpu_to_cid(s32 cpu);
+void scx_bpf_cid_topo(s32 cid, scx_cid_topo *out, size_t out__sz);
 `;
 
 /** What the kernel calls in the place of a kfunc to which it adds arguments of its own. */
@@ -206,4 +231,7 @@ int bpf_stream_vprintk_impl(int stream_id, const char *fmt__str, const void *arg
 int bpf_stream_print_stack_impl(int stream_id, bpf_prog_aux *aux);
 int bpf_list_add_impl(bpf_list_head *head, bpf_list_node *new, bpf_list_node *prev__nonown_allowed,
   btf_struct_meta *meta, u64 off);
+s32 scx_bpf_cid_to_cpu_impl(s32 cid, const bpf_prog_aux *aux);
+s32 scx_bpf_cpu_to_cid_impl(s32 cpu, const bpf_prog_aux *aux);
+void scx_bpf_cid_topo_impl(s32 cid, scx_cid_topo *out, size_t out__sz, const bpf_prog_aux *aux);
 `;

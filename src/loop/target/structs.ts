@@ -269,6 +269,10 @@ export const STRUCTS: Readonly<Record<string, string>> = {
     unsigned long di @112; unsigned long orig_ax @120; unsigned long ip @128; union { u16 cs @136; u64 csx @136 };
     unsigned long flags @144; unsigned long sp @152; union { u16 ss @160; u64 ssx @160 }`,
 
+  ack_sample: "12: u32 pkts_acked @0; s32 rtt_us @4; u32 in_flight @8",
+  scx_cid_topo: `24: s32 core_cid @0; s32 core_idx @4; s32 llc_cid @8; s32 llc_idx @12; s32 node_cid @16;
+    s32 node_idx @20`,
+
   // lists and the like
   list_head: "16: list_head *next @0; list_head *prev @8",
   hlist_head: "8: hlist_node *first @0",
@@ -298,9 +302,12 @@ export const STRUCTS: Readonly<Record<string, string>> = {
   seq_file: "112:",
   sk_buff: "232: sock *sk @24",
   sk_buff__safe_rcu_or_null: "8: sock *sk @0",
-  sock: "800:",
+  sock: "800: socket *sk_socket @288; mem_cgroup *sk_memcg @296; void *sk_user_data @672",
   socket: "128: sock *sk @24",
   socket__safe_trusted_or_null: "8: sock *sk @0",
+  tcp_sock: "2432: inet_connection_sock inet_conn @0",
+  inet_connection_sock: "1432: inet_sock icsk_inet @0",
+  inet_sock: "1048: sock sk @0",
   timer_list: "40:",
   tty_struct: "640:",
   work_struct: "32:",

@@ -85,9 +85,12 @@ export const TYPEDEFS: Readonly<Record<string, string>> = {
 /** Attributes of what a pointer points to: the tag that stands for each. */
 export const ATTRIBUTES: Readonly<Record<string, string>> = { __arena: "address_space(1)" };
 
-/** Names of values from 0 on; `=N` goes on from N. */
+/** Names of values from 0 on, of long ones the first; `=N` goes on from N. */
 export const ENUMS: Readonly<Record<string, string>> = {
   pid_type: "PIDTYPE_PID PIDTYPE_TGID PIDTYPE_PGID PIDTYPE_SID PIDTYPE_MAX",
+  memcg_memory_event: `MEMCG_LOW MEMCG_HIGH MEMCG_MAX MEMCG_OOM MEMCG_OOM_KILL MEMCG_OOM_GROUP_KILL MEMCG_SWAP_HIGH
+    MEMCG_SWAP_MAX MEMCG_SWAP_FAIL MEMCG_SOCK_THROTTLED MEMCG_NR_MEMORY_EVENTS`,
+  vm_event_item: "PGPGIN PGPGOUT PSWPIN PSWPOUT",
   bpf_struct_ops_state: `BPF_STRUCT_OPS_STATE_INIT BPF_STRUCT_OPS_STATE_INUSE BPF_STRUCT_OPS_STATE_TOBEFREE
     BPF_STRUCT_OPS_STATE_READY`,
   bpf_map_type: `BPF_MAP_TYPE_UNSPEC BPF_MAP_TYPE_HASH BPF_MAP_TYPE_ARRAY BPF_MAP_TYPE_PROG_ARRAY BPF_MAP_TYPE_PERF_EVENT_ARRAY
