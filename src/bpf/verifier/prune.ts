@@ -54,6 +54,11 @@ function findCallchain(env: Env, state: State): string | undefined {
   return undefined;
 }
 
+/** As Linux prints a chain: up to a call at instruction 0, which it takes for the end, then the loop. */
+function shown(chain: string): string {
+  return chain.startsWith("0,") ? chain.slice(chain.lastIndexOf(",") + 1) : chain;
+}
+
 function enterLoop(env: Env, state: State): void {
   const chain = callchain(env, state);
   if (chain === undefined) return;
@@ -64,15 +69,16 @@ function enterLoop(env: Env, state: State): void {
   }
   if (visit.entry !== undefined) return;
   visit.entry = state;
-  env.detail(() => `SCC enter (${chain})\n`);
+  env.detail(() => `SCC enter (${shown(chain)})\n`);
 }
 
 function exitLoop(env: Env, state: State): void {
   if (env.sccVisits.size === 0) return;
   const chain = callchain(env, state);
-  const visit = chain === undefined ? undefined : env.sccVisits.get(chain);
+  if (chain === undefined) return;
+  const visit = env.sccVisits.get(chain);
   if (visit === undefined || visit.entry !== state) return;
-  env.detail(() => `SCC exit (${chain})\n`);
+  env.detail(() => `SCC exit (${shown(chain)})\n`);
   visit.entry = undefined;
   env.backedges -= visit.backedges.length;
   env.updatePeak();
@@ -83,7 +89,7 @@ function exitLoop(env: Env, state: State): void {
 export function checkLoopEntered(env: Env): void {
   const chain = findCallchain(env, env.cur);
   if (chain === undefined || env.everyPath || env.sccVisits.has(chain)) return;
-  env.reject(EFAULT, `verifier bug: scc exit: no visit info for call chain (${chain})`);
+  env.reject(EFAULT, `verifier bug: scc exit: no visit info for call chain (${shown(chain)})`);
 }
 
 /** Carries precision around a loop until nothing changes. */
@@ -309,10 +315,10 @@ function onHit(env: Env, old: State, cur: State, insn: number, loop: boolean): v
   const backedge = cur.copy();
   backedge.equalState = old;
   backedge.insnIdx = insn;
-  const chain = callchain(env, old);
-  const visit = chain === undefined ? undefined : env.sccVisits.get(chain);
+  const chain = callchain(env, old) ?? "";
+  const visit = env.sccVisits.get(chain);
   if (visit === undefined) return env.reject(EFAULT, "verifier bug: add backedge: no SCC in verification path");
-  env.detail(() => `SCC backedge (${chain})\n`);
+  env.detail(() => `SCC backedge (${shown(chain)})\n`);
   // the newest first, as the rounds of propagation take them
   visit.backedges.unshift(backedge);
   env.backedges++;
