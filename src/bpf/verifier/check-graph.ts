@@ -237,6 +237,7 @@ export function treeCallback(env: Env, root: SpecialField): SetCallee {
 /** A new object of the struct of id `constant` in the program's BTF. */
 function newObject(env: Env, kfunc: string, constant: bigint): Reg {
   if (constant > 0xffff_ffffn) env.reject(EINVAL, "local type ID argument must be in range [0, U32_MAX]");
+  if (!env.hasFuncInfo) env.reject(EINVAL, "bpf_obj_new/bpf_percpu_obj_new requires prog BTF");
   const id = Number(constant);
   const type = id < env.btf.nrTypes ? env.btf.type(id) : undefined;
   if (type?.kind !== "STRUCT") {

@@ -271,15 +271,17 @@ function applyOutcome(
   linked: readonly LinkedReg[],
   scalars: boolean,
 ): void {
-  if (!scalars) return;
   const { regs } = state.frame;
   const { dst_reg: dst, src_reg: src } = insn;
-  regs[dst] = withRange(regs[dst], sane(ranges[0]));
-  if (register) {
-    regs[src] = withRange(regs[src], sane(ranges[1]));
-    if (regs[src].id !== 0) syncLinked(env, state, regs[src], linked, src);
+  if (scalars) {
+    regs[dst] = withRange(regs[dst], sane(ranges[0]));
+    if (register) regs[src] = withRange(regs[src], sane(ranges[1]));
   }
-  if (regs[dst].id !== 0) syncLinked(env, state, regs[dst], linked, dst);
+  // also beside a pointer, where nothing is learnt
+  for (const index of register ? [src, dst] : [dst]) {
+    const reg = regs[index];
+    if (reg.type === SCALAR_VALUE && reg.id !== 0) syncLinked(env, state, reg, linked, index);
+  }
 }
 
 /** A pointer that may be null equals one that is not: then it is not null either. */

@@ -53,6 +53,7 @@ import {
   PTR_TO_CTX,
   PTR_TO_FUNC,
   PTR_TO_MAP_VALUE,
+  PTR_TO_MEM,
   PTR_TO_STACK,
   PTR_TRUSTED,
   SCALAR_VALUE,
@@ -446,8 +447,10 @@ function checkPointer(env: Env, call: KfuncCall, param: BtfParam, type: Pointer,
   const kind = wanted(env, call, arg);
   if (kind === "null") return kind;
   if (kind === "map") {
-    if (reg.map === undefined) env.reject(EINVAL, `pointer in ${name} isn't map pointer`);
-    if (call.map !== undefined && (call.map !== reg.map || call.mapUid !== reg.num)) {
+    // Linux keeps the map where it keeps the type or size of other pointers: those get as far as the next check
+    const other = reg.btf !== undefined || (baseType(reg.type) === PTR_TO_MEM && reg.num !== 0);
+    if (reg.map === undefined && !other) env.reject(EINVAL, `pointer in ${name} isn't map pointer`);
+    if (reg.map !== undefined && call.map !== undefined && (call.map !== reg.map || call.mapUid !== reg.num)) {
       const taskWork = hasField(reg.map.fields, "bpf_task_work");
       const [what, first, second] = taskWork ? ["bpf_task_work", 2, 3] : ["workqueue", 1, 2];
       env.reject(
