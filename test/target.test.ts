@@ -1,5 +1,5 @@
 // The built-in target against the BTF of Linux 7.2.13 that lies beside the project: every kfunc, struct, member, typedef,
-// enum and variable of src/loop/target must be that kernel's, and every kfunc a loop may call must be there. A row that is
+// enum and variable of src/loop/target-btf must be that kernel's, and every kfunc a loop may call must be there. A row that is
 // added is compared too.
 
 import { beforeAll, describe, expect, it } from "vitest";
@@ -16,10 +16,10 @@ import { KF_IMPLICIT_ARGS } from "../src/bpf/verifier/kfuncs.ts";
 import { MAP_STRUCTS } from "../src/bpf/verifier/maps.ts";
 import { KFUNCS as VM_KFUNCS } from "../src/bpf/vm/index.ts";
 import { KFUNC_SIGNATURES, LOOP_STEP_TYPE, loopTargetBtf, vmTargetBtf } from "../src/loop/index.ts";
-import { functionNames } from "../src/loop/target/declared-types.ts";
-import { IMPLICIT, KFUNCS } from "../src/loop/target/kfuncs.ts";
-import { LINUX } from "../src/loop/target/linux-target.ts";
-import { ENUMS, INTS, PERCPU, TYPEDEFS, VARIABLES } from "../src/loop/target/types.ts";
+import { functionNames } from "../src/loop/target-btf/declared-types.ts";
+import { IMPLICIT, KFUNCS } from "../src/loop/target-btf/kfuncs.ts";
+import { LINUX } from "../src/loop/target-btf/linux-target.ts";
+import { ENUMS, INTS, PERCPU, TYPEDEFS, VARIABLES } from "../src/loop/target-btf/types.ts";
 import { generate } from "./diff-verifier/generate.ts";
 import { linuxBtf, missingLinuxBtf } from "./linux-btf.ts";
 

@@ -31,5 +31,5 @@ export {
 } from "./io-uring-bpf-ops.ts";
 export { LOOP_STEP_TYPE } from "./loop-step-type.ts";
 export { PARAM_BY_PATH, ringGeometry, type RingGeometry } from "./ring-params.ts";
-export { loopTargetBtf } from "./target/linux-target.ts";
-export { vmTargetBtf } from "./target/vm-target.ts";
+export { loopTargetBtf } from "./target-btf/linux-target.ts";
+export { vmTargetBtf } from "./target-btf/vm-target.ts";
