@@ -23,7 +23,7 @@ const samples: readonly Uint8Array[] = missing
   ? []
   : recordedLoops
       .filter(({ program }) => /^[ab]/.test(program))
-      .map(({ file }) => programBtf(BpfObject.open(readFileSync(file)).btf!, []).bytes);
+      .map(({ file }) => programBtf(BpfObject.open(readFileSync(file)).btf, []).bytes);
 
 function changed(original: Uint8Array, at: number, change: (word: number) => number): Uint8Array {
   const bytes = Uint8Array.from(original);
