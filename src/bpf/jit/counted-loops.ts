@@ -5,10 +5,11 @@
 import type { Effects } from "./effects.ts";
 import { addNode, NODE_CODE, NODE_GUARD, type Guard, type Unit } from "./unit.ts";
 
-/** Longer blocks stay as they are: measured, they lose more to registers than the tests cost. */
-const MOST_SLOTS = 8;
-/** Turns in one go. */
-const TURNS = 8;
+/** Turns in one go, by the most slots a block has. Longer ones stay as they are: their tests cost little beside the rest. */
+const TURNS: readonly (readonly [slots: number, turns: number])[] = [
+  [8, 8],
+  [24, 4],
+];
 /** A step beyond this could carry the counter around. */
 const MOST_STEP = 1 << 20;
 
@@ -55,8 +56,8 @@ function hasCall(unit: Unit, node: number, { rows }: Effects): boolean {
   return false;
 }
 
-// The guard under which TURNS turns need no test between them.
-function guardOf(unit: Unit, node: number, effects: Effects): Guard | undefined {
+// The guard under which `turns` turns need no test between them.
+function guardOf(unit: Unit, node: number, turns: number, effects: Effects): Guard | undefined {
   const jump = unit.end[node] - 1;
   const row = effects.rows[jump];
   const { dst_reg, src_reg, imm } = effects.insns[jump];
@@ -73,7 +74,7 @@ function guardOf(unit: Unit, node: number, effects: Effects): Guard | undefined 
   for (const [counter, limit, op] of candidates) {
     const step = stepOf(unit, node, effects, counter, row.width);
     if (step === undefined || step === 0 || Math.abs(step) > MOST_STEP || counter === 10 || limit === counter) continue;
-    const ahead = (TURNS - 1) * Math.abs(step);
+    const ahead = (turns - 1) * Math.abs(step);
     const up = step > 0;
     if (op !== "jne" && op !== (up ? "jlt" : "jgt")) continue;
     if (limit === -1) {
@@ -85,21 +86,21 @@ function guardOf(unit: Unit, node: number, effects: Effects): Guard | undefined 
   return undefined;
 }
 
-function unroll(unit: Unit, node: number, guard: Guard, preds: readonly number[]): void {
+function unroll(unit: Unit, node: number, turns: number, guard: Guard, preds: readonly number[]): void {
   const entry = addNode(unit, NODE_GUARD, 0, 0, []);
   unit.guards.set(entry, guard);
   for (const from of preds) {
     if (from === node) continue;
     for (const [edge, target] of unit.succ[from].entries()) if (target === node) unit.succ[from][edge] = entry;
   }
-  const copies = Array.from({ length: TURNS }, () => addNode(unit, NODE_CODE, unit.first[node], unit.end[node], []));
+  const copies = Array.from({ length: turns }, () => addNode(unit, NODE_CODE, unit.first[node], unit.end[node], []));
   const link = (copy: number, succ: number[]): void => {
     unit.succ[copy] = succ;
     unit.cases[copy] = succ.map(() => -1);
   };
   link(entry, [copies[0], node]);
   for (const [i, copy] of copies.entries()) {
-    link(copy, i + 1 < TURNS ? [copies[i + 1]] : unit.succ[node].map((target) => (target === node ? entry : target)));
+    link(copy, i + 1 < turns ? [copies[i + 1]] : unit.succ[node].map((target) => (target === node ? entry : target)));
   }
 }
 
@@ -111,10 +112,11 @@ export function unrollCountedLoops(unit: Unit, effects: Effects): void {
   for (let node = 1; node < count; node++) {
     const slots = unit.end[node] - unit.first[node];
     const list = unit.succ[node];
-    if (unit.kind[node] !== NODE_CODE || slots > MOST_SLOTS || list.length !== 2) continue;
+    const turns = TURNS.find(([most]) => slots <= most)?.[1];
+    if (unit.kind[node] !== NODE_CODE || turns === undefined || list.length !== 2) continue;
     if ((list[0] === node) === (list[1] === node) || unit.foldFirst[node] !== unit.foldEnd[node]) continue;
     if (hasCall(unit, node, effects)) continue;
-    const guard = guardOf(unit, node, effects);
-    if (guard !== undefined) unroll(unit, node, guard, preds[node]);
+    const guard = guardOf(unit, node, turns, effects);
+    if (guard !== undefined) unroll(unit, node, turns, guard, preds[node]);
   }
 }
