@@ -7,7 +7,7 @@ import { dominators } from "./dominators.ts";
 import { depthFirst, graphOf, predecessors } from "./graph.ts";
 import { isReducible, loopsOf } from "./loops.ts";
 import { makeReducible } from "./reducible.ts";
-import { NODE_SWITCH, type Unit } from "./unit.ts";
+import { NODE_SWITCH, NODE_TABLE, type Unit } from "./unit.ts";
 
 /** The order and nesting of a unit's nodes in structured code. */
 export interface Structure {
@@ -56,7 +56,7 @@ export function structureOf(unit: Unit): Structure {
       const from = preds.node[p];
       if (rank[from] < 0 || rank[from] >= i) continue;
       forward++;
-      if (unit.kind[from] === NODE_SWITCH) fromSwitch = true;
+      if (unit.kind[from] === NODE_SWITCH || unit.kind[from] === NODE_TABLE) fromSwitch = true;
     }
     // The loop this node belongs in, not counting one it heads itself.
     const home = isHeader[node] ? outer[node] : innermost[node];
@@ -84,8 +84,8 @@ export interface NodeWriter {
   backEdge(node: number, header: number): void;
   /** Sets the state local. */
   setState(value: number): void;
-  /** Pushes the state local. */
-  getState(): void;
+  /** Pushes what a NODE_SWITCH or NODE_TABLE goes by. */
+  selector(node: number): void;
 }
 
 // Work list entries: a node to write, or one of these.
@@ -122,8 +122,8 @@ export function writeStructured(structure: Structure, expr: Expr, writer: NodeWr
   };
   const leave = (node: number): void => {
     const list = unit.succ[node];
-    if (unit.kind[node] === NODE_SWITCH) {
-      writer.getState();
+    if (unit.kind[node] === NODE_SWITCH || unit.kind[node] === NODE_TABLE) {
+      writer.selector(node);
       expr.brTable(list.map((target) => labelOf(node, target)));
     } else if (list.length === 1) follow(node, 0);
     else if (list.length === 2) {

@@ -14,6 +14,9 @@ export const NODE_OUTSIDE = 3;
 /** Chooses the first successor when several turns of a counted loop may run in one go (counted-loops.ts). */
 export const NODE_GUARD = 4;
 
+/** Goes to the successor whose place equals a register's value, to the last one when there is none (tables.ts). */
+export const NODE_TABLE = 5;
+
 /** The test of a NODE_GUARD: whether the counter is below (above, when not `up`) its limit by more than `ahead`. */
 export interface Guard {
   readonly counter: number;
@@ -36,11 +39,23 @@ export interface Unit {
   readonly succ: number[][];
   readonly cases: number[][];
   readonly guards: Map<number, Guard>;
+  /** By NODE_TABLE: a slot that compares its register. */
+  readonly tables: Map<number, number>;
 }
 
 /** A unit without nodes. */
 export function emptyUnit(): Unit {
-  return { kind: [], first: [], end: [], foldFirst: [], foldEnd: [], succ: [], cases: [], guards: new Map() };
+  return {
+    kind: [],
+    first: [],
+    end: [],
+    foldFirst: [],
+    foldEnd: [],
+    succ: [],
+    cases: [],
+    guards: new Map(),
+    tables: new Map(),
+  };
 }
 
 /** True when moves are folded into the node. */

@@ -12,6 +12,7 @@ import { FLOW_COND, FLOW_EXIT, FLOW_FAULT, FLOW_GOTO, slotsOf, type Effects } fr
 import type { IteratorUses } from "./iterator-uses.ts";
 import { findStorePairs } from "./store-pairs.ts";
 import { findRotations, type Rotation } from "./rotates.ts";
+import { formTables } from "./tables.ts";
 import { structureOf, writeStructured, type NodeWriter } from "./structure.ts";
 import { DEF_I32, DST_I32, R0_I32, SRC_I32, type Typing } from "./typing.ts";
 import { hasFold, NODE_CODE, NODE_LEAVE, NODE_OUTSIDE, type Unit } from "./unit.ts";
@@ -42,7 +43,10 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
   const { unit, effects, typing, boundary, callPlan, iterators } = source;
   const { expr } = context;
   const { insns, rows, flow } = effects;
-  const structure = structureOf(unit);
+  const plain = structureOf(unit);
+  // a table cannot count turns, nor say on which way a dispatcher is reached
+  const tables = !context.checked && !plain.dispatched && formTables(unit, effects);
+  const structure = tables ? structureOf(unit) : plain;
   let state = boundary.state;
   const stateLocal = (): number => (state ??= context.temp(I32, "state"));
 
@@ -159,6 +163,10 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
     }
   };
 
+  const selector = (slot: number): void => {
+    context.get32(insns[slot].dst_reg, (typing.bits[slot] & DST_I32) !== 0);
+  };
+
   const writer: NodeWriter = {
     body(node) {
       if (unit.kind[node] === NODE_LEAVE) return leave(node);
@@ -222,8 +230,10 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
       expr.i32(value);
       expr.set(stateLocal());
     },
-    getState() {
-      expr.get(stateLocal());
+    selector(node) {
+      const slot = unit.tables.get(node);
+      if (slot === undefined) expr.get(stateLocal());
+      else selector(slot);
     },
   };
   reload();
