@@ -7,7 +7,8 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { fnv1a, fromHex } from "../src/base/index.ts";
 import { decode, disasm } from "../src/bpf/isa/index.ts";
-import { assemble, difference, draft, FuzzWorld, type FuzzProgram } from "./fuzz-jit.ts";
+import { draft } from "./fuzz-jit-draft.ts";
+import { assemble, difference, FuzzWorld, type FuzzProgram } from "./fuzz-jit.ts";
 
 const FIXTURES = fileURLToPath(new URL("../testdata/jit/", import.meta.url));
 const RUNS = Number(process.env["FUZZ_RUNS"] ?? 300);

@@ -1,8 +1,7 @@
-// Programs made by a grammar, run by the interpreter and by both modes of the JIT, and compared: the result or the fault, and
-// every byte of memory, into which a program's last instructions put its registers. Instructions come from the table of the
-// instruction set, so that a new row is tried without a change here.
+// Programs made of drafts (fuzz-jit-draft.ts), run by the interpreter and by both modes of the JIT, and compared: the result or the
+// fault, and every byte of memory, into which a function's last instructions put its registers; but not the frames of bare code,
+// which may keep words of them in registers.
 
-import * as fc from "fast-check";
 import {
   BPF_PSEUDO_FUNC,
   decode,
@@ -29,242 +28,24 @@ import {
   type VmEnv,
   type VmImage,
 } from "../src/bpf/vm/index.ts";
+import {
+  ACCESSED_WORDS,
+  ALU,
+  CONSTANT_SIZE,
+  GOTO,
+  JUMP,
+  MOST_FUNCTIONS,
+  SPILL_WORDS,
+  type Draft,
+  type Step,
+} from "./fuzz-jit-draft.ts";
 
-/** One step of a generated function; what it becomes depends on its kind. */
-export type Step =
-  | { readonly kind: "insn"; readonly row: number; readonly dst: number; readonly src: number; readonly imm: number }
-  /** Loads a 64-bit constant. */
-  | { readonly kind: "constant"; readonly dst: number; readonly low: number; readonly high: number }
-  /** Points `base` into the buffer, then accesses memory through it. */
-  | {
-      readonly kind: "memory";
-      readonly row: number;
-      readonly base: number;
-      readonly other: number;
-      readonly shift: number;
-      readonly place: number;
-      readonly imm: number;
-      readonly stray: number;
-    }
-  /** Accesses the stack through r10. */
-  | {
-      readonly kind: "stack";
-      readonly row: number;
-      readonly other: number;
-      readonly place: number;
-      readonly imm: number;
-    }
-  /** Reads a constant of a frozen map, where it lies or a little beside it. */
-  | {
-      readonly kind: "frozen";
-      readonly row: number;
-      readonly base: number;
-      readonly dst: number;
-      readonly place: number;
-      readonly shift: number;
-      readonly moved: boolean;
-    }
-  /** Jumps over up to seven steps. */
-  | {
-      readonly kind: "jump";
-      readonly row: number;
-      readonly dst: number;
-      readonly src: number;
-      readonly imm: number;
-      readonly over: number;
-    }
-  /** Jumps back over up to seven steps while the loop budget in r9 lasts. */
-  | { readonly kind: "back"; readonly over: number }
-  /** A jump over one to three moves, as compilers write a choice. */
-  | {
-      readonly kind: "choose";
-      readonly row: number;
-      readonly dst: number;
-      readonly src: number;
-      readonly imm: number;
-      readonly moves: number;
-      readonly seed: number;
-    }
-  /** Two shifts joined, as compilers write a rotation; not always a real one. */
-  | {
-      readonly kind: "rotate";
-      readonly x: number;
-      readonly a: number;
-      readonly b: number;
-      readonly amount: number;
-      readonly seed: number;
-    }
-  /** A loop of one block that counts, up or down, to a constant or a register. */
-  | {
-      readonly kind: "count";
-      readonly counter: number;
-      readonly limit: number;
-      readonly seed: number;
-      readonly body: readonly number[];
-      readonly imm: number;
-    }
-  | { readonly kind: "call"; readonly callee: number; readonly seed: number }
-  | { readonly kind: "loop"; readonly callee: number; readonly count: number; readonly seed: number }
-  | { readonly kind: "lookup"; readonly key: number; readonly seed: number }
-  | { readonly kind: "iterate"; readonly start: number; readonly end: number; readonly seed: number }
-  | { readonly kind: "helper"; readonly id: number; readonly seed: number };
-
-/** Functions of a program, the entry first, each a list of steps. `wild` ones may access any address. */
-export interface Draft {
-  readonly functions: readonly (readonly Step[])[];
-  readonly wild: boolean;
-  readonly seed: number;
-}
-
-const CLASSES = new Set(["alu", "alu64"]);
-const ALU = OP_TABLE.flatMap((row, i) => (CLASSES.has(row.class) && row.refused === undefined ? [i] : []));
-const MEMORY = OP_TABLE.flatMap((row, i) =>
-  ["ldx", "st", "stx"].includes(row.class) && row.refused === undefined ? [i] : [],
-);
-const LOAD = OP_TABLE.flatMap((row, i) => (row.class === "ldx" && row.refused === undefined ? [i] : []));
-const JUMP = OP_TABLE.flatMap((row, i) =>
-  row.format === "jump_k" || row.format === "jump_x" || row.format === "may_goto" ? [i] : [],
-);
-
-const GOTO = OP_TABLE.flatMap((row, i) => (row.format === "goto" || row.format === "gotol" ? [i] : []));
-
-const EDGES = [
-  0, 1, -1, 2, 7, 8, 15, 16, 31, 32, 33, 63, 64, 255, 0x7fff, 0x8000, 0xffff, 0x7fffffff, -0x80000000, -2, 0x00ff00ff,
-];
-const CONSTANT_SIZE = 64;
-const imm = fc.oneof(fc.constantFrom(...EDGES), fc.integer({ min: -0x80000000, max: 0x7fffffff }));
-const written = fc.integer({ min: 0, max: 8 });
-const read = fc.integer({ min: 0, max: 10 });
-const over = fc.integer({ min: 0, max: 7 });
-const seed = fc.integer({ min: 0, max: 0x7fffffff });
-
-const step = (functions: number, wild: boolean): fc.Arbitrary<Step> =>
-  fc.oneof(
-    {
-      weight: 8,
-      arbitrary: fc.record({
-        kind: fc.constant("insn" as const),
-        row: fc.constantFrom(...ALU),
-        dst: written,
-        src: read,
-        imm,
-      }),
-    },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant("constant" as const), dst: written, low: imm, high: imm }) },
-    {
-      weight: 5,
-      arbitrary: fc.record({
-        kind: fc.constant("memory" as const),
-        row: fc.constantFrom(...MEMORY),
-        base: written,
-        other: read,
-        shift: fc.constantFrom(0, 0, 8, -8, 32760, -32768),
-        place: fc.integer({ min: 0, max: 31 }),
-        imm,
-        stray: wild
-          ? fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: imm })
-          : fc.constant(0),
-      }),
-    },
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        kind: fc.constant("stack" as const),
-        row: fc.constantFrom(...MEMORY),
-        other: read,
-        place: fc.integer({ min: 0, max: 15 }),
-        imm,
-      }),
-    },
-    {
-      weight: 2,
-      arbitrary: fc.record({
-        kind: fc.constant("frozen" as const),
-        row: fc.constantFrom(...LOAD),
-        base: written,
-        dst: written,
-        place: fc.integer({ min: wild ? -2 : 0, max: wild ? CONSTANT_SIZE : CONSTANT_SIZE - 8 }),
-        shift: fc.constantFrom(0, 0, 8, -8),
-        moved: fc.boolean(),
-      }),
-    },
-    {
-      weight: 4,
-      arbitrary: fc.record({
-        kind: fc.constant("jump" as const),
-        row: fc.oneof(
-          { weight: 9, arbitrary: fc.constantFrom(...JUMP) },
-          { weight: 1, arbitrary: fc.constantFrom(...GOTO) },
-        ),
-        dst: read,
-        src: read,
-        imm,
-        over,
-      }),
-    },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant("back" as const), over }) },
-    {
-      weight: 2,
-      arbitrary: fc.record({
-        kind: fc.constant("choose" as const),
-        row: fc.constantFrom(...JUMP),
-        dst: read,
-        src: read,
-        imm,
-        moves: fc.integer({ min: 1, max: 3 }),
-        seed,
-      }),
-    },
-    {
-      weight: 2,
-      arbitrary: fc.record({
-        kind: fc.constant("rotate" as const),
-        x: written,
-        a: written,
-        b: written,
-        amount: fc.integer({ min: 0, max: 63 }),
-        seed,
-      }),
-    },
-    {
-      weight: 2,
-      arbitrary: fc.record({
-        kind: fc.constant("count" as const),
-        counter: written,
-        limit: written,
-        seed,
-        body: fc.array(seed, { maxLength: 5, size: "max" }),
-        imm,
-      }),
-    },
-    {
-      weight: functions > 1 ? 1 : 0,
-      arbitrary: fc.record({ kind: fc.constant("call" as const), callee: seed, seed }),
-    },
-    {
-      weight: functions > 1 ? 1 : 0,
-      arbitrary: fc.record({
-        kind: fc.constant("loop" as const),
-        callee: seed,
-        count: fc.integer({ min: 0, max: 5 }),
-        seed,
-      }),
-    },
-    {
-      weight: 1,
-      arbitrary: fc.record({ kind: fc.constant("lookup" as const), key: fc.integer({ min: 0, max: 5 }), seed }),
-    },
-    {
-      weight: 1,
-      arbitrary: fc.record({
-        kind: fc.constant("iterate" as const),
-        start: fc.integer({ min: -3, max: 3 }),
-        end: fc.integer({ min: -3, max: 6 }),
-        seed,
-      }),
-    },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant("helper" as const), id: fc.constantFrom(7, 8, 42), seed }) },
-  );
+/** Where in the frame what lies. */
+const SAVED_R1 = -400;
+const SPILLED = -384;
+const ACCESSED = -256;
+/** Ten registers and the spilled words. */
+const DUMP_SIZE = 8 * (10 + SPILL_WORDS);
 
 // One of the four moves, drawn from a seed.
 function move(seed: number): Insn {
@@ -304,6 +85,32 @@ function counting({ counter, limit, seed, body, imm }: Extract<Step, { kind: "co
   return [...set, ...loop, test, ...(leaving ? [insn(0x05, 0, 0, back - 1, 0)] : [])];
 }
 
+const COMPARES = JUMP.filter((i) => OP_TABLE[i].class === "jmp32" && OP_TABLE[i].source === "K");
+
+// Each comparison goes to a later one or to one of three leaves; some have a move before them, which may spoil the register.
+function switching({ reg, dst, mask, less, tests }: Extract<Step, { kind: "switch" }>): Insn[] {
+  const before = tests.map((pick) => (pick % 5 === 0 ? [insn(MOV64_K, (reg + 1 + (pick % 29)) % 9, 0, 0, pick)] : []));
+  const at: number[] = [];
+  let length = 0;
+  for (const list of before) {
+    at.push(length);
+    length += list.length + 1;
+  }
+  const leaves = [0, 1, 2].flatMap((leaf) => [
+    insn(MOV64_K, dst, 0, 0, leaf),
+    insn(GOTO_CODE, 0, 0, 2 * (2 - leaf), 0),
+  ]);
+  const compares = tests.flatMap((pick, i) => {
+    const later = i + 2 + ((pick >>> 4) % 3);
+    const to = pick & 8 && later < tests.length ? at[later] : length + 2 * ((pick >>> 6) % 3);
+    const slot = at[i] + before[i].length;
+    const row = OP_TABLE[COMPARES[(pick >>> 8) % COMPARES.length]];
+    const code = pick & 1 ? JEQ32_K : row.code;
+    return [...before[i], insn(code, reg, 0, to - slot - 1, ((pick >>> 12) % 9) - (pick & 2 ? 0 : 1))];
+  });
+  return [insn(AND32_K, reg, 0, 0, mask), insn(ADD64_K, reg, 0, 0, -less), ...compares, ...leaves];
+}
+
 const SHIFTS = {
   32: { mov: 0xbc, lsh: 0x64, rsh: 0x74, joins: [0x4c, 0xac, 0x0c, 0x4f] },
   64: { mov: 0xbf, lsh: 0x67, rsh: 0x77, joins: [0x4f, 0xaf, 0x0f, 0x4c] },
@@ -331,20 +138,6 @@ function rotation({ x, a, b, amount, seed }: Extract<Step, { kind: "rotate" }>):
   ];
 }
 
-/** Drafts of one to four functions. */
-export const draft: fc.Arbitrary<Draft> = fc
-  .tuple(fc.integer({ min: 1, max: 4 }), fc.boolean(), seed)
-  .chain(([count, wild, seed]) =>
-    fc.record({
-      functions: fc.array(fc.array(step(count, wild), { minLength: 1, maxLength: 40, size: "max" }), {
-        minLength: count,
-        maxLength: count,
-      }),
-      wild: fc.constant(wild),
-      seed: fc.constant(seed),
-    }),
-  );
-
 /** A program in the form that is run and kept: hex of its slots, and the seed of its memory. */
 export interface FuzzProgram {
   readonly program: string;
@@ -357,7 +150,14 @@ const MOV64_X = 0xbf;
 const ADD64_K = 0x07;
 const LD_IMM64 = 0x18;
 const STX_DW = 0x7b;
+const GOTO_CODE = 0x05;
+const JEQ32_K = 0x16;
+const AND32_K = 0x54;
 const ST_W = 0x62;
+const ST_DW = 0x7a;
+const LDX_DW = 0x79;
+const STX_W = 0x63;
+const LDX_W = 0x61;
 const CALL = 0x85;
 const EXIT = 0x95;
 const JSGT_K = 0x65;
@@ -369,6 +169,8 @@ const BUFFER_SIZE = 512;
 export class FuzzWorld {
   readonly memory: VmMemory;
   readonly buffer: number;
+  /** Where functions put their registers, each DUMP_SIZE bytes. */
+  readonly dumps: number;
   readonly map: { readonly handle: number; readonly values: number };
   /** Address of the frozen map's value: small numbers, and words with and without their high bits. */
   readonly constants: number;
@@ -383,6 +185,7 @@ export class FuzzWorld {
     this.memory = VmMemory.create({ initial: 1 << 18, maximum: 1 << 18 });
     const spec = mapSpec("array", BPF_MAP_TYPE_ARRAY, [4, 12, 4]);
     this.buffer = this.memory.allocate("the buffer", BUFFER_SIZE, { align: 64 });
+    this.dumps = this.memory.allocate("the registers", MOST_FUNCTIONS * DUMP_SIZE, { align: 64 });
     const map = createMap(this.memory, spec);
     this.map = map;
     const initial = Uint8Array.from({ length: CONSTANT_SIZE }, (_, i) => (i % 24 < 8 ? (i % 8 === 0 ? i : 0) : i * 37));
@@ -421,6 +224,7 @@ export class FuzzWorld {
       x = Math.imul(x, 1664525) + 1013904223;
       u8[this.buffer + i] = x >>> 24;
     }
+    u8.fill(0, this.dumps, this.dumps + MOST_FUNCTIONS * DUMP_SIZE);
     u8.fill(7, this.map.values, this.map.values + 60);
     u8.fill(0, this.#base.stack.start, this.#base.stack.end);
   }
@@ -466,6 +270,11 @@ export class FuzzWorld {
     // a copy: the memory is shared with the next run
     return { result, memory: Buffer.from(this.memory.u8.subarray(...this.#region)), fault };
   }
+
+  /** What of a memory `engine` must leave as the interpreter does: all of it, or all but the frames. */
+  compared(engine: "bare" | "checked", memory: Buffer): Buffer {
+    return engine === "checked" ? memory : memory.subarray(0, this.#base.stack.start - this.#region[0]);
+  }
 }
 
 const load64 = (dst: number, low: number, high: number): Insn[] => [
@@ -503,6 +312,10 @@ export function assemble({ functions, wild, seed }: Draft, world: FuzzWorld): Fu
     const own = index % 2 === 1 || index === 0 ? [0, 3, 4, 5, 6, 7, 8] : [0, 6, 7, 8];
     for (const reg of own) out.push(...draw(reg, seed + index));
     out.push(insn(MOV64_K, 9, 0, 0, index === 0 ? 12 : 3));
+    // What earlier frames left in this one's place is for nobody to see.
+    for (let word = 0; word < ACCESSED_WORDS; word++) out.push(insn(ST_DW, 10, 0, ACCESSED + 8 * word, word));
+    for (let word = 0; word < SPILL_WORDS; word++)
+      out.push(insn(isWide(word) ? ST_DW : ST_W, 10, 0, SPILLED + 8 * word, -word));
     const places: number[] = [];
     const jumps: { readonly slot: number; readonly to: number }[] = [];
     for (const [at, step] of steps.entries()) {
@@ -535,15 +348,31 @@ export function assemble({ functions, wild, seed }: Draft, world: FuzzWorld): Fu
       const field = rowOf(out[slot])?.format === "gotol" ? "imm" : "off";
       out[slot] = { ...out[slot], [field]: distance };
     }
-    // All registers to memory, where runs are compared.
-    for (let reg = 0; reg < 10; reg++) out.push(insn(STX_DW, 10, reg, -8 * (reg + 1), 0));
-    out.push(insn(EXIT, 0, 0, 0, 0));
+    out.push(...dump(world.dumps + index * DUMP_SIZE), insn(EXIT, 0, 0, 0, 0));
   }
   for (const { slot, callee } of fixups) {
     const target = starts[callee];
     out[slot] = { ...out[slot], imm: target - slot - 1 };
   }
   return { program: Buffer.from(encode(out)).toString("hex"), wild, seed };
+}
+
+const isWide = (word: number): boolean => word % 2 === 0;
+
+// All registers and spilled words to memory, where runs are compared.
+function dump(at: number): Insn[] {
+  const words = Array.from({ length: SPILL_WORDS }, (_, word) => [
+    insn(isWide(word) ? LDX_DW : LDX_W, 2, 10, SPILLED + 8 * word, 0),
+    insn(STX_DW, 1, 2, 8 * (10 + word), 0),
+  ]);
+  return [
+    insn(STX_DW, 10, 1, SAVED_R1, 0),
+    ...load64(1, at, 0),
+    ...[0, 2, 3, 4, 5, 6, 7, 8, 9].map((reg) => insn(STX_DW, 1, reg, 8 * reg, 0)),
+    insn(LDX_DW, 2, 10, SAVED_R1, 0),
+    insn(STX_DW, 1, 2, 8, 0),
+    ...words.flat(),
+  ];
 }
 
 function expand(
@@ -573,6 +402,8 @@ function expand(
       const src = row.source === "X" ? step.src : 0;
       return [insn(row.code, bare ? 0 : step.dst, src, moves.length, row.source === "K" ? step.imm : 0), ...moves];
     }
+    case "switch":
+      return switching(step);
     case "rotate":
       return rotation(step);
     case "count":
@@ -597,7 +428,12 @@ function expand(
       ];
     }
     case "stack":
-      return [access(OP_TABLE[step.row], 10, step.other, -256 + step.place * 8, step.imm)];
+      return [access(OP_TABLE[step.row], 10, step.other, ACCESSED + step.place * 8, step.imm)];
+    case "spill": {
+      const off = SPILLED + 8 * step.word;
+      if (step.store) return [insn(isWide(step.word) ? STX_DW : STX_W, 10, step.reg, off, 0)];
+      return [insn(isWide(step.word) ? LDX_DW : LDX_W, step.reg, 10, off, 0)];
+    }
     case "call": {
       const callee = calleeOf(step.callee, false);
       if (callee === undefined) return [];
@@ -668,8 +504,8 @@ export function difference({ program, wild, seed }: FuzzProgram, world: FuzzWorl
   for (const engine of engines) {
     const found = world.outcome(engine, image, seed);
     if (found.result !== expected.result) return `${engine}: ${found.result}, the interpreter: ${expected.result}`;
-    if (!found.memory.equals(expected.memory))
-      return `${engine}: memory differs ${world.where(expected.memory, found.memory)}`;
+    const [here, there] = [world.compared(engine, expected.memory), world.compared(engine, found.memory)];
+    if (!there.equals(here)) return `${engine}: memory differs ${world.where(here, there)}`;
   }
   return undefined;
 }

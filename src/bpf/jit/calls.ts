@@ -13,7 +13,7 @@ import {
   type ResultKind,
   type VmImage,
 } from "../vm/index.ts";
-import { slotsOf, type Effects } from "./effects.ts";
+import { REGISTERS, slotsOf, type Effects } from "./effects.ts";
 import type { CallPlan, Signature } from "./emit-call.ts";
 import { FramePointers } from "./frame-pointers.ts";
 import { NODE_CODE, type Unit } from "./unit.ts";
@@ -212,7 +212,7 @@ export function planCalls(unit: Unit, effects: Effects, image: VmImage, own: Own
       const isIterator = callKind(insns[slot]) === "kfunc" && Object.hasOwn(RUNTIME_KFUNCS, image.kfuncs[imm] ?? "");
       frames.step(insns[slot], row, writes[slot], isIterator ? ITERATOR_BYTES : undefined);
       if (value !== undefined) known[dst_reg] = value;
-      else for (let reg = 0; reg < 10; reg++) if (writes[slot] & (1 << reg)) known[reg] = undefined;
+      else for (let reg = 0; reg < REGISTERS; reg++) if (writes[slot] & (1 << reg)) known[reg] = undefined;
     }
   }
   return calls;

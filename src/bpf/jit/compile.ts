@@ -13,11 +13,12 @@ import { ARG_MASK, effectsOf, type Effects } from "./effects.ts";
 import { compact, foldSelects, threadJumps } from "./fold.ts";
 import { graphOf } from "./graph.ts";
 import { iteratorUses, type IteratorCall } from "./iterator-uses.ts";
-import { liveness } from "./liveness.ts";
+import { liveness, resultsRead } from "./liveness.ts";
 import { writeRepeat, type Repeat } from "./repeat.ts";
 import { EXPORT, RuntimeFunctions, type LocalFunction } from "./runtime.ts";
 import { sourceMapOf, type SourceMap } from "./source-map.ts";
 import { cutLongNodes, DOOR_STEP, PIECE_SLOTS, sizeOf, split, WHOLE_SLOTS } from "./split.ts";
+import { promoteStackSlots } from "./stack-slots.ts";
 import { typesOf, TypingScratch, type Typing, type TypingFacts } from "./typing.ts";
 import { NODE_CODE, type Unit } from "./unit.ts";
 import { enterPiece, entryType, writeUnit, type Boundary } from "./write-unit.ts";
@@ -74,6 +75,7 @@ class Compiler {
   readonly #importIndex = new Map<string, number>();
   readonly #marks = new Map<number, readonly number[]>();
   readonly #plans = new Map<number, CallPlan>();
+  readonly #resultsUsed = new Set<number>();
   #registers: number[] | undefined;
   #budgetGlobal: number | undefined;
   #mayOverflow = false;
@@ -92,7 +94,8 @@ class Compiler {
       (start) => this.#reference(start),
       () => [...this.#callbacks()],
     );
-    this.#effects = effectsOf(hasConstants(image) ? [...image.insns] : image.insns, () => ARG_MASK);
+    // a copy: instructions are replaced by simpler ones
+    this.#effects = effectsOf([...image.insns], () => ARG_MASK);
     this.#starts = new Set(image.starts);
     this.#scratch = new CfgScratch(image.insns.length);
     this.#typing = new TypingScratch(image.insns.length);
@@ -102,6 +105,7 @@ class Compiler {
     this.#discover();
     this.#declareImports();
     this.#sort();
+    this.#findResultsUsed();
     const steps = [...this.#functions.values()].flatMap(({ calls }) =>
       calls.filter((call) => call.runtime !== undefined),
     );
@@ -130,6 +134,7 @@ class Compiler {
       const unit = cfgOf(this.#effects, start, this.#scratch);
       threadJumps(unit, this.#effects);
       compact(unit);
+      if (this.#ownsFrame(start, unit)) promoteStackSlots(unit, this.#effects);
       foldSelects(unit, this.#effects);
       compact(unit);
       if (hasConstants(this.#image)) foldConstantLoads(unit, this.#effects, this.#image);
@@ -141,6 +146,13 @@ class Compiler {
       }
       for (const callback of this.#referenced(unit)) work.push(callback);
     }
+  }
+
+  // True when the frame is what the code says it is: verified, whole, and with no instruction of another function.
+  #ownsFrame(start: number, unit: Unit): boolean {
+    if (this.#options.checked || sizeOf(unit) > WHOLE_SLOTS) return false;
+    const end = this.#image.starts.find((other) => other > start) ?? this.#image.insns.length;
+    return unit.first.every((first, node) => first >= start && unit.end[node] <= end);
   }
 
   // Functions a unit makes references to.
@@ -207,6 +219,18 @@ class Compiler {
       }
     }
     for (const frames of depth.values()) if (frames > MAX_CALL_FRAMES) this.#mayOverflow = true;
+  }
+
+  // Functions whose result somebody looks at: others need not keep it in full.
+  #findResultsUsed(): void {
+    for (const start of [0, ...this.#callbacks()]) this.#resultsUsed.add(start);
+    for (const { unit, calls } of this.#functions.values()) {
+      const local = calls.filter((call) => call.callee !== undefined);
+      if (local.length === 0) continue;
+      const live = liveness(unit, graphOf(unit.succ), this.#effects, () => 0);
+      const after = resultsRead(unit, live, this.#effects);
+      for (const { isLocal, callee, slot } of local) if (!isLocal || after.has(slot)) this.#resultsUsed.add(callee!);
+    }
   }
 
   // The function at `start` for a caller that comes before it is written: it takes all arguments in full.
@@ -297,7 +321,9 @@ class Compiler {
   #write({ start, unit, calls }: Pending): void {
     const whole = sizeOf(unit) <= WHOLE_SLOTS;
     const typings = this.#settleCalls(calls, whole);
+    const resultUsed = this.#resultsUsed.has(start);
     const facts = (entrySmall: number): TypingFacts => ({
+      resultUsed,
       checked: this.#options.checked,
       smallConstant: (slot) => this.#image.insns[slot + 1].imm === 0,
       callTyping: (slot) => typings.get(slot)!,
@@ -408,7 +434,7 @@ class Compiler {
   }
 
   // A function in pieces: each takes frame and door and gives the next door, or -1 when r0 is the result.
-  #writePieces(start: number, unit: Unit, live: Uint16Array, facts: TypingFacts): void {
+  #writePieces(start: number, unit: Unit, live: Uint32Array, facts: TypingFacts): void {
     const registers = this.#registerGlobals();
     const args = live[0] & ARG_MASK;
     let local = this.#local.get(start);

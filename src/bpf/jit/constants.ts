@@ -1,9 +1,9 @@
 // Loads of constants: what a program reads from a frozen map (.rodata) at an address it loads beforehand in the same block is
 // known when it is compiled, and so is all that follows from it: sizes, masks, which way a test goes.
 
-import { rowOf, type Insn, type OpRow } from "../isa/index.ts";
+import type { Insn, OpRow } from "../isa/index.ts";
 import type { MapImage, VmImage } from "../vm/index.ts";
-import { slotsOf, type Effects } from "./effects.ts";
+import { REGISTERS, replaceInsn, slotsOf, type Effects } from "./effects.ts";
 import { NODE_CODE, type Unit } from "./unit.ts";
 
 const MOV32_K = 0xb4;
@@ -16,8 +16,7 @@ export function hasConstants({ maps }: VmImage): boolean {
 
 /** Makes moves of such loads; `effects.insns` must be the compiler's own. */
 export function foldConstantLoads(unit: Unit, effects: Effects, image: VmImage): void {
-  const insns = effects.insns as Insn[];
-  const rows = effects.rows as (OpRow | undefined)[];
+  const { insns, rows, writes } = effects;
   const frozen = image.maps.filter((map) => map.frozen);
   const view = new DataView(image.memory.buffer);
   const known: (number | undefined)[] = [];
@@ -31,14 +30,10 @@ export function foldConstantLoads(unit: Unit, effects: Effects, image: VmImage):
       const base = known[insn.src_reg];
       if (row.class === "ldx" && base !== undefined) {
         const move = constantLoad(frozen, view, base + insn.off, insn, row);
-        if (move !== undefined) {
-          insns[slot] = move;
-          rows[slot] = rowOf(move);
-          effects.reads[slot] = 0;
-        }
+        if (move !== undefined) replaceInsn(effects, slot, move);
       }
       const value = row.op === "ld_imm64" ? addressOf(insn, insns[slot + 1]) : movedFrom(insn, row, known);
-      for (let reg = 0; reg < 10; reg++) if (effects.writes[slot] & (1 << reg)) known[reg] = undefined;
+      for (let reg = 0; reg < REGISTERS; reg++) if (writes[slot] & (1 << reg)) known[reg] = undefined;
       if (value !== undefined) known[insn.dst_reg] = value;
     }
   }

@@ -4,6 +4,7 @@
 import { Expr, I32, I64, OP, type WasmType } from "../../wasm/index.ts";
 import type { FaultKind } from "../vm/index.ts";
 import { MAX_BPF_STACK, type Insn, type OpRow } from "../isa/index.ts";
+import { REGISTERS } from "./effects.ts";
 
 /** Indices of the module's own functions and globals. */
 export interface Runtime {
@@ -67,8 +68,8 @@ export class FunctionContext {
   /** Local that holds r10, an i32. */
   readonly frame: number;
   readonly #params: number;
-  readonly #wide = new Int32Array(10).fill(-1);
-  readonly #narrow = new Int32Array(10).fill(-1);
+  readonly #wide = new Int32Array(REGISTERS).fill(-1);
+  readonly #narrow = new Int32Array(REGISTERS).fill(-1);
   readonly #temps = new Map<string, number>();
   #frameLow = -1;
   /** Pairs of code offset and slot, ascending in offset. */

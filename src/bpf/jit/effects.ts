@@ -5,6 +5,10 @@ import { rowOf, type Insn, type OpRow } from "../isa/index.ts";
 
 /** r1-r5. */
 export const ARG_MASK = 0x3e;
+/** r10, which is never written. */
+export const REG_FP = 10;
+/** r0-r10, and those that stand for words of the frame (stack-slots.ts); few enough for a mask to be a small integer. */
+export const REGISTERS = 30;
 
 /** How control leaves a slot. */
 export const FLOW_NEXT = 0;
@@ -19,8 +23,8 @@ export const FLOW_FAULT = 4;
 export interface Effects {
   readonly insns: readonly Insn[];
   readonly rows: readonly (OpRow | undefined)[];
-  readonly reads: Uint16Array;
-  readonly writes: Uint16Array;
+  readonly reads: Uint32Array;
+  readonly writes: Uint32Array;
   readonly flow: Uint8Array;
 }
 
@@ -63,8 +67,8 @@ export function slotsOf(row: OpRow | undefined): 1 | 2 {
 export function effectsOf(insns: readonly Insn[], callReads: (slot: number) => number): Effects {
   const { length } = insns;
   const rows: (OpRow | undefined)[] = Array.from({ length });
-  const reads = new Uint16Array(length);
-  const writes = new Uint16Array(length);
+  const reads = new Uint32Array(length);
+  const writes = new Uint32Array(length);
   const flow = new Uint8Array(length);
   for (let slot = 0; slot < length; slot++) {
     const insn = insns[slot];
@@ -78,6 +82,15 @@ export function effectsOf(insns: readonly Insn[], callReads: (slot: number) => n
     if (row.op === "ld_imm64") slot++;
   }
   return { insns, rows, reads, writes, flow };
+}
+
+/** Puts another instruction that neither jumps nor calls in the place of one; `effects.insns` must be the compiler's own. */
+export function replaceInsn(effects: Effects, slot: number, by: Insn): void {
+  const row = rowOf(by)!;
+  (effects.insns as Insn[])[slot] = by;
+  (effects.rows as (OpRow | undefined)[])[slot] = row;
+  effects.reads[slot] = readsOf(by, row);
+  effects.writes[slot] = writesOf(by, row);
 }
 
 /** The slot a jump goes to when it is taken. */

@@ -516,3 +516,38 @@ describe("stores side by side", () => {
     expect(bytes[2]).toEqual(bytes[0]);
   });
 });
+
+describe("a result of 64 bits", () => {
+  const CALLEE = "r0 = 0x500000007 ll\nexit";
+  it.each([
+    ["read at once", `call pc+2\nr0 >>= 32\nexit\n${CALLEE}`],
+    ["read in a later block", `call pc+4\nif r6 == 1 goto +1\nr6 = 0\nr0 >>= 32\nexit\n${CALLEE}`],
+    ["given on", `call pc+3\nif r6 == 1 goto +0\nr6 = 0\nexit\n${CALLEE}`],
+    [
+      "replaced on one of two ways",
+      `r6 = *(u8 *)(r1 +0)\ncall pc+4\nif r6 == 0 goto +1\nr0 = 9\nr0 >>= 32\nexit\n${CALLEE}`,
+    ],
+    ["read after one of two calls", `call pc+4\nr0 = 0\ncall pc+2\nr0 >>= 32\nexit\n${CALLEE}`],
+    [
+      "read by bpf_loop, which finds the function when it runs",
+      "r6 = &callback\nr1 = 3\nif r1 > 2 goto next\nnext:\nr2 = r6\nr1 = 9\nr3 = 0\nr4 = 0\ncall 181\nexit\ncallback:\nr0 = 0x500000000 ll\nexit",
+    ],
+    [
+      "read by bpf_loop",
+      "r1 = 9\nr2 = &callback\nr3 = 0\nr4 = 0\ncall 181\nexit\ncallback:\nr0 = 0x500000000 ll\nexit",
+    ],
+    ["that nobody reads", `call pc+2\nr0 = 3\nexit\n${CALLEE}`],
+  ])("%s is what it was", (_name, text) => {
+    const found = results(text);
+    expect(found[1]).toBe(found[0]);
+    expect(found[2]).toBe(found[0]);
+  });
+
+  it("that nobody reads is computed in 32", () => {
+    const lines = (text: string): string[] => listing(world(text).image, { checked: false });
+    const narrow = (text: string): boolean => !lines(text).some((line) => line.includes("i64.add"));
+    const callee = "r0 = r1\nr0 += r2\nr0 += 1\nexit";
+    expect(narrow(`r2 = 1\ncall pc+2\nr0 = 3\nexit\n${callee}`)).toBe(true);
+    expect(narrow(`r2 = 1\ncall pc+2\nr0 += 3\nexit\n${callee}`)).toBe(false);
+  });
+});

@@ -1,12 +1,10 @@
-// Backward liveness of r0-r9 over a unit's nodes. Each node's set only grows and holds ten bits, so a work list settles
+// Backward liveness of the registers but r10 over a unit's nodes. Each node's set only grows and holds ten bits, so a work list settles
 // after a small multiple of the number of edges, whatever the nesting.
 
 import type { Effects } from "./effects.ts";
-import { slotsOf } from "./effects.ts";
+import { REG_FP, slotsOf } from "./effects.ts";
 import { predecessors, type Graph } from "./graph.ts";
 import { NODE_CODE, NODE_LEAVE, type Unit } from "./unit.ts";
-
-const REGISTERS = 0x3ff;
 
 /** Masks of registers live at the start of each node; `leaving` gives those a NODE_LEAVE hands on. */
 export function liveness(
@@ -14,10 +12,10 @@ export function liveness(
   graph: Graph,
   { rows, reads, writes }: Effects,
   leaving: (node: number) => number,
-): Uint16Array {
+): Uint32Array {
   const count = unit.kind.length;
-  const uses = new Uint16Array(count);
-  const kills = new Uint16Array(count);
+  const uses = new Uint32Array(count);
+  const kills = new Uint32Array(count);
   for (let node = 0; node < count; node++) {
     if (unit.kind[node] === NODE_LEAVE) uses[node] = leaving(node);
     const guard = unit.guards.get(node);
@@ -34,7 +32,7 @@ export function liveness(
       use |= reads[slot] & ~kill & ~moved;
       moved |= writes[slot];
     }
-    uses[node] = use & REGISTERS;
+    uses[node] = use & ~(1 << REG_FP);
     kills[node] = kill;
   }
   const preds = predecessors(graph);
@@ -56,4 +54,25 @@ export function liveness(
     }
   }
   return live;
+}
+
+/** Slots of the calls whose r0 is looked at; `live` as `liveness` gives it. */
+export function resultsRead(unit: Unit, live: Uint32Array, { rows, reads, writes }: Effects): Set<number> {
+  const found = new Set<number>();
+  for (const [node, kind] of unit.kind.entries()) {
+    if (kind !== NODE_CODE) continue;
+    let last = -1;
+    for (const [from, to] of [
+      [unit.first[node], unit.end[node]],
+      [unit.foldFirst[node], unit.foldEnd[node]],
+    ]) {
+      for (let slot = from; slot < to; slot += slotsOf(rows[slot])) {
+        if (last >= 0 && reads[slot] & 1) found.add(last);
+        // what is folded may not happen
+        if (writes[slot] & 1 && from === unit.first[node]) last = rows[slot]?.op === "call" ? slot : -1;
+      }
+    }
+    if (last >= 0 && unit.succ[node].some((target) => live[target] & 1)) found.add(last);
+  }
+  return found;
 }

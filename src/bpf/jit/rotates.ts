@@ -1,7 +1,7 @@
 // Finds rotations: BPF has none, so that clang writes (x << k) | (x >> (w - k)) with copies of x in two registers. Values are
 // numbered within a block to see that both shifts start from the same one.
 
-import { slotsOf, type Effects } from "./effects.ts";
+import { REGISTERS, slotsOf, type Effects } from "./effects.ts";
 import { NODE_CODE, type Unit } from "./unit.ts";
 
 /** At slot `or`, the result is the value that slot `save` is about to shift right, rotated left. */
@@ -36,13 +36,13 @@ export function findRotations(unit: Unit, { insns, rows, writes }: Effects): Rot
   const bySave = new Map<number, Rotation>();
   const byOr = new Map<number, Rotation>();
   // Numbers of the values registers hold, in full and in their low half.
-  const full = new Int32Array(11);
-  const low = new Int32Array(11);
+  const full = new Int32Array(REGISTERS);
+  const low = new Int32Array(REGISTERS);
   let values = 0;
   for (let node = 0; node < unit.kind.length; node++) {
     if (unit.kind[node] !== NODE_CODE) continue;
     const shifts = new Map<number, Shift>();
-    for (let reg = 0; reg < 11; reg++) full[reg] = low[reg] = values++;
+    for (let reg = 0; reg < REGISTERS; reg++) full[reg] = low[reg] = values++;
     let scratch = 0;
     for (let slot = unit.first[node]; slot < unit.end[node]; slot += slotsOf(rows[slot])) {
       const row = rows[slot];
@@ -64,7 +64,7 @@ export function findRotations(unit: Unit, { insns, rows, writes }: Effects): Rot
         }
       }
       const base = wide ? full[dst_reg] : low[dst_reg];
-      for (let reg = 0; reg < 10; reg++) if (writes[slot] & (1 << reg)) full[reg] = low[reg] = values++;
+      for (let reg = 0; reg < REGISTERS; reg++) if (writes[slot] & (1 << reg)) full[reg] = low[reg] = values++;
       if ((row.op === "lsh" || row.op === "rsh") && row.source === "K") {
         shifts.set(full[dst_reg], { base, amount: imm & (row.width - 1), left: row.op === "lsh", wide, slot });
       }

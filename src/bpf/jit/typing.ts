@@ -2,9 +2,9 @@
 // web: definitions and the uses they reach, joined where paths meet) is judged on its own and is an i32 when either
 //   - all its definitions are zero-extended 32-bit numbers, so that nothing is lost, or
 //   - all its uses look at the low 32 bits alone, such as the address of a load in verified code.
-// All webs of register k share two locals, an i64 and an i32, so there are at most twenty however long the program.
+// All webs of register k share two locals, an i64 and an i32, so there are few however long the program.
 
-import { slotsOf, type Effects } from "./effects.ts";
+import { REG_FP, REGISTERS, slotsOf, type Effects } from "./effects.ts";
 import { NODE_CODE, NODE_GUARD, NODE_LEAVE, type Unit } from "./unit.ts";
 import type { Insn, OpRow } from "../isa/index.ts";
 
@@ -32,6 +32,8 @@ export interface TypingFacts {
   callTyping(slot: number): CallTyping;
   /** Registers whose value at the unit's entry is a zero-extended 32-bit number. */
   readonly entrySmall: number;
+  /** Somebody looks at what the function returns. */
+  readonly resultUsed: boolean;
 }
 
 /** The result for one unit. */
@@ -238,7 +240,7 @@ function* slotsOfNode(unit: Unit, node: number, { rows }: Effects): Generator<nu
 /** Types the values of a unit; `live` as `liveness` gives it. */
 export function typesOf(
   unit: Unit,
-  live: Uint16Array,
+  live: Uint32Array,
   effects: Effects,
   facts: TypingFacts,
   scratch: TypingScratch,
@@ -248,18 +250,20 @@ export function typesOf(
   const unitNumber = ++scratch.units;
   const webs = new Webs();
   const count = unit.kind.length;
-  const entry = new Int32Array(count * 10).fill(-1);
+  // Most units have no words of the frame in registers, and long ones none: their tables need no place for them.
+  const registers = live.some((mask) => mask >> REG_FP !== 0) ? REGISTERS : REG_FP;
+  const entry = new Int32Array(count * registers).fill(-1);
   for (let node = 0; node < count; node++) {
-    for (let reg = 0; reg < 10; reg++) if (live[node] & (1 << reg)) entry[node * 10 + reg] = webs.add();
+    for (let reg = 0; reg < registers; reg++) if (live[node] & (1 << reg)) entry[node * registers + reg] = webs.add();
   }
   // r10 is never written: one small value for all.
   const frame = webs.add();
-  for (let reg = 0; reg < 10; reg++) {
+  for (let reg = 0; reg < registers; reg++) {
     const web = entry[reg];
     if (web !== -1 && !(facts.entrySmall & (1 << reg))) webs.notSmall(web);
   }
   const extra = new Map<number, number[]>();
-  const current = new Int32Array(11);
+  const current = new Int32Array(REGISTERS);
 
   const use = (web: number, how: number, result: number): void => {
     if (how === FULL) webs.notLow(web);
@@ -288,7 +292,7 @@ export function typesOf(
     if (row.op === "call" || row.op === "callx") return call(slot);
     if (row.op === "exit") {
       extra.set(slot, [current[0]]);
-      return webs.notLow(current[0]);
+      return facts.resultUsed ? webs.notLow(current[0]) : undefined;
     }
     const from = (dst[slot] = current[insn.dst_reg]!);
     const other = (src[slot] = current[insn.src_reg]!);
@@ -328,7 +332,8 @@ export function typesOf(
   };
 
   for (let node = 0; node < count; node++) {
-    for (let reg = 0; reg < 10; reg++) current[reg] = entry[node * 10 + reg]!;
+    current.fill(-1);
+    for (let reg = 0; reg < registers; reg++) current[reg] = entry[node * registers + reg]!;
     current[10] = frame;
     if (unit.kind[node] === NODE_CODE) {
       for (let slot = unit.first[node]; slot < unit.end[node]; slot += slotsOf(rows[slot])) {
@@ -345,15 +350,15 @@ export function typesOf(
         if (before !== -1) webs.union(before, current[reg]);
       }
     } else if (unit.kind[node] === NODE_LEAVE) {
-      for (let reg = 0; reg < 10; reg++) if (live[node] & (1 << reg)) webs.notLow(current[reg]);
+      for (let reg = 0; reg < registers; reg++) if (live[node] & (1 << reg)) webs.notLow(current[reg]);
     } else if (unit.kind[node] === NODE_GUARD) {
       const { counter, limit, wide } = unit.guards.get(node)!;
       if (wide) webs.notLow(current[counter]);
       if (wide && limit !== -1) webs.notLow(current[limit]);
     }
     for (const target of unit.succ[node]) {
-      for (let reg = 0; reg < 10; reg++) {
-        const web = entry[target * 10 + reg];
+      for (let reg = 0; reg < registers; reg++) {
+        const web = entry[target * registers + reg];
         if (web !== -1) webs.union(current[reg], web);
       }
     }
@@ -362,8 +367,8 @@ export function typesOf(
 
   const maskAt = (node: number): number => {
     let mask = 0;
-    for (let reg = 0; reg < 10; reg++) {
-      const web = entry[node * 10 + reg];
+    for (let reg = 0; reg < registers; reg++) {
+      const web = entry[node * registers + reg];
       if (web !== -1 && webs.isI32(web)) mask |= 1 << reg;
     }
     return mask;
