@@ -66,6 +66,7 @@ function counting({ counter, limit, seed, body, imm }: Extract<Step, { kind: "co
   const byReg = (seed & 4) !== 0;
   const inner = body.flatMap((pick) => {
     const dst = [0, 1, 2, 3, 4, 5, 6, 7, 8].filter((reg) => reg !== counter && reg !== limitReg)[pick % 7];
+    if (pick % 4 === 0) return spill((pick >>> 4) % SPILL_WORDS, dst, (pick & 4) !== 0);
     const row = OP_TABLE[ALU[pick % ALU.length]];
     const off = row.when?.[0] === "off" ? row.when[1] : 0;
     const immediate = row.when?.[0] === "imm" ? row.when[1] : row.source === "K" ? imm : 0;
@@ -359,6 +360,12 @@ export function assemble({ functions, wild, seed }: Draft, world: FuzzWorld): Fu
 
 const isWide = (word: number): boolean => word % 2 === 0;
 
+function spill(word: number, reg: number, store: boolean): Insn[] {
+  const off = SPILLED + 8 * word;
+  if (store) return [insn(isWide(word) ? STX_DW : STX_W, 10, reg, off, 0)];
+  return [insn(isWide(word) ? LDX_DW : LDX_W, reg, 10, off, 0)];
+}
+
 // All registers and spilled words to memory, where runs are compared.
 function dump(at: number): Insn[] {
   const words = Array.from({ length: SPILL_WORDS }, (_, word) => [
@@ -429,11 +436,8 @@ function expand(
     }
     case "stack":
       return [access(OP_TABLE[step.row], 10, step.other, ACCESSED + step.place * 8, step.imm)];
-    case "spill": {
-      const off = SPILLED + 8 * step.word;
-      if (step.store) return [insn(isWide(step.word) ? STX_DW : STX_W, 10, step.reg, off, 0)];
-      return [insn(isWide(step.word) ? LDX_DW : LDX_W, step.reg, 10, off, 0)];
-    }
+    case "spill":
+      return spill(step.word, step.reg, step.store);
     case "call": {
       const callee = calleeOf(step.callee, false);
       if (callee === undefined) return [];

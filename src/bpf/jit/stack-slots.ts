@@ -1,17 +1,23 @@
-// Takes words of the frame for registers. What does not fit into BPF's ten registers compilers spill to the frame. When a
-// function keeps the address of its frame to itself, nobody else sees these words; a WebAssembly engine cannot know that, and
-// would write and read each in memory. Here they become registers beyond r10, and their loads and stores become moves.
+// Takes words of the frame for registers. What does not fit into BPF's ten registers compilers spill to the frame, and what a
+// loop carries there from turn to turn waits for the store at every load. When a function keeps the address of its frame to
+// itself, nobody else sees these words; a WebAssembly engine cannot know that. Here they become registers beyond r10, and their
+// loads and stores become moves. Others stay: measured, a load costs less than one more value the engine has to place.
 
 import { MAX_BPF_STACK, type Insn, type OpRow } from "../isa/index.ts";
+import { dominators } from "./dominators.ts";
 import { REG_FP, REGISTERS, replaceInsn, slotsOf, type Effects } from "./effects.ts";
-import { graphOf } from "./graph.ts";
+import { depthFirst, graphOf, predecessors, type Graph } from "./graph.ts";
 import { liveness } from "./liveness.ts";
+import { isReducible, loopsOf } from "./loops.ts";
 import { NODE_CODE, type Unit } from "./unit.ts";
 
 const MOV32_X = 0xbc;
 const MOV64_X = 0xbf;
 const MOV32_K = 0xb4;
 const MOV64_K = 0xb7;
+
+/** The first register that is none of BPF's. */
+const FIRST = REG_FP + 1;
 
 /** A word of the frame and the instructions that load and store it. */
 interface Word {
@@ -40,7 +46,7 @@ function wordsOf(unit: Unit, { insns, rows, reads, writes }: Effects): Word[] | 
       const start = MAX_BPF_STACK + off;
       const bytes = row.width / 8;
       if (!isLoad && row.class !== "stx" && row.class !== "st") return undefined;
-      if (row.op === "load_acquire" || other === REG_FP || (isLoad ? src_reg : dst_reg) !== REG_FP) return undefined;
+      if (row.op === "load_acquire" || other === REG_FP) return undefined;
       if (start < 0 || start + bytes > MAX_BPF_STACK) return undefined;
       let word = owner[start];
       if (word?.width !== row.width || owner[start - 1] === word) {
@@ -70,9 +76,9 @@ function moveOf({ dst_reg, src_reg, imm }: Insn, { op, width }: OpRow, reg: numb
 }
 
 /**
- * Makes registers of the words of a verified function's frame: those loaded most, as many as there are registers. `effects.insns`
- * must be the compiler's own, and no other function may share the unit's slots. A word that may be loaded before it was stored
- * stays in memory, for what lies there from before.
+ * Makes registers of words of a verified function's frame, as many as there are. `effects.insns` must be the compiler's own, and no
+ * other function may share the unit's slots. A word that may be loaded before it was stored stays in memory, for what lies there
+ * from before.
  */
 export function promoteStackSlots(unit: Unit, effects: Effects): void {
   const words = (wordsOf(unit, effects) ?? [])
@@ -82,11 +88,27 @@ export function promoteStackSlots(unit: Unit, effects: Effects): void {
   if (words.length === 0) return;
   const before = new Map(words.flatMap(({ slots }) => slots.map((slot) => [slot, effects.insns[slot]] as const)));
   for (const [i, { slots }] of words.entries()) {
-    const reg = REG_FP + 1 + i;
-    for (const slot of slots) replaceInsn(effects, slot, moveOf(effects.insns[slot], effects.rows[slot]!, reg));
+    for (const slot of slots) replaceInsn(effects, slot, moveOf(effects.insns[slot], effects.rows[slot]!, FIRST + i));
   }
-  const [atEntry] = liveness(unit, graphOf(unit.succ), effects, () => 0);
+  const graph = graphOf(unit.succ);
+  const live = liveness(unit, graph, effects, () => 0);
+  const kept = carried(unit, graph, effects, live) & ~live[0];
   for (const [i, { slots }] of words.entries()) {
-    if (atEntry & (1 << (REG_FP + 1 + i))) for (const slot of slots) replaceInsn(effects, slot, before.get(slot)!);
+    if (!(kept & (1 << (FIRST + i)))) for (const slot of slots) replaceInsn(effects, slot, before.get(slot)!);
   }
+}
+
+// Mask of the registers that are written in a loop and live where its turns begin; none when the loops are not natural ones.
+function carried(unit: Unit, graph: Graph, { writes }: Effects, live: Uint32Array): number {
+  const order = depthFirst(graph);
+  const preds = predecessors(graph);
+  if (!isReducible(graph, order, dominators(graph, order, preds))) return 0;
+  const { innermost, outer } = loopsOf(graph, order, preds);
+  let found = 0;
+  for (let node = 0; node < graph.count; node++) {
+    let written = 0;
+    for (let slot = unit.first[node]; slot < unit.end[node]; slot++) written |= writes[slot];
+    for (let header = innermost[node]; header >= 0; header = outer[header]!) found |= written & live[header];
+  }
+  return found;
 }
