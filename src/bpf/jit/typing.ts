@@ -6,6 +6,7 @@
 
 import { REG_FP, REGISTERS, slotsOf, type Effects } from "./effects.ts";
 import { NODE_CODE, NODE_GUARD, NODE_LEAVE, type Unit } from "./unit.ts";
+import { Webs } from "./webs.ts";
 import type { Insn, OpRow } from "../isa/index.ts";
 
 /** Bits of `Typing.bits`: which operands of a slot are held in i32 locals. */
@@ -65,100 +66,6 @@ export class TypingScratch {
     this.dst = new Int32Array(slots);
     this.src = new Int32Array(slots);
     this.def = new Int32Array(slots);
-  }
-}
-
-// Union-find over values, with the two properties and the edges along which they are lost.
-class Webs {
-  readonly parent: number[] = [];
-  readonly #small: boolean[] = [];
-  readonly #low: boolean[] = [];
-  readonly #smallEdges: number[] = [];
-  readonly #lowEdges: number[] = [];
-
-  add(): number {
-    this.#small.push(true);
-    this.#low.push(true);
-    return this.parent.push(this.parent.length) - 1;
-  }
-
-  find(web: number): number {
-    let root = web;
-    while (this.parent[root] !== root) root = this.parent[root]!;
-    for (let at = web; at !== root;) {
-      const up = this.parent[at];
-      this.parent[at] = root;
-      at = up;
-    }
-    return root;
-  }
-
-  union(a: number, b: number): void {
-    const x = this.find(a);
-    const y = this.find(b);
-    if (x !== y) this.parent[x] = y;
-  }
-
-  notSmall(web: number): void {
-    this.#small[web] = false;
-  }
-
-  notLow(web: number): void {
-    this.#low[web] = false;
-  }
-
-  /** `to` is small only if `from` is. */
-  smallIf(from: number, to: number): void {
-    this.#smallEdges.push(from, to);
-  }
-
-  /** `to` is low only if `from` is held in 32 bits. */
-  lowIf(from: number, to: number): void {
-    this.#lowEdges.push(from, to);
-  }
-
-  /** True when the web is an i32; to be asked after `solve`. */
-  isI32(web: number): boolean {
-    const root = this.find(web);
-    return this.#small[root] || this.#low[root];
-  }
-
-  isSmall(web: number): boolean {
-    return this.#small[this.find(web)];
-  }
-
-  solve(): void {
-    const { length } = this.parent;
-    for (let web = 0; web < length; web++) {
-      const root = this.find(web);
-      if (!this.#small[web]) this.#small[root] = false;
-      if (!this.#low[web]) this.#low[root] = false;
-    }
-    spread(this, this.#smallEdges, this.#small, () => false);
-    spread(this, this.#lowEdges, this.#low, (web) => this.#small[web]);
-  }
-}
-
-// Takes the property from every web an edge leads to from a web without it, unless `excused`.
-function spread(webs: Webs, edges: readonly number[], property: boolean[], excused: (web: number) => boolean): void {
-  const start = new Int32Array(property.length + 1);
-  const roots = edges.map((web) => webs.find(web));
-  for (let i = 0; i < roots.length; i += 2) start[roots[i] + 1]++;
-  for (let web = 0; web < property.length; web++) start[web + 1] += start[web];
-  const fill = start.slice();
-  const targets = new Int32Array(roots.length / 2);
-  for (let i = 0; i < roots.length; i += 2) targets[fill[roots[i]]++] = roots[i + 1]!;
-  const work: number[] = [];
-  for (let web = 0; web < property.length; web++)
-    if (webs.find(web) === web && !property[web] && !excused(web)) work.push(web);
-  while (work.length > 0) {
-    const web = work.pop()!;
-    for (let i = start[web]; i < start[web + 1]; i++) {
-      const target = targets[i];
-      if (!property[target]) continue;
-      property[target] = false;
-      if (!excused(target)) work.push(target);
-    }
   }
 }
 
@@ -245,157 +152,222 @@ export function typesOf(
   facts: TypingFacts,
   scratch: TypingScratch,
 ): Typing {
-  const { insns, rows, reads } = effects;
-  const { bits, dst, src, def, seen } = scratch;
-  const unitNumber = ++scratch.units;
-  const webs = new Webs();
-  const count = unit.kind.length;
-  // Most units have no words of the frame in registers, and long ones none: their tables need no place for them.
-  const registers = live.some((mask) => mask >> REG_FP !== 0) ? REGISTERS : REG_FP;
-  const entry = new Int32Array(count * registers).fill(-1);
-  for (let node = 0; node < count; node++) {
-    for (let reg = 0; reg < registers; reg++) if (live[node] & (1 << reg)) entry[node * registers + reg] = webs.add();
-  }
-  // r10 is never written: one small value for all.
-  const frame = webs.add();
-  for (let reg = 0; reg < registers; reg++) {
-    const web = entry[reg];
-    if (web !== -1 && !(facts.entrySmall & (1 << reg))) webs.notSmall(web);
-  }
-  const extra = new Map<number, number[]>();
-  const current = new Int32Array(REGISTERS);
+  return new UnitTyping(unit, live, effects, facts, scratch).typing();
+}
 
-  const use = (web: number, how: number, result: number): void => {
-    if (how === FULL) webs.notLow(web);
-    else if (how === AS_RESULT) webs.lowIf(result, web);
-  };
-  const define = (slot: number, reg: number): number => {
-    const web = webs.add();
-    def[slot] = web;
-    current[reg] = web;
-    return web;
-  };
-  const call = (slot: number): void => {
-    const { low, zeroExtended } = facts.callTyping(slot);
-    const args: number[] = [];
-    for (let reg = 1; reg <= 5; reg++) {
-      const passed = (reads[slot] & (1 << reg)) !== 0;
-      args.push(passed ? current[reg] : -1);
-      if (passed && !(low & (1 << reg))) webs.notLow(current[reg]);
+// The values of a unit as they are found going through its nodes, each node once.
+class UnitTyping {
+  readonly #unit: Unit;
+  readonly #live: Uint32Array;
+  readonly #effects: Effects;
+  readonly #facts: TypingFacts;
+  readonly #scratch: TypingScratch;
+  readonly #number: number;
+  readonly #webs = new Webs();
+  readonly #registers: number;
+  /** The values registers have at the start of each node, -1 for those that are not live. */
+  readonly #entry: Int32Array;
+  /** r10 is never written: one small value for all. */
+  readonly #frame: number;
+  /** Values of operands without a name: by slot, r0 of a cmpxchg or an exit, or r1-r5 of a call. */
+  readonly #extra = new Map<number, number[]>();
+  /** The values registers have at the instruction that is looked at. */
+  readonly #current = new Int32Array(REGISTERS);
+
+  constructor(unit: Unit, live: Uint32Array, effects: Effects, facts: TypingFacts, scratch: TypingScratch) {
+    this.#unit = unit;
+    this.#live = live;
+    this.#effects = effects;
+    this.#facts = facts;
+    this.#scratch = scratch;
+    this.#number = ++scratch.units;
+    const count = unit.kind.length;
+    // Most units have no words of the frame in registers, and long ones none: their tables need no place for them.
+    const registers = live.some((mask) => mask >> REG_FP !== 0) ? REGISTERS : REG_FP;
+    this.#registers = registers;
+    this.#entry = new Int32Array(count * registers).fill(-1);
+    for (let node = 0; node < count; node++) {
+      for (let reg = 0; reg < registers; reg++)
+        if (live[node] & (1 << reg)) this.#entry[node * registers + reg] = this.#webs.add();
     }
-    extra.set(slot, args);
-    if (!zeroExtended) webs.notSmall(define(slot, 0));
-    else define(slot, 0);
-  };
-  const visitOnce = (slot: number, row: OpRow, insn: Insn): void => {
-    if (row.op === "callx") webs.notLow((dst[slot] = current[insn.dst_reg]!));
-    if (row.op === "call" || row.op === "callx") return call(slot);
+    this.#frame = this.#webs.add();
+    for (let reg = 0; reg < registers; reg++) {
+      if (this.#entry[reg] !== -1 && !(facts.entrySmall & (1 << reg))) this.#webs.notSmall(this.#entry[reg]);
+    }
+  }
+
+  typing(): Typing {
+    for (let node = 0; node < this.#unit.kind.length; node++) this.#visitNode(node);
+    this.#webs.solve();
+    const live = this.#live;
+    return {
+      bits: this.#scratch.bits,
+      entry: this.#narrowAt(0),
+      leave: this.#mark(),
+      live: live[0],
+      liveAt: (node) => live[node],
+    };
+  }
+
+  #visitNode(node: number): void {
+    const { kind, succ } = this.#unit;
+    this.#current.fill(-1);
+    for (let reg = 0; reg < this.#registers; reg++) this.#current[reg] = this.#entry[node * this.#registers + reg]!;
+    this.#current[REG_FP] = this.#frame;
+    if (kind[node] === NODE_CODE) this.#visitCode(node);
+    else if (kind[node] === NODE_LEAVE) this.#visitLeave(node);
+    else if (kind[node] === NODE_GUARD) this.#visitGuard(node);
+    for (const target of succ[node]) {
+      for (let reg = 0; reg < this.#registers; reg++) {
+        const web = this.#entry[target * this.#registers + reg];
+        if (web !== -1) this.#webs.union(this.#current[reg], web);
+      }
+    }
+  }
+
+  #visitCode(node: number): void {
+    const { first, end, foldFirst, foldEnd } = this.#unit;
+    const { insns, rows } = this.#effects;
+    for (let slot = first[node]; slot < end[node]; slot += slotsOf(rows[slot])) {
+      const row = rows[slot];
+      if (row !== undefined) this.#visit(slot, row, insns[slot]);
+    }
+    for (let slot = foldFirst[node]; slot < foldEnd[node]; slot += slotsOf(rows[slot])) {
+      const row = rows[slot];
+      if (row?.op !== "mov") continue;
+      // The value moved and the one it may replace are one from here on.
+      const reg = insns[slot].dst_reg;
+      const before = this.#current[reg];
+      this.#visit(slot, row, insns[slot]);
+      if (before !== -1) this.#webs.union(before, this.#current[reg]);
+    }
+  }
+
+  #visitLeave(node: number): void {
+    for (let reg = 0; reg < this.#registers; reg++)
+      if (this.#live[node] & (1 << reg)) this.#webs.notLow(this.#current[reg]);
+  }
+
+  #visitGuard(node: number): void {
+    const { counter, limit, wide } = this.#unit.guards.get(node)!;
+    if (!wide) return;
+    this.#webs.notLow(this.#current[counter]);
+    if (limit !== -1) this.#webs.notLow(this.#current[limit]);
+  }
+
+  // A slot that stands in several nodes (counted-loops.ts) has one typing: its values are the same webs everywhere.
+  #visit(slot: number, row: OpRow, insn: Insn): void {
+    const { dst, src, def, seen } = this.#scratch;
+    if (seen[slot] !== this.#number) {
+      seen[slot] = this.#number;
+      return this.#visitOnce(slot, row, insn);
+    }
+    const [d, s, result, others] = [dst[slot], src[slot], def[slot], this.#extra.get(slot)];
+    this.#visitOnce(slot, row, insn);
+    for (const field of row.reads) {
+      if (field === "dst_reg") this.#webs.union(d, dst[slot]);
+      else this.#webs.union(s, src[slot]);
+    }
+    if (this.#effects.writes[slot] !== 0) this.#webs.union(result, def[slot]);
+    for (const [i, web] of (this.#extra.get(slot) ?? []).entries()) if (web !== -1) this.#webs.union(web, others![i]);
+    return undefined;
+  }
+
+  #visitOnce(slot: number, row: OpRow, insn: Insn): void {
+    const { dst, src } = this.#scratch;
+    const current = this.#current;
+    if (row.op === "callx") this.#webs.notLow((dst[slot] = current[insn.dst_reg]!));
+    if (row.op === "call" || row.op === "callx") return this.#call(slot);
     if (row.op === "exit") {
-      extra.set(slot, [current[0]]);
-      return facts.resultUsed ? webs.notLow(current[0]) : undefined;
+      this.#extra.set(slot, [current[0]]);
+      return this.#facts.resultUsed ? this.#webs.notLow(current[0]) : undefined;
     }
     const from = (dst[slot] = current[insn.dst_reg]!);
     const other = (src[slot] = current[insn.src_reg]!);
     if (row.op === "cmpxchg") {
-      extra.set(slot, [current[0]]);
-      if (row.width === 64) webs.notLow(current[0]);
+      this.#extra.set(slot, [current[0]]);
+      if (row.width === 64) this.#webs.notLow(current[0]);
     }
     const target = row.op === "cmpxchg" ? 0 : row.writes === undefined ? -1 : insn[row.writes];
-    const result = target === -1 ? -1 : define(slot, target);
+    const result = target === -1 ? -1 : this.#define(slot, target);
+    const { checked } = this.#facts;
     for (const field of row.reads) {
-      if (field === "dst_reg") use(from, dstUse(row, insn, facts.checked), result);
-      else use(other, srcUse(row, insn, facts.checked), result);
+      if (field === "dst_reg") this.#use(from, dstUse(row, insn, checked), result);
+      else this.#use(other, srcUse(row, insn, checked), result);
     }
     if (result === -1) return undefined;
-    const kind = row.op === "ld_imm64" ? (facts.smallConstant(slot) ? SMALL : WIDE) : resultOf(row, insn);
-    if (kind === WIDE) webs.notSmall(result);
-    if (kind === IF_DST || kind === IF_BOTH) webs.smallIf(from, result);
-    if (kind === IF_SRC || kind === IF_BOTH) webs.smallIf(other, result);
+    const kind = row.op === "ld_imm64" ? (this.#facts.smallConstant(slot) ? SMALL : WIDE) : resultOf(row, insn);
+    if (kind === WIDE) this.#webs.notSmall(result);
+    if (kind === IF_DST || kind === IF_BOTH) this.#webs.smallIf(from, result);
+    if (kind === IF_SRC || kind === IF_BOTH) this.#webs.smallIf(other, result);
     return undefined;
-  };
-
-  // A slot that stands in several nodes (counted-loops.ts) has one typing: its values are the same webs everywhere.
-  const visit = (slot: number, row: OpRow, insn: Insn): void => {
-    if (seen[slot] !== unitNumber) {
-      seen[slot] = unitNumber;
-      return visitOnce(slot, row, insn);
-    }
-    const [d, s, result, others] = [dst[slot], src[slot], def[slot], extra.get(slot)];
-    visitOnce(slot, row, insn);
-    for (const field of row.reads) {
-      if (field === "dst_reg") webs.union(d, dst[slot]);
-      else webs.union(s, src[slot]);
-    }
-    if (effects.writes[slot] !== 0) webs.union(result, def[slot]);
-    for (const [i, web] of (extra.get(slot) ?? []).entries()) if (web !== -1) webs.union(web, others![i]);
-    return undefined;
-  };
-
-  for (let node = 0; node < count; node++) {
-    current.fill(-1);
-    for (let reg = 0; reg < registers; reg++) current[reg] = entry[node * registers + reg]!;
-    current[10] = frame;
-    if (unit.kind[node] === NODE_CODE) {
-      for (let slot = unit.first[node]; slot < unit.end[node]; slot += slotsOf(rows[slot])) {
-        const row = rows[slot];
-        if (row !== undefined) visit(slot, row, insns[slot]);
-      }
-      for (let slot = unit.foldFirst[node]; slot < unit.foldEnd[node]; slot += slotsOf(rows[slot])) {
-        const row = rows[slot];
-        if (row?.op !== "mov") continue;
-        // The value moved and the one it may replace are one from here on.
-        const reg = insns[slot].dst_reg;
-        const before = current[reg];
-        visit(slot, row, insns[slot]);
-        if (before !== -1) webs.union(before, current[reg]);
-      }
-    } else if (unit.kind[node] === NODE_LEAVE) {
-      for (let reg = 0; reg < registers; reg++) if (live[node] & (1 << reg)) webs.notLow(current[reg]);
-    } else if (unit.kind[node] === NODE_GUARD) {
-      const { counter, limit, wide } = unit.guards.get(node)!;
-      if (wide) webs.notLow(current[counter]);
-      if (wide && limit !== -1) webs.notLow(current[limit]);
-    }
-    for (const target of unit.succ[node]) {
-      for (let reg = 0; reg < registers; reg++) {
-        const web = entry[target * registers + reg];
-        if (web !== -1) webs.union(current[reg], web);
-      }
-    }
   }
-  webs.solve();
 
-  const maskAt = (node: number): number => {
+  #call(slot: number): void {
+    const { low, zeroExtended } = this.#facts.callTyping(slot);
+    const args: number[] = [];
+    for (let reg = 1; reg <= 5; reg++) {
+      const passed = (this.#effects.reads[slot] & (1 << reg)) !== 0;
+      args.push(passed ? this.#current[reg] : -1);
+      if (passed && !(low & (1 << reg))) this.#webs.notLow(this.#current[reg]);
+    }
+    this.#extra.set(slot, args);
+    const result = this.#define(slot, 0);
+    if (!zeroExtended) this.#webs.notSmall(result);
+  }
+
+  #use(web: number, how: number, result: number): void {
+    if (how === FULL) this.#webs.notLow(web);
+    else if (how === AS_RESULT) this.#webs.lowIf(result, web);
+  }
+
+  #define(slot: number, reg: number): number {
+    const web = this.#webs.add();
+    this.#scratch.def[slot] = web;
+    this.#current[reg] = web;
+    return web;
+  }
+
+  /** Mask of the registers that are i32 at a node's start. */
+  #narrowAt(node: number): number {
     let mask = 0;
-    for (let reg = 0; reg < registers; reg++) {
-      const web = entry[node * registers + reg];
-      if (web !== -1 && webs.isI32(web)) mask |= 1 << reg;
+    for (let reg = 0; reg < this.#registers; reg++) {
+      const web = this.#entry[node * this.#registers + reg];
+      if (web !== -1 && this.#webs.isI32(web)) mask |= 1 << reg;
     }
     return mask;
-  };
-  const leave = new Map<number, number>();
-  for (let node = 0; node < count; node++) {
-    if (unit.kind[node] === NODE_LEAVE || unit.kind[node] === NODE_GUARD) leave.set(node, maskAt(node));
-    if (unit.kind[node] !== NODE_CODE) continue;
-    for (const slot of slotsOfNode(unit, node, effects)) {
-      const row = rows[slot];
-      if (row === undefined) continue;
-      let mask = 0;
-      const others = extra.get(slot);
-      if (row.op === "call" || row.op === "callx") {
-        if (row.op === "callx" && webs.isI32(dst[slot])) mask |= DST_I32;
-        for (let i = 0; i < 5; i++) if (others![i] !== -1 && webs.isI32(others![i])) mask |= ARG1_I32 << i;
-        if (webs.isI32(def[slot])) mask |= DEF_I32;
-      } else {
-        if (others !== undefined && webs.isI32(others[0])) mask |= R0_I32;
-        for (const field of row.reads) {
-          if (field === "dst_reg" && webs.isI32(dst[slot])) mask |= DST_I32;
-          if (field === "src_reg" && webs.isI32(src[slot])) mask |= SRC_I32;
-        }
-        if (effects.writes[slot] !== 0 && webs.isI32(def[slot])) mask |= DEF_I32;
-      }
-      bits[slot] = mask;
-    }
   }
-  return { bits, entry: maskAt(0), leave, live: live[0], liveAt: (node) => live[node] };
+
+  // Sets the bits of every slot; gives the masks of the nodes that are none of code.
+  #mark(): Map<number, number> {
+    const { kind } = this.#unit;
+    const leave = new Map<number, number>();
+    for (let node = 0; node < kind.length; node++) {
+      if (kind[node] === NODE_LEAVE || kind[node] === NODE_GUARD) leave.set(node, this.#narrowAt(node));
+      if (kind[node] !== NODE_CODE) continue;
+      for (const slot of slotsOfNode(this.#unit, node, this.#effects)) {
+        const row = this.#effects.rows[slot];
+        if (row !== undefined) this.#scratch.bits[slot] = this.#bitsOf(slot, row);
+      }
+    }
+    return leave;
+  }
+
+  #bitsOf(slot: number, row: OpRow): number {
+    const { dst, src, def } = this.#scratch;
+    const webs = this.#webs;
+    const others = this.#extra.get(slot);
+    let mask = 0;
+    if (row.op === "call" || row.op === "callx") {
+      if (row.op === "callx" && webs.isI32(dst[slot])) mask |= DST_I32;
+      for (let i = 0; i < 5; i++) if (others![i] !== -1 && webs.isI32(others![i])) mask |= ARG1_I32 << i;
+      return webs.isI32(def[slot]) ? mask | DEF_I32 : mask;
+    }
+    if (others !== undefined && webs.isI32(others[0])) mask |= R0_I32;
+    for (const field of row.reads) {
+      if (field === "dst_reg" && webs.isI32(dst[slot])) mask |= DST_I32;
+      if (field === "src_reg" && webs.isI32(src[slot])) mask |= SRC_I32;
+    }
+    return this.#effects.writes[slot] !== 0 && webs.isI32(def[slot]) ? mask | DEF_I32 : mask;
+  }
 }

@@ -10,8 +10,8 @@ import { emitConstant, emitMemory, emitStorePair } from "./emit-memory.ts";
 import { FAULT_CODE, type FunctionContext, type Site } from "./context.ts";
 import { FLOW_COND, FLOW_EXIT, FLOW_FAULT, FLOW_GOTO, slotsOf, type Effects } from "./effects.ts";
 import type { IteratorUses } from "./iterator-uses.ts";
-import { findStorePairs } from "./store-pairs.ts";
-import { findRotations, type Rotation } from "./rotates.ts";
+import { findStorePairs, type StorePairs } from "./store-pairs.ts";
+import { findRotations, type Rotation, type Rotations } from "./rotates.ts";
 import { formTables } from "./tables.ts";
 import { structureOf, writeStructured, type NodeWriter } from "./structure.ts";
 import { DEF_I32, DST_I32, R0_I32, SRC_I32, type Typing } from "./typing.ts";
@@ -38,114 +38,181 @@ export interface UnitSource {
   readonly budget: { get(): void; set(): void } | undefined;
 }
 
-/** Writes the unit; gives false when dispatchers were needed, which only speed depends on. */
+/** Writes the unit. */
 export function writeUnit(context: FunctionContext, source: UnitSource): void {
-  const { unit, effects, typing, boundary, callPlan, iterators } = source;
-  const { expr } = context;
-  const { insns, rows, flow } = effects;
+  const { unit, effects } = source;
   const plain = structureOf(unit);
   // a table cannot count turns, nor say on which way a dispatcher is reached
   const tables = !context.checked && !plain.dispatched && formTables(unit, effects);
   const structure = tables ? structureOf(unit) : plain;
-  let state = boundary.state;
-  const stateLocal = (): number => (state ??= context.temp(I32, "state"));
+  const writer = new UnitWriter(context, source, structure.isHeader.includes(1));
+  writer.enter();
+  writeStructured(structure, context.expr, writer);
+  context.expr.op(OP.unreachable);
+}
 
-  const siteAt = (slot: number): Site => ({ slot, insn: insns[slot], row: rows[slot]!, bits: typing.bits[slot] });
+// What each node of a unit is written as.
+class UnitWriter implements NodeWriter {
+  readonly countsBackEdges: boolean;
+  readonly #context: FunctionContext;
+  readonly #source: UnitSource;
+  readonly #rotations: Rotations;
+  readonly #pairs: StorePairs | undefined;
+  /** What is left of the budget, in a local where there are loops: it is counted down at every turn. */
+  readonly #fuel: number | undefined;
+  #state: number | undefined;
 
-  // What is left of the budget, in a local where there are loops: it is counted down at every turn.
-  const fuel = context.checked && structure.isHeader.includes(1) ? context.temp(I64, "fuel") : undefined;
-  const spill = (): void => {
-    if (fuel === undefined) return;
-    expr.get(fuel);
-    expr.globalSet(context.runtime.fuel);
-  };
-  const reload = (): void => {
-    if (fuel === undefined) return;
-    expr.globalGet(context.runtime.fuel);
-    expr.set(fuel);
-  };
-  const exit = (slot: number): void => {
-    spill();
-    context.get64(0, (typing.bits[slot] & R0_I32) !== 0);
+  constructor(context: FunctionContext, source: UnitSource, hasLoops: boolean) {
+    const { unit, effects, boundary } = source;
+    this.#context = context;
+    this.#source = source;
+    this.countsBackEdges = context.checked;
+    this.#rotations = findRotations(unit, effects);
+    this.#pairs = context.checked ? undefined : findStorePairs(unit, effects);
+    this.#fuel = context.checked && hasLoops ? context.temp(I64, "fuel") : undefined;
+    this.#state = boundary.state;
+  }
+
+  enter(): void {
+    this.#reload();
+  }
+
+  body(node: number): void {
+    const { unit, effects } = this.#source;
+    if (unit.kind[node] === NODE_LEAVE) return this.#leave(node);
+    if (unit.kind[node] === NODE_OUTSIDE) return this.#fault(unit.first[node]);
+    if (unit.kind[node] !== NODE_CODE) return undefined;
+    for (let slot = unit.first[node]; slot < unit.end[node]; slot += slotsOf(effects.rows[slot])) {
+      this.#context.note(slot);
+      const kind = effects.flow[slot];
+      if (kind === FLOW_EXIT) this.#exit(slot);
+      else if (kind === FLOW_FAULT) this.#fault(slot);
+      else if (kind !== FLOW_GOTO && kind !== FLOW_COND) this.#instruction(slot);
+    }
+    if (hasFold(unit, node)) this.#folded(node);
+    return undefined;
+  }
+
+  condition(node: number, negate: boolean): void {
+    const { unit, effects, typing } = this.#source;
+    const guard = unit.guards.get(node);
+    if (guard !== undefined) return emitGuard(this.#context, guard, typing.leave.get(node) ?? 0, negate);
+    const slot = unit.end[node] - 1;
+    return effects.rows[slot]?.op === "may_goto" ? this.#mayGoto(negate) : this.#jump(slot, negate);
+  }
+
+  backEdge(node: number, target: number): void {
+    if (this.#fuel === undefined) return;
+    const { unit } = this.#source;
+    const { expr, runtime } = this.#context;
+    const slot = Math.max(0, unit.end[node] - 1);
+    const good = expr.block();
+    const bad = expr.block();
+    expr.get(this.#fuel);
+    // The instructions of one turn, by their places: exact for the loops compilers lay out in one piece. A dispatcher has no
+    // place, and what goes through it is counted node by node.
+    const from = unit.first[unit.kind[target] === NODE_CODE ? target : node];
+    expr.i64(Math.max(1, slot + 1 - from), 0);
+    expr.op(OP["i64.sub"]);
+    expr.tee(this.#fuel);
+    expr.i64(0, 0);
+    expr.op(OP["i64.lt_s"]);
+    expr.brIf(bad);
+    expr.i32(0);
+    expr.atomic(ATOMIC["i32.atomic.load"], 2, CONTROL_ABORT);
+    expr.op(OP["i32.eqz"]);
+    expr.brIf(good);
+    expr.end();
+    expr.i32(slot);
+    this.#context.mark(slot);
+    expr.call(runtime.stop);
+    expr.op(OP.unreachable);
+    expr.end();
+  }
+
+  setState(value: number): void {
+    this.#context.expr.i32(value);
+    this.#context.expr.set(this.#stateLocal());
+  }
+
+  selector(node: number): void {
+    const { unit, effects, typing } = this.#source;
+    const slot = unit.tables.get(node);
+    if (slot === undefined) this.#context.expr.get(this.#stateLocal());
+    else this.#context.get32(effects.insns[slot].dst_reg, (typing.bits[slot] & DST_I32) !== 0);
+  }
+
+  #stateLocal(): number {
+    return (this.#state ??= this.#context.temp(I32, "state"));
+  }
+
+  #siteAt(slot: number): Site {
+    const { effects, typing } = this.#source;
+    return { slot, insn: effects.insns[slot], row: effects.rows[slot]!, bits: typing.bits[slot] };
+  }
+
+  #spill(): void {
+    if (this.#fuel === undefined) return;
+    this.#context.expr.get(this.#fuel);
+    this.#context.expr.globalSet(this.#context.runtime.fuel);
+  }
+
+  #reload(): void {
+    if (this.#fuel === undefined) return;
+    this.#context.expr.globalGet(this.#context.runtime.fuel);
+    this.#context.expr.set(this.#fuel);
+  }
+
+  #exit(slot: number): void {
+    const { typing, boundary } = this.#source;
+    const { expr } = this.#context;
+    this.#spill();
+    this.#context.get64(0, (typing.bits[slot] & R0_I32) !== 0);
     if (boundary.registers) {
       expr.globalSet(boundary.registers[0]);
       expr.i32(-1);
     }
     expr.op(OP.return);
-  };
-  const leave = (node: number): void => {
-    spill();
+  }
+
+  #leave(node: number): void {
+    const { unit, typing, boundary } = this.#source;
+    const { expr } = this.#context;
+    this.#spill();
     const narrow = typing.leave.get(node) ?? 0;
     const live = typing.liveAt(node);
     for (let reg = 0; reg < 10; reg++) {
       if (!(live & (1 << reg))) continue;
-      context.get64(reg, (narrow & (1 << reg)) !== 0);
+      this.#context.get64(reg, (narrow & (1 << reg)) !== 0);
       expr.globalSet(boundary.registers![reg]);
     }
     expr.i32(unit.first[node]);
     expr.op(OP.return);
-  };
-  const fault = (slot: number): void => {
+  }
+
+  #fault(slot: number): void {
+    const { expr, runtime } = this.#context;
     expr.i32(FAULT_CODE);
     expr.i32(slot);
     expr.i32(0);
-    context.mark(slot);
-    expr.call(context.runtime.fault);
+    this.#context.mark(slot);
+    expr.call(runtime.fault);
     expr.op(OP.unreachable);
-  };
-  const rotations = findRotations(unit, effects);
-  const pairs = context.checked ? undefined : findStorePairs(unit, effects);
-  const scratchOf = ({ wide, scratch }: Rotation): number => context.temp(wide ? I64 : I32, `rotate ${scratch}`);
-  const rotate = (site: Site, rotation: Rotation): void => {
-    const { wide, amount } = rotation;
-    expr.get(scratchOf(rotation));
-    context.immediate(wide, amount);
-    expr.op(wide ? OP["i64.rotl"] : OP["i32.rotl"]);
-    context.set(wide, site.insn.dst_reg, (site.bits & DEF_I32) !== 0);
-  };
-  const jumps = (slot: number, negate: boolean): void => {
-    const iterator = iterators?.tests.get(slot);
-    if (iterator === undefined) emitCondition(context, siteAt(slot), negate);
-    else emitIteratorTest(context, siteAt(slot), iterator, negate);
-  };
-  // Each folded move keeps the old value when the jump would have skipped it.
-  const folded = (node: number): void => {
-    jumps(unit.end[node] - 1, false);
-    const skip = context.temp(I32, "skip");
-    expr.set(skip);
-    for (let slot = unit.foldFirst[node]; slot < unit.foldEnd[node]; slot += slotsOf(rows[slot])) {
-      const site = siteAt(slot);
-      if (site.row.op !== "mov") continue;
-      const { row, insn, bits } = site;
-      const wide = (bits & DEF_I32) === 0;
-      const local = wide ? context.wide(insn.dst_reg) : context.narrow(insn.dst_reg);
-      expr.get(local);
-      if (row.source === "K") {
-        if (wide) expr.i64(insn.imm, row.width === 64 ? insn.imm >> 31 : 0);
-        else expr.i32(insn.imm);
-      } else if (wide && row.width === 32) {
-        context.get32(insn.src_reg, (bits & SRC_I32) !== 0);
-        expr.op(OP["i64.extend_i32_u"]);
-      } else context.get(wide, insn.src_reg, (bits & SRC_I32) !== 0);
-      expr.get(skip);
-      expr.op(OP.select);
-      expr.set(local);
-    }
-  };
-  const instruction = (slot: number): void => {
-    const site = siteAt(slot);
-    const saved = rotations.bySave.get(slot);
-    if (saved !== undefined) {
-      context.get(saved.wide, site.insn.dst_reg, (site.bits & DST_I32) !== 0);
-      expr.set(scratchOf(saved));
-    }
-    const pair = pairs?.get(slot);
+  }
+
+  #instruction(slot: number): void {
+    const { effects, callPlan, iterators } = this.#source;
+    const context = this.#context;
+    const site = this.#siteAt(slot);
+    const saved = this.#rotations.bySave.get(slot);
+    if (saved !== undefined) this.#saveForRotation(site, saved);
+    const pair = this.#pairs?.get(slot);
     if (pair !== undefined) return emitStorePair(context, site, pair);
-    if (pairs?.has(slot - 1)) return undefined;
+    if (this.#pairs?.has(slot - 1)) return undefined;
     const iterator = iterators?.loads.get(slot);
     if (iterator !== undefined) return emitIteratorLoad(context, site, iterator);
-    const rotation = rotations.byOr.get(slot);
-    if (rotation !== undefined) return rotate(site, rotation);
+    const rotation = this.#rotations.byOr.get(slot);
+    if (rotation !== undefined) return this.#rotate(site, rotation);
     switch (site.row.class) {
       case "alu":
       case "alu64":
@@ -155,90 +222,85 @@ export function writeUnit(context: FunctionContext, source: UnitSource): void {
       case "stx":
         return emitMemory(context, site);
       case "ld":
-        return emitConstant(context, site, insns[slot + 1]?.imm ?? 0);
+        return emitConstant(context, site, effects.insns[slot + 1]?.imm ?? 0);
       default:
-        spill();
+        this.#spill();
         emitCall(context, site, callPlan(slot), iterators);
-        return reload();
+        return this.#reload();
     }
-  };
+  }
 
-  const selector = (slot: number): void => {
-    context.get32(insns[slot].dst_reg, (typing.bits[slot] & DST_I32) !== 0);
-  };
+  #scratchOf({ wide, scratch }: Rotation): number {
+    return this.#context.temp(wide ? I64 : I32, `rotate ${scratch}`);
+  }
 
-  const writer: NodeWriter = {
-    body(node) {
-      if (unit.kind[node] === NODE_LEAVE) return leave(node);
-      if (unit.kind[node] === NODE_OUTSIDE) return fault(unit.first[node]);
-      if (unit.kind[node] !== NODE_CODE) return undefined;
-      for (let slot = unit.first[node]; slot < unit.end[node]; slot += slotsOf(rows[slot])) {
-        context.note(slot);
-        const kind = flow[slot];
-        if (kind === FLOW_EXIT) exit(slot);
-        else if (kind === FLOW_FAULT) fault(slot);
-        else if (kind !== FLOW_GOTO && kind !== FLOW_COND) instruction(slot);
-      }
-      if (hasFold(unit, node)) folded(node);
-      return undefined;
-    },
-    condition(node, negate) {
-      const guard = unit.guards.get(node);
-      if (guard !== undefined) return emitGuard(context, guard, typing.leave.get(node) ?? 0, negate);
-      const slot = unit.end[node] - 1;
-      if (rows[slot]?.op !== "may_goto") return jumps(slot, negate);
-      const budget = source.budget!;
-      // Taken when nothing is left; else one turn less.
-      budget.get();
-      if (!negate) expr.op(OP["i32.eqz"]);
-      budget.get();
-      budget.get();
-      expr.i32(0);
-      expr.op(OP["i32.ne"]);
-      expr.op(OP["i32.sub"]);
-      budget.set();
-      return undefined;
-    },
-    countsBackEdges: context.checked,
-    backEdge(node, target) {
-      if (!context.checked) return;
-      const slot = Math.max(0, unit.end[node] - 1);
-      const good = expr.block();
-      const bad = expr.block();
-      expr.get(fuel!);
-      // The instructions of one turn, by their places: exact for the loops compilers lay out in one piece. A dispatcher has no
-      // place, and what goes through it is counted node by node.
-      const from = unit.first[unit.kind[target] === NODE_CODE ? target : node];
-      expr.i64(Math.max(1, slot + 1 - from), 0);
-      expr.op(OP["i64.sub"]);
-      expr.tee(fuel!);
-      expr.i64(0, 0);
-      expr.op(OP["i64.lt_s"]);
-      expr.brIf(bad);
-      expr.i32(0);
-      expr.atomic(ATOMIC["i32.atomic.load"], 2, CONTROL_ABORT);
-      expr.op(OP["i32.eqz"]);
-      expr.brIf(good);
-      expr.end();
-      expr.i32(slot);
-      context.mark(slot);
-      expr.call(context.runtime.stop);
-      expr.op(OP.unreachable);
-      expr.end();
-    },
-    setState(value) {
-      expr.i32(value);
-      expr.set(stateLocal());
-    },
-    selector(node) {
-      const slot = unit.tables.get(node);
-      if (slot === undefined) expr.get(stateLocal());
-      else selector(slot);
-    },
-  };
-  reload();
-  writeStructured(structure, expr, writer);
-  expr.op(OP.unreachable);
+  #saveForRotation({ insn, bits }: Site, rotation: Rotation): void {
+    this.#context.get(rotation.wide, insn.dst_reg, (bits & DST_I32) !== 0);
+    this.#context.expr.set(this.#scratchOf(rotation));
+  }
+
+  #rotate({ insn, bits }: Site, rotation: Rotation): void {
+    const { wide, amount } = rotation;
+    const { expr } = this.#context;
+    expr.get(this.#scratchOf(rotation));
+    this.#context.immediate(wide, amount);
+    expr.op(wide ? OP["i64.rotl"] : OP["i32.rotl"]);
+    this.#context.set(wide, insn.dst_reg, (bits & DEF_I32) !== 0);
+  }
+
+  #jump(slot: number, negate: boolean): void {
+    const iterator = this.#source.iterators?.tests.get(slot);
+    if (iterator === undefined) emitCondition(this.#context, this.#siteAt(slot), negate);
+    else emitIteratorTest(this.#context, this.#siteAt(slot), iterator, negate);
+  }
+
+  // Taken when nothing is left of the budget; else one turn less.
+  #mayGoto(negate: boolean): void {
+    const { expr } = this.#context;
+    const budget = this.#source.budget!;
+    budget.get();
+    if (!negate) expr.op(OP["i32.eqz"]);
+    budget.get();
+    budget.get();
+    expr.i32(0);
+    expr.op(OP["i32.ne"]);
+    expr.op(OP["i32.sub"]);
+    budget.set();
+  }
+
+  // Each folded move keeps the old value when the jump would have skipped it.
+  #folded(node: number): void {
+    const { unit, effects } = this.#source;
+    const { expr } = this.#context;
+    this.#jump(unit.end[node] - 1, false);
+    const skip = this.#context.temp(I32, "skip");
+    expr.set(skip);
+    for (let slot = unit.foldFirst[node]; slot < unit.foldEnd[node]; slot += slotsOf(effects.rows[slot])) {
+      const site = this.#siteAt(slot);
+      if (site.row.op !== "mov") continue;
+      const { insn, bits } = site;
+      const wide = (bits & DEF_I32) === 0;
+      const local = wide ? this.#context.wide(insn.dst_reg) : this.#context.narrow(insn.dst_reg);
+      expr.get(local);
+      this.#moved(site, wide);
+      expr.get(skip);
+      expr.op(OP.select);
+      expr.set(local);
+    }
+  }
+
+  /** Pushes what a move moves. */
+  #moved({ row, insn, bits }: Site, wide: boolean): void {
+    const { expr } = this.#context;
+    const narrow = (bits & SRC_I32) !== 0;
+    if (row.source === "K") {
+      if (wide) expr.i64(insn.imm, row.width === 64 ? insn.imm >> 31 : 0);
+      else expr.i32(insn.imm);
+    } else if (wide && row.width === 32) {
+      this.#context.get32(insn.src_reg, narrow);
+      expr.op(OP["i64.extend_i32_u"]);
+    } else this.#context.get(wide, insn.src_reg, narrow);
+  }
 }
 
 /** Loads the registers live at a piece's entry from their globals. */
