@@ -13,7 +13,7 @@ export const BpfObject: { open(source: string | URL | Uint8Array, name?: string)
 
 export { LoopstepError } from "./base/index.ts";
 export { BtfError } from "./bpf/btf/index.ts";
-export { ObjectError } from "./bpf/object/index.ts";
+export { ObjectError, type KernelConfig } from "./bpf/object/index.ts";
 export { VmError, VmFault } from "./bpf/vm/index.ts";
 export { ElfError } from "./elf/index.ts";
 export { FileError, openEngine, WorkerError } from "./engine/index.ts";

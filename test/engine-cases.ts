@@ -110,6 +110,17 @@ export const ENGINE_CASES: readonly EngineCase[] = [
     },
   })),
   {
+    name: "tells a program of the kernel's configuration",
+    run: async (engine) => {
+      using s = await setUp(engine, "kconfig", { CONFIG_HZ: 100 });
+      expect(await s.ring.run()).toBe(0);
+      const [version, cookie, hz] = s.loaded.bss["out"] as bigint[];
+      expect(version).toBeGreaterThanOrEqual(BigInt((7 << 16) | (1 << 8)));
+      // what the host has set stays
+      expect([cookie, hz]).toEqual([1n, 100n]);
+    },
+  },
+  {
     name: "runs synchronously too",
     run: async (engine) => {
       using s = await setUp(engine, "nops", { reqs_to_run: 100 });

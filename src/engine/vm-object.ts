@@ -19,6 +19,7 @@ import {
   AttachError,
   attachError,
   ioUringBpfOps,
+  LINUX_CONFIG,
   vmTargetBtf,
   type EngineName,
   type Link,
@@ -88,6 +89,7 @@ export class VmObject<R extends VmRing> implements LoadedObject {
     this.#rings = rings;
     this.#memory = memory;
     this.#onClose = onClose;
+    object.configure(LINUX_CONFIG);
     const programs = [...new Set(object.structOps.flatMap((ops) => Object.values(ops.programs)))];
     const loading: Loading = { engine: rings.engine, object, programs, verify };
     const resolved = resolveForVm(loading);

@@ -29,6 +29,7 @@ export {
   type OpsSlot,
   type Registration,
 } from "./io-uring-bpf-ops.ts";
+export { LINUX_CONFIG } from "./linux-config.ts";
 export { LOOP_STEP_TYPE } from "./loop-step-type.ts";
 export { PARAM_BY_PATH, ringGeometry, type RingGeometry } from "./ring-params.ts";
 export { loopTargetBtf } from "./target-btf/linux-target.ts";

@@ -13,7 +13,7 @@ import { Btf } from "../../src/bpf/btf/index.ts";
 import { BPF_PROG_TYPE_STRUCT_OPS, BpfObject, type ResolvedProgram } from "../../src/bpf/object/index.ts";
 import { BPF_CALL, BPF_JMP, BPF_PSEUDO_KFUNC_CALL, type Insn } from "../../src/bpf/isa/index.ts";
 import { programType, verify, type Verdict } from "../../src/bpf/verifier/index.ts";
-import { LOOP_STEP_TYPE } from "../../src/loop/index.ts";
+import { LINUX_CONFIG, LOOP_STEP_TYPE } from "../../src/loop/index.ts";
 import { answerOf, comparable, difference, type Answer } from "../diff-verifier/compare.ts";
 import { LinuxVerifier } from "../diff-verifier/linux.ts";
 
@@ -63,6 +63,7 @@ function* programsOf(file: string): Generator<readonly [name: string, program: R
   let object: BpfObject;
   try {
     object = BpfObject.open(readFileSync(file));
+    object.configure(LINUX_CONFIG);
   } catch (error) {
     yield ["*", (error as LoopstepError).message];
     return;

@@ -1,4 +1,5 @@
 export { Btf } from "./btf.ts";
+export { Alignments } from "./c-layout.ts";
 export {
   BTF_EXTERN,
   BTF_GLOBAL,

@@ -63,7 +63,7 @@ export function replacedTypes(btf: Btf): ReadonlySet<number> {
   for (const kind of ["FUNC", "VAR"] as const) {
     for (const id of btf.ofKind(kind)) if ((btf.type(id) as BtfFunc).linkage === BTF_EXTERN) ids.add(id);
   }
-  for (const id of btf.ofKind("DATASEC")) if ([".ksyms", ".kconfig"].includes(btf.nameOf(id))) ids.add(id);
+  for (const id of btf.ofKind("DATASEC")) if (btf.nameOf(id) === ".ksyms") ids.add(id);
   for (const id of btf.ofKind("DECL_TAG")) if (ids.has((btf.type(id) as Referring).type)) ids.add(id);
   return ids;
 }

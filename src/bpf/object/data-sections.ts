@@ -1,8 +1,9 @@
-// .data, .rodata and .bss: each becomes an array map of one entry, named as libbpf names it.
+// .data, .rodata, .bss and .kconfig: each becomes an array map of one entry, named as libbpf names it.
 
-import { SHT_NOBITS, type ElfFile, type ElfSection } from "../../elf/index.ts";
-import type { Btf, BtfType } from "../btf/index.ts";
+import { SHT_NOBITS, type ElfFile } from "../../elf/index.ts";
+import type { Btf, BtfDatasec } from "../btf/index.ts";
 import { ObjectError } from "./errors.ts";
+import { KCONFIG } from "./kconfig.ts";
 import type { MapSpec } from "./types.ts";
 
 const BPF_MAP_TYPE_ARRAY = 2;
@@ -29,42 +30,54 @@ function dataMapName(object: string, section: string): string {
 
 const hasVisibleVariable = (btf: Btf, id: number | undefined): boolean =>
   id !== undefined &&
-  (btf.type(id) as BtfType & { kind: "DATASEC" }).vars.some(({ type }) => {
+  (btf.type(id) as BtfDatasec).vars.some(({ type }) => {
     const variable = btf.type(type);
     return variable.kind === "VAR" && variable.linkage !== 0;
   });
 
-function dataMap(section: ElfSection, kind: DataKind, object: string, btf: Btf): MapSpec {
-  const id = btf.findByName(section.name, "DATASEC");
+function dataMap(section: string, initial: Uint8Array, kind: DataKind, object: string, btf: Btf): MapSpec {
+  const id = btf.findByName(section, "DATASEC");
   return {
-    name: dataMapName(object, section.name),
+    name: dataMapName(object, section),
     kind,
     type: BPF_MAP_TYPE_ARRAY,
     key_size: 4,
-    value_size: section.size,
+    value_size: initial.length,
     max_entries: 1,
     map_flags: (kind === "rodata" ? BPF_F_RDONLY_PROG : 0) | (hasVisibleVariable(btf, id) ? BPF_F_MMAPABLE : 0),
     btf_key_type_id: 0,
     btf_value_type_id: id ?? 0,
-    initial: section.type === SHT_NOBITS ? new Uint8Array(section.size) : section.data.slice(),
+    initial,
     frozen: kind === "rodata",
-    section: section.name,
+    section,
   };
 }
 
-/** The maps of all data sections that are not empty, in order of section. Throws ObjectError. */
+// Externs of the kernel's configuration lie in no section of the file; they are constants like those of .rodata.
+function kconfigMaps(object: string, btf: Btf): MapSpec[] {
+  const id = btf.findByName(KCONFIG, "DATASEC");
+  if (id === undefined) return [];
+  const { size } = btf.type(id) as BtfDatasec;
+  return [dataMap(KCONFIG, new Uint8Array(size), "rodata", object, btf)];
+}
+
+/** The maps of all data sections that are not empty, in order of section, .kconfig last. Throws ObjectError. */
 export function collectDataMaps(elf: ElfFile, object: string, btf: Btf): MapSpec[] {
   let total = 0;
-  return elf.sections.flatMap((section) => {
-    const kind = dataKind(section.name);
-    if (kind === undefined || section.size === 0) return [];
-    total += section.size;
-    if (total <= LARGEST) return [dataMap(section, kind, object, btf)];
+  const maps = elf.sections.flatMap(({ name, type, size, data }) => {
+    const kind = dataKind(name);
+    if (kind === undefined || size === 0) return [];
+    total += size;
+    if (total <= LARGEST) {
+      const initial = type === SHT_NOBITS ? new Uint8Array(size) : data.slice();
+      return [dataMap(name, initial, kind, object, btf)];
+    }
     throw new ObjectError("OBJECT_SECTION", {
       message: "the data sections are too large",
       found: `${total} bytes`,
       expected: `at most ${LARGEST} in all`,
-      where: `section ${section.name}`,
+      where: `section ${name}`,
     });
   });
+  return [...maps, ...kconfigMaps(object, btf)];
 }

@@ -7,7 +7,8 @@ import { LoopstepError } from "../../base/index.ts";
  * - `OBJECT_NO_BTF`: compiled without -g
  * - `OBJECT_SECTION`, `OBJECT_PROGRAM`, `OBJECT_MAP`, `OBJECT_STRUCT_OPS`: a malformed or unsupported definition
  * - `OBJECT_RELOCATION`: a reference that cannot be followed
- * - `OBJECT_EXTERN`: an undefined symbol that is neither kfunc nor ksym; `OBJECT_KCONFIG`: one of .kconfig
+ * - `OBJECT_EXTERN`: an undefined symbol that is neither kfunc, ksym nor kconfig
+ * - `OBJECT_KCONFIG`: an extern of the kernel's configuration of another type, or whose value is not known
  * - `OBJECT_KFUNC`, `OBJECT_KSYM`: the target lacks it, or has it with other types
  * - `OBJECT_NO_STRUCT_OPS`, `OBJECT_STRUCT_OPS_CHOICE`: none to attach, or several and none named
  * - `OBJECT_NAME`: there is no program, struct_ops or global of that name

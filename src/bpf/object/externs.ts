@@ -1,10 +1,10 @@
 // What an object expects of the kernel: undefined symbols, described by BTF as functions or variables in .ksyms.
 
-import { someOf } from "../../base/index.ts";
 import { SHN_UNDEF, STB_LOCAL, STB_WEAK, type ElfFile } from "../../elf/index.ts";
 import type { Btf, BtfType } from "../btf/index.ts";
 import { BTF_EXTERN } from "../btf/index.ts";
 import { ObjectError } from "./errors.ts";
+import { KCONFIG } from "./kconfig.ts";
 import type { ExternSpec } from "./types.ts";
 
 /** Names of the entries of a DATASEC. */
@@ -24,31 +24,23 @@ function externType(btf: Btf, name: string): number | undefined {
   return btf.findAllByName(name, "FUNC").find(isExtern) ?? btf.findAllByName(name, "VAR").find(isExtern);
 }
 
-/** All externs, by name. Throws OBJECT_EXTERN, OBJECT_KCONFIG. */
+/** All externs, by name, but for those of .kconfig, which are globals. Throws OBJECT_EXTERN. */
 export function collectExterns(elf: ElfFile, btf: Btf): ExternSpec[] {
   const wanted = elf.symbols.filter(
     (symbol) => symbol.shndx === SHN_UNDEF && symbol.bind !== STB_LOCAL && symbol.name !== "",
   );
   if (wanted.length === 0) return [];
-  const kconfig = namesIn(btf, ".kconfig");
+  const kconfig = namesIn(btf, KCONFIG);
   const ksyms = namesIn(btf, ".ksyms");
-  const config = wanted.filter((symbol) => kconfig.has(symbol.name)).map((symbol) => symbol.name);
-  if (config.length > 0) {
-    throw new ObjectError("OBJECT_KCONFIG", {
-      message: "externs of the kernel's configuration are not supported",
-      found: someOf(config),
-      where: "section .kconfig",
-      remedy: "Make them global variables and set them from the host",
-    });
-  }
   return wanted
+    .filter((symbol) => !kconfig.has(symbol.name))
     .map((symbol): ExternSpec => {
       const type_id = externType(btf, symbol.name);
       if (type_id === undefined || !ksyms.has(symbol.name)) {
         throw new ObjectError("OBJECT_EXTERN", {
           message: "an undefined symbol is not declared as one of the kernel",
           found: symbol.name,
-          expected: "extern ... __ksym",
+          expected: "extern ... __ksym or __kconfig",
           where: "ELF symbols",
           remedy: "Define it, link with the object that does, or declare it __ksym",
         });

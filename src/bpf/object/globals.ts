@@ -53,8 +53,8 @@ export function collectGlobals(maps: readonly MapSpec[], btf: Btf): GlobalSpec[]
 export interface GlobalsOptions {
   /** Why constants can no longer be set. */
   readonly frozen?: string;
-  /** Told after a section was written, for sections that are copies. */
-  readonly changed?: (map: number, view: DataView) => void;
+  /** Told after a global was set, and which: for sections that are copies. */
+  readonly changed?: (map: number, view: DataView, spec: GlobalSpec) => void;
 }
 
 /**
@@ -101,7 +101,8 @@ export class Globals {
 
   /** Sets it. Throws OBJECT_NAME, OBJECT_VALUE (a constant, once frozen), BTF_VALUE, BTF_RANGE. */
   set(name: string, value: BtfWritable, section?: string): void {
-    const { map, offset, type_id, constant, name: path } = this.spec(name, section);
+    const spec = this.spec(name, section);
+    const { map, offset, type_id, constant, name: path } = spec;
     const { frozen, changed } = this.#options;
     if (constant && frozen !== undefined) {
       throw new ObjectError("OBJECT_VALUE", {
@@ -112,7 +113,7 @@ export class Globals {
     }
     const view = this.#viewOf(map);
     writeValue(this.#btf, type_id, view, value, offset, path);
-    changed?.(map, view);
+    changed?.(map, view, spec);
   }
 
   /** All values by name; where several sections have one of the same name, the first counts. */

@@ -1,6 +1,7 @@
 export { BPF_MAP_TYPE_ARENA } from "./arena-data.ts";
 export { ObjectError, type ObjectErrorCode } from "./errors.ts";
 export { Globals } from "./globals.ts";
+export type { KernelConfig } from "./kconfig.ts";
 export { linkObjects } from "./link.ts";
 export { loadBtf } from "./load-btf.ts";
 export { minimizeBtf } from "./min-btf.ts";

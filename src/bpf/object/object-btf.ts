@@ -13,6 +13,7 @@ import {
   type ElfSymbol,
 } from "../../elf/index.ts";
 import { ObjectError } from "./errors.ts";
+import { KCONFIG, placeKconfig } from "./kconfig.ts";
 
 /** Hidden and internal symbols are not for others to see: their BTF says static. */
 export const isHidden = (symbol: ElfSymbol): boolean =>
@@ -37,7 +38,7 @@ function completeDatasec(
   const raw = viewOf(btf.rawType(id));
   const name = btf.nameOf(id);
   const section = elf.sections.find((candidate) => candidate.name === name);
-  if (section === undefined || name === ".kconfig" || name === ".ksyms") return;
+  if (section === undefined || name === KCONFIG || name === ".ksyms") return;
   const unplaced = raw.getUint32(8, true) === 0;
   if (unplaced) raw.setUint32(8, section.size, true);
   const entries: Entry[] = [];
@@ -79,8 +80,11 @@ const globalSymbols = (elf: ElfFile, types: readonly number[]): Map<string, ElfS
       .map((symbol) => [symbol.name, symbol]),
   );
 
-/** The completed BTF; `hide`: hidden symbols become static. Throws BtfError, OBJECT_NO_BTF. */
-export function completeBtf(elf: ElfFile, hide = true): Btf {
+/**
+ * The completed BTF; `opened`: of an object that is to be loaded, not linked, so that hidden symbols become static and .kconfig
+ * has its places. Throws BtfError, OBJECT_NO_BTF, OBJECT_KCONFIG.
+ */
+export function completeBtf(elf: ElfFile, opened = true): Btf {
   const section = elf.sections.find((candidate) => candidate.name === ".BTF");
   if (section === undefined) {
     throw new ObjectError("OBJECT_NO_BTF", {
@@ -94,7 +98,10 @@ export function completeBtf(elf: ElfFile, hide = true): Btf {
   const bytes = section.data.slice();
   const scratch = Btf.parse(bytes);
   const objects = globalSymbols(elf, [STT_OBJECT, 0]);
-  for (const id of scratch.ofKind("DATASEC" satisfies BtfKind)) completeDatasec(scratch, id, elf, objects, hide);
-  if (hide) hideFunctions(scratch, globalSymbols(elf, [STT_FUNC]));
+  for (const id of scratch.ofKind("DATASEC" satisfies BtfKind)) completeDatasec(scratch, id, elf, objects, opened);
+  if (opened) {
+    hideFunctions(scratch, globalSymbols(elf, [STT_FUNC]));
+    placeKconfig(scratch);
+  }
   return Btf.parse(bytes);
 }

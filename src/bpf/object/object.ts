@@ -1,6 +1,5 @@
 // An opened BPF object: what is in the file, the same on every machine. Programs are resolved against a target afterwards.
-// Files are read elsewhere: this takes bytes. What libbpf does and this does not: .kconfig, legacy `maps`, jump tables,
-// USDT.
+// Files are read elsewhere: this takes bytes. What libbpf does and this does not: legacy `maps`, jump tables, USDT.
 
 import { cString, didYouMean, viewOf } from "../../base/index.ts";
 import { EM_BPF, ET_REL, readElf, SHT_PROGBITS, type ElfFile } from "../../elf/index.ts";
@@ -21,6 +20,7 @@ import { ObjectError } from "./errors.ts";
 import { collectExterns } from "./externs.ts";
 import { codeSections, collectFunctions, programSpec, TEXT, type ObjectFunction } from "./functions.ts";
 import { collectGlobals, Globals } from "./globals.ts";
+import { Kconfig, weakOf, type KernelConfig } from "./kconfig.ts";
 import { MAPS, parseMapDefs } from "./map-defs.ts";
 import { completeBtf } from "./object-btf.ts";
 import { nearestSection } from "./program-types.ts";
@@ -108,6 +108,7 @@ export class BpfObject {
   readonly values: Globals;
   readonly #functions: readonly ObjectFunction[];
   readonly #ext: BtfExt;
+  readonly #kconfig: Kconfig;
 
   private constructor(bytes: Uint8Array, name: string) {
     const elf = readElf(bytes);
@@ -125,11 +126,16 @@ export class BpfObject {
       ...collectDataMaps(elf, this.name, this.btf),
     ];
     this.externs = collectExterns(elf, this.btf);
-    const referents = { elf, maps: this.maps, externs: new Map(this.externs.map((extern) => [extern.name, extern])) };
+    this.globals = collectGlobals(this.maps, this.btf);
+    const externs = new Map(this.externs.map((extern) => [extern.name, extern]));
+    const referents = { elf, maps: this.maps, externs, globals: this.globals };
     this.relocations = codeSections(elf).flatMap((section) => collectRelocations(section, referents));
     this.structOps = collectStructOps(elf, this.btf, this.#functions);
-    this.globals = collectGlobals(this.maps, this.btf);
-    this.values = new Globals(this.globals, this.btf, (map) => viewOf(this.maps[map].initial!));
+    const kconfig = new Kconfig(this.btf, this.globals, this.maps, weakOf(elf));
+    this.#kconfig = kconfig;
+    this.values = new Globals(this.globals, this.btf, (map) => viewOf(this.maps[map].initial!), {
+      changed: (_map, _view, spec) => kconfig.note(spec),
+    });
   }
 
   /**
@@ -148,6 +154,14 @@ export class BpfObject {
     const bound = this.globals.filter(({ name }) => Object.hasOwn(source.globals, name)).map(({ name }) => name);
     for (const name of bound) this.values.set(name, source.globals[name]);
     return bound;
+  }
+
+  /**
+   * Fills in the externs of .kconfig that were not set, from the kernel the object is to be loaded into; engines do so by
+   * themselves. Throws OBJECT_KCONFIG: a value that is not known, or is of another type.
+   */
+  configure(kernel: KernelConfig): void {
+    this.#kconfig.fill(kernel);
   }
 
   /** The entry program `name`. Throws OBJECT_NAME, naming the nearest. */

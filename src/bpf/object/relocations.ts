@@ -7,14 +7,16 @@ import { ARENA_SECTION } from "./arena-data.ts";
 import { dataKind } from "./data-sections.ts";
 import { ObjectError } from "./errors.ts";
 import { TEXT } from "./functions.ts";
+import { KCONFIG } from "./kconfig.ts";
 import { MAPS } from "./map-defs.ts";
-import type { ExternSpec, MapSpec, Relocation } from "./types.ts";
+import type { ExternSpec, GlobalSpec, MapSpec, Relocation } from "./types.ts";
 
 /** What relocations may refer to. */
 export interface Referents {
   readonly elf: ElfFile;
   readonly maps: readonly MapSpec[];
   readonly externs: ReadonlyMap<string, ExternSpec>;
+  readonly globals: readonly GlobalSpec[];
 }
 
 type Meaning = Pick<Relocation, "kind" | "target" | "offset" | "map">;
@@ -26,9 +28,15 @@ function nameOf({ symbol }: ElfRel, elf: ElfFile): string {
   return symbol.name || elf.sections[symbol.shndx]?.name || `symbol ${symbol.index}`;
 }
 
-function externMeaning(rel: ElfRel, insn: Insn, { externs }: Referents): Meaning | string {
-  const extern = externs.get(rel.symbol.name);
-  if (extern === undefined) return "the symbol is undefined";
+function externMeaning(rel: ElfRel, insn: Insn, { externs, globals, maps }: Referents): Meaning | string {
+  const { name } = rel.symbol;
+  const extern = externs.get(name);
+  if (extern === undefined) {
+    const option = globals.find((global) => global.section === KCONFIG && global.name === name);
+    if (option === undefined) return "the symbol is undefined";
+    if (isCall(insn)) return "a variable is called";
+    return { kind: "data", target: maps[option.map].name, offset: option.offset, map: option.map };
+  }
   if (!isCall(insn)) return { kind: "ksym", target: extern.name, offset: 0 };
   return extern.kind === "func" ? { kind: "kfunc", target: extern.name, offset: 0 } : "a variable is called";
 }

@@ -4,7 +4,7 @@ import { describeErrno, LoopstepError, EINVAL } from "../../base/index.ts";
 import type { Btf } from "../../bpf/btf/index.ts";
 import { BPF_PROG_TYPE_STRUCT_OPS, type BpfObject } from "../../bpf/object/index.ts";
 import { verify, type Verdict } from "../../bpf/verifier/index.ts";
-import { LOOP_STEP_TYPE, ringGeometry } from "../../loop/index.ts";
+import { LINUX_CONFIG, LOOP_STEP_TYPE, ringGeometry } from "../../loop/index.ts";
 import { setupRequest } from "../../engine/ring-request.ts";
 import { ringsLayout } from "../../uring/ring/index.ts";
 import { BUILT_IN_TARGET, btfNamed } from "../btf-source.ts";
@@ -83,6 +83,7 @@ function programsOf(object: BpfObject, chosen: readonly string[]): readonly stri
 function verdictOn(object: BpfObject, name: string, target: Btf, options: ParsedOptions): Verdict {
   const logLevel = options.integer("log-level", 0, MAX_LOG_LEVEL) ?? 1;
   try {
+    object.configure(LINUX_CONFIG);
     const program = object.resolve(name, { target });
     const type = program.type === BPF_PROG_TYPE_STRUCT_OPS ? { type: LOOP_STEP_TYPE } : {};
     return verify(program, { ...type, logLevel, externs: object.externs });

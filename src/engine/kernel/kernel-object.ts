@@ -15,6 +15,7 @@ import { MMAP } from "../../uring/abi/index.ts";
 import { isArena, mapArena } from "./arena.ts";
 import * as A from "./bpf-attr.ts";
 import type { BpfCalls } from "./bpf.ts";
+import { runningKernel } from "./kernel-config.ts";
 import { createKernelMap, fillMapSlots } from "./kernel-map.ts";
 import { programBtf, programInfo, type ProgramBtf } from "./program-btf.ts";
 import type { PageMemory } from "./page-memory.ts";
@@ -65,6 +66,7 @@ export class KernelObject implements Disposable {
     this.#bpf = bpf;
     this.#memory = memory;
     this.#externs = object.externs.map(({ name }) => name);
+    object.configure(runningKernel());
     try {
       const specs = object.structOps
         .filter((spec) => spec.autocreate)

@@ -17,6 +17,7 @@ typedef signed long long __s64;
 
 #define SEC(name) __attribute__((section(name), used))
 #define __ksym __attribute__((section(".ksyms")))
+#define __kconfig __attribute__((section(".kconfig")))
 #define __weak __attribute__((weak))
 
 /* include/uapi/linux/io_uring.h, as far as loops need it */
