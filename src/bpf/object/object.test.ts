@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
+import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { addIoUring, fixture, ioUringTarget, LOOPS } from "../../../testdata/elf/fixtures.ts";
 import { LoopstepError } from "../../base/index.ts";
@@ -318,6 +319,15 @@ describe("what does not fit", () => {
     const int = b.addInt("int", 4);
     b.addFunc("bpf_io_uring_get_region", b.addFuncProto(int, []));
     expect(codeOf(() => open("loop.clang19.v4").resolve("step", { target: b.build() }))).toBe("OBJECT_KFUNC");
+  });
+
+  test("a kernel variable the target lacks, and one without a type", () => {
+    const ksyms = BpfObject.open(readFileSync(path.join(import.meta.dirname, "../../../testdata/loops/ksyms.bpf.o")));
+    expect(codeOf(() => ksyms.resolve("typed", { target }))).toBe("OBJECT_KSYM");
+    expect(messageOf(() => ksyms.resolve("typed", { target }))).toContain("no such kernel variable");
+    expect(codeOf(() => ksyms.resolve("untyped", { target }))).toBe("OBJECT_KSYM");
+    expect(messageOf(() => ksyms.resolve("untyped", { target }))).toContain("Declare a variable with its type");
+    expect(ksyms.resolve("weak", { target }).insns.length).toBeGreaterThan(0);
   });
 
   test("two struct_ops and no choice, a wrong choice, none", () => {

@@ -1,5 +1,6 @@
 // An opened BPF object: what is in the file, the same on every machine. Programs are resolved against a target afterwards.
-// Files are read elsewhere: this takes bytes. What libbpf does and this does not: legacy `maps`, jump tables, USDT.
+// Files are read elsewhere: this takes bytes. What libbpf does and this does not: legacy `maps`, jump tables, USDT,
+// addresses of kernel symbols without a type (`extern const void x __ksym`).
 
 import { cString, didYouMean, viewOf } from "../../base/index.ts";
 import { EM_BPF, ET_REL, readElf, SHT_PROGBITS, type ElfFile } from "../../elf/index.ts";

@@ -9,6 +9,7 @@ import {
   typesCompatible,
   type Btf,
   type BtfExt,
+  type BtfVar,
   type CoreRelo,
 } from "../btf/index.ts";
 import {
@@ -69,9 +70,17 @@ function resolveKfunc(extern: ExternSpec, btf: Btf, target: Btf): number | undef
   });
 }
 
-function resolveVariable(extern: ExternSpec, target: Btf): number | undefined {
+function resolveVariable(extern: ExternSpec, btf: Btf, target: Btf): number | undefined {
   const id = target.findByName(essentialName(extern.name), "VAR");
   if (id !== undefined || extern.weak) return id;
+  if (btf.resolved((btf.type(extern.type_id) as BtfVar).type).kind === "VOID") {
+    throw new ObjectError("OBJECT_KSYM", {
+      message: "addresses of kernel symbols without a type are not looked up",
+      found: `extern const void ${extern.name}`,
+      where: `extern ${extern.name}`,
+      remedy: "Declare a variable with its type, a kfunc with its prototype",
+    });
+  }
   throw new ObjectError("OBJECT_KSYM", {
     message: "the target has no such kernel variable",
     found: extern.name,
@@ -176,7 +185,7 @@ class Assembly {
         const id =
           extern.kind === "func"
             ? resolveKfunc(extern, this.#from.btf, this.#target)
-            : resolveVariable(extern, this.#target);
+            : resolveVariable(extern, this.#from.btf, this.#target);
         // a missing weak symbol has the address 0, which programs compare with NULL
         return id === undefined ? this.#load(at, 0, 0, 0) : this.#load(at, BPF_PSEUDO_BTF_ID, id, 0);
       }
