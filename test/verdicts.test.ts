@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Btf } from "../src/bpf/btf/index.ts";
 import { BpfObject } from "../src/bpf/object/index.ts";
 import { programType, verify } from "../src/bpf/verifier/index.ts";
-import { LOOP_STEP_TYPE, loopTargetBtf } from "../src/loop/index.ts";
+import { LINUX_CONFIG, LOOP_STEP_TYPE, loopTargetBtf } from "../src/loop/index.ts";
 import { linuxBtf, missingLinuxBtf } from "./linux-btf.ts";
 import { recordedLoops, type RecordedLoop } from "./recorded-loops.ts";
 
@@ -24,6 +24,7 @@ const recorded = ({ verdict, errno, error, messages, processed, stack_depth }: R
 
 function judged(row: RecordedLoop, target: Btf): unknown {
   const object = BpfObject.open(readFileSync(row.file));
+  object.configure(LINUX_CONFIG);
   const program = object.resolve(object.programs[0].name, { target });
   const type = programType(program.type) ?? LOOP_STEP_TYPE;
   const { verdict, errno, error, messages, processed, stackDepth, diagnostic } = verify(program, {

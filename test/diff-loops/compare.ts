@@ -7,7 +7,7 @@ import { Btf } from "../../src/bpf/btf/index.ts";
 import { BpfObject } from "../../src/bpf/object/index.ts";
 import { programType, verify } from "../../src/bpf/verifier/index.ts";
 import { openEngine } from "../../src/engine/index.ts";
-import { LOOP_STEP_TYPE, loopTargetBtf } from "../../src/loop/index.ts";
+import { LINUX_CONFIG, LOOP_STEP_TYPE, loopTargetBtf } from "../../src/loop/index.ts";
 import type { Recorded } from "./recorded.ts";
 import { runLoop } from "./run.ts";
 
@@ -39,6 +39,7 @@ const cleaned = (log: string): string => log.replaceAll(/(\(18\) r\d+ = )0x[0-9a
 
 function compareVerdict(row: Recorded, bytes: Uint8Array, target: Btf, where: string): void {
   const object = BpfObject.open(bytes);
+  object.configure(LINUX_CONFIG);
   const spec = object.programs.find(({ section }) => section.startsWith("struct_ops")) ?? object.programs[0];
   const program = object.resolve(spec.name, { target });
   const type = programType(program.type) ?? LOOP_STEP_TYPE;

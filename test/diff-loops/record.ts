@@ -5,6 +5,7 @@ import path from "node:path";
 import { E2BIG, type LoopstepError } from "../../src/base/index.ts";
 import { BpfObject, type ResolvedProgram } from "../../src/bpf/object/index.ts";
 import { openEngine } from "../../src/engine/index.ts";
+import { runningKernel } from "../../src/engine/kernel/kernel-config.ts";
 import { vmlinuxBtf } from "../../src/engine/kernel/vmlinux.ts";
 import type { Engine } from "../../src/loop/index.ts";
 import { REMARK } from "../diff-verifier/compare.ts";
@@ -66,6 +67,7 @@ export async function recordLoop(folder: string, file: string): Promise<Recorded
   const none = { section: "", insn_cnt: 0, errno: 0, error: "", messages: [], processed: 0, stack_depth: "" };
   try {
     const object = BpfObject.open(readFileSync(path.join(folder, base.object)));
+    object.configure(runningKernel());
     const spec = object.programs.find(({ section }) => section.startsWith("struct_ops")) ?? object.programs[0];
     const resolved = object.resolve(spec.name, { target: vmlinuxBtf() });
     const facts = { ...base, section: spec.section, insn_cnt: resolved.insns.length };

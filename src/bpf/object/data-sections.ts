@@ -53,12 +53,12 @@ function dataMap(section: string, initial: Uint8Array, kind: DataKind, object: s
   };
 }
 
-// Externs of the kernel's configuration lie in no section of the file; they are constants like those of .rodata.
+// Externs of the kernel's configuration lie in no section of the file. They are constants like those of .rodata, once filled in.
 function kconfigMaps(object: string, btf: Btf): MapSpec[] {
   const id = btf.findByName(KCONFIG, "DATASEC");
   if (id === undefined) return [];
   const { size } = btf.type(id) as BtfDatasec;
-  return [dataMap(KCONFIG, new Uint8Array(size), "rodata", object, btf)];
+  return [{ ...dataMap(KCONFIG, new Uint8Array(size), "rodata", object, btf), frozen: false }];
 }
 
 /** The maps of all data sections that are not empty, in order of section, .kconfig last. Throws ObjectError. */

@@ -69,7 +69,7 @@ describe("the section", () => {
       name: "kconfig.kconfig",
       value_size: 27,
       map_flags: 0x480,
-      frozen: true,
+      frozen: false,
     });
     const references = object.relocations.filter(({ map }) => map === index);
     expect(references.find(({ symbol }) => symbol === "CONFIG_HZ")).toMatchObject({ kind: "data", offset: 12 });
@@ -109,6 +109,14 @@ describe("values", () => {
       CONFIG_HZ: 250,
       CONFIG_NO_SUCH_OPTION: 0n,
     });
+  });
+
+  it("are constants for the verifier only once they are filled in", () => {
+    const object = BpfObject.open(BYTES);
+    const map = object.maps.find(({ section }) => section === ".kconfig")!;
+    expect(map.frozen).toBe(false);
+    object.configure(kernel());
+    expect(map.frozen).toBe(true);
   });
 
   it("that the host has set stay", () => {

@@ -121,7 +121,7 @@ export class Kconfig {
       if (text !== undefined) this.#write(spec, text);
       else if (!this.#weak.has(spec.name)) unknown.push(spec.name);
     }
-    if (unknown.length === 0) return;
+    if (unknown.length === 0) return this.#freeze();
     const virtual = unknown.find((name) => !name.startsWith("CONFIG_"));
     throw new ObjectError("OBJECT_KCONFIG", {
       message: "the value of an extern of the kernel's configuration is not known",
@@ -131,6 +131,11 @@ export class Kconfig {
         (virtual && didYouMean(virtual, Object.keys(VIRTUAL))) ??
         `Set it before loading (--set ${unknown[0]}=NUMBER), or declare it __weak: it is 0 then`,
     });
+  }
+
+  /** From here on the verifier may know the values. */
+  #freeze(): void {
+    for (const map of this.#maps) if (map.section === KCONFIG) (map as { frozen: boolean }).frozen = true;
   }
 
   #option(name: string, kernel: KernelConfig): string | undefined {

@@ -22,7 +22,7 @@ export interface MapSpec {
   readonly btf_value_type_id: number;
   /** Initial value of a data section; absent for .maps. */
   readonly initial?: Uint8Array;
-  /** True for .rodata: the program may only read it, and the verifier knows its contents. */
+  /** True for .rodata, and .kconfig once filled in: the program may only read it, and the verifier knows its contents. */
   readonly frozen: boolean;
   /** The ELF section: `.maps`, `.bss`, `.rodata.str1.1`. */
   readonly section?: string;
