@@ -1,19 +1,21 @@
 // Objects with random damage, and everything that reads objects run over them: opening, values, resolving, CO-RE, dumps,
 // deduplication, skeletons, linking. Each must succeed or throw an error of this project, soon and in bounded memory.
 
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { LoopstepError, type Prng } from "../src/base/index.ts";
 import { concatTypes, dedup, dumpC, dumpJson, dumpRaw, dumpTs, type Btf } from "../src/bpf/btf/index.ts";
 import { BpfObject, generateSkeleton, linkObjects, minimizeBtf } from "../src/bpf/object/index.ts";
+import { LINUX_CONFIG } from "../src/loop/index.ts";
 import { fixture } from "../testdata/elf/fixtures.ts";
 
 const WORDS = [0, 1, 0xffff, 0x10000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
 
 /** The objects that are damaged. */
 export function seedObjects(): Uint8Array[] {
-  return readdirSync(new URL("../testdata/elf/", import.meta.url))
+  const fixtures = readdirSync(new URL("../testdata/elf/", import.meta.url))
     .filter((name) => name.endsWith(".bpf.o"))
     .map((name) => fixture(name.replace(".bpf.o", "")));
+  return [...fixtures, readFileSync(new URL("../testdata/loops/kconfig.bpf.o", import.meta.url))];
 }
 
 /** A copy of `object` with up to six changes, sometimes cut off. */
@@ -52,6 +54,7 @@ export function useObject(bytes: Uint8Array, target: Btf): unknown[] {
   const object = guard(() => BpfObject.open(bytes));
   guard(() => linkObjects([{ name: "damaged", bytes }]));
   if (object === undefined) return strangers;
+  guard(() => object.configure(LINUX_CONFIG));
   guard(() => object.values.values());
   for (const program of object.programs) guard(() => object.resolve(program.name, { target }));
   for (const ops of object.structOps) guard(() => object.resolveStructOps(ops.name, { target }));

@@ -89,6 +89,11 @@ describe("the section", () => {
       (b: BtfBuilder) => b.addVar("a", b.addArray(b.addInt("char", 1), 1, 0), BTF_EXTERN),
       "values of",
     ],
+    [
+      "very long texts",
+      (b: BtfBuilder) => b.addVar("a", b.addArray(b.addInt("char", 1), 1, 0x7fff_ffff), BTF_EXTERN),
+      "too large",
+    ],
     ["a function", (b: BtfBuilder) => b.addFunc("f", b.addFuncProto(0, []), BTF_EXTERN), "only variables"],
   ])("cannot hold %s", (_, add, says) => {
     const builder = new BtfBuilder();

@@ -54,6 +54,8 @@ function kindOf(btf: Btf, id: number): Kind | undefined {
 
 const HEAD = 12;
 const ENTRY = 12;
+/** Bytes. No option is nearly as long. */
+const LARGEST = 1 << 20;
 
 /**
  * Gives the variables of .kconfig their places in `btf`, in place: by alignment, the largest first, then size, then name; and
@@ -76,9 +78,10 @@ export function placeKconfig(btf: Btf): void {
   variables.sort((a, b) => b.align - a.align || a.size - b.size || (a.name < b.name ? -1 : 1));
   const raw = viewOf(btf.rawType(id));
   let end = 0;
-  for (const [i, { type, size, align }] of variables.entries()) {
+  for (const [i, { type, name, size, align }] of variables.entries()) {
     const offset = Math.ceil(end / align) * align;
     end = offset + size;
+    if (end > LARGEST) throw problem(name, "the section .kconfig is too large", `${end} bytes`, `at most ${LARGEST}`);
     for (const [j, word] of [type, offset, size].entries()) raw.setUint32(HEAD + i * ENTRY + j * 4, word, true);
     viewOf(btf.rawType(type)).setUint32(HEAD, 1, true);
   }
