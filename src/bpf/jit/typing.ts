@@ -4,10 +4,10 @@
 //   - all its uses look at the low 32 bits alone, such as the address of a load in verified code.
 // All webs of register k share two locals, an i64 and an i32, so there are few however long the program.
 
+import type { Insn, OpRow } from "../isa/index.ts";
 import { REG_FP, REGISTERS, slotsOf, type Effects } from "./effects.ts";
 import { NODE_CODE, NODE_GUARD, NODE_LEAVE, type Unit } from "./unit.ts";
 import { Webs } from "./webs.ts";
-import type { Insn, OpRow } from "../isa/index.ts";
 
 /** Bits of `Typing.bits`: which operands of a slot are held in i32 locals. */
 export const DST_I32 = 1;

@@ -10,10 +10,8 @@ export const NODE_SWITCH = 1;
 export const NODE_LEAVE = 2;
 /** Control ran to slot `first[n]`, which does not exist: a `code` fault. */
 export const NODE_OUTSIDE = 3;
-
 /** Chooses the first successor when several turns of a counted loop may run in one go (counted-loops.ts). */
 export const NODE_GUARD = 4;
-
 /** Goes to the successor whose place equals a register's value, to the last one when there is none (tables.ts). */
 export const NODE_TABLE = 5;
 
