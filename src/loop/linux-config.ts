@@ -3,6 +3,8 @@
 
 import type { KernelConfig } from "../bpf/object/index.ts";
 
+const PREFIX = "CONFIG_";
+
 /** Options by what they are set to, without CONFIG_; those that are absent are not set there, or not known here. */
 const OPTIONS: Readonly<Record<string, string>> = {
   y: `64BIT X86_64 SMP NUMA SWAP MODULES TRANSPARENT_HUGEPAGE PAGE_SIZE_4KB BPF BPF_SYSCALL BPF_JIT BPF_JIT_DEFAULT_ON BPF_EVENTS
@@ -17,14 +19,9 @@ const OPTIONS: Readonly<Record<string, string>> = {
   '""': "LOCALVERSION",
 };
 
-const VALUES: ReadonlyMap<string, string> = new Map(
-  Object.entries(OPTIONS).flatMap(([value, names]) =>
-    names.split(/\s+/).map((name) => [`CONFIG_${name}`, value] as const),
-  ),
-);
-
 /** Linux 7.2.13. */
 export const LINUX_CONFIG: KernelConfig = {
   version: (7 << 16) | (2 << 8) | 13,
-  option: (name) => VALUES.get(name),
+  option: (name) =>
+    Object.keys(OPTIONS).find((value) => OPTIONS[value].split(/\s+/).includes(name.slice(PREFIX.length))),
 };

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { LoopstepError } from "../../base/index.ts";
 import { readElf, STB_WEAK } from "../../elf/index.ts";
 import { BTF_EXTERN, BtfBuilder } from "../btf/index.ts";
-import { placeKconfig, type KernelConfig } from "./kconfig.ts";
+import { kconfigEntries, type KernelConfig } from "./kconfig.ts";
 import { BpfObject } from "./object.ts";
 
 const BYTES = readFileSync(path.join(import.meta.dirname, "../../../testdata/loops/kconfig.bpf.o"));
@@ -98,8 +98,8 @@ describe("the section", () => {
   ])("cannot hold %s", (_, add, says) => {
     const builder = new BtfBuilder();
     builder.addInt("int", 4);
-    builder.addDatasec(".kconfig", 0, [{ type: add(builder), offset: 0, size: 4 }]);
-    const error = errorOf(() => placeKconfig(builder.build()));
+    const id = builder.addDatasec(".kconfig", 0, [{ type: add(builder), offset: 0, size: 4 }]);
+    const error = errorOf(() => kconfigEntries(builder.build(), id));
     expect(error).toMatchObject({ code: "OBJECT_KCONFIG", message: expect.stringContaining(says) as string });
   });
 });

@@ -2,9 +2,18 @@
 // of the kernel the program is for, before the verifier sees them as constants. Names, types and places are as libbpf has
 // them: LINUX_* are facts libbpf knows by itself, CONFIG_* options of the kernel's .config.
 
-import { didYouMean, someOf, viewOf } from "../../base/index.ts";
+import { alignUp, didYouMean, someOf, viewOf } from "../../base/index.ts";
 import { STB_WEAK, type ElfFile } from "../../elf/index.ts";
-import { Alignments, type Btf, type BtfDatasec } from "../btf/index.ts";
+import {
+  Alignments,
+  BtfError,
+  formatType,
+  writeValue,
+  type Btf,
+  type BtfDatasec,
+  type BtfVarSecinfo,
+  type BtfWritable,
+} from "../btf/index.ts";
 import { ObjectError } from "./errors.ts";
 import type { GlobalSpec, MapSpec } from "./types.ts";
 
@@ -52,18 +61,14 @@ function kindOf(btf: Btf, id: number): Kind | undefined {
   }
 }
 
-const HEAD = 12;
-const ENTRY = 12;
 /** Bytes. No option is nearly as long. */
 const LARGEST = 1 << 20;
 
 /**
- * Gives the variables of .kconfig their places in `btf`, in place: by alignment, the largest first, then size, then name; and
- * makes them definitions, which the kernel's checks of BTF ask for. Throws OBJECT_KCONFIG.
+ * The places of the variables of .kconfig, whose DATASEC in `btf` is `id`: by alignment, the largest first, then size, then
+ * name. Throws OBJECT_KCONFIG.
  */
-export function placeKconfig(btf: Btf): void {
-  const id = btf.findByName(KCONFIG, "DATASEC");
-  if (id === undefined) return;
+export function kconfigEntries(btf: Btf, id: number): BtfVarSecinfo[] {
   const alignments = new Alignments(btf);
   const variables = (btf.type(id) as BtfDatasec).vars.map(({ type }) => {
     const variable = btf.type(type);
@@ -76,19 +81,16 @@ export function placeKconfig(btf: Btf): void {
     return { type, name, size: btf.sizeOf(variable.type), align: alignments.of(variable.type) };
   });
   variables.sort((a, b) => b.align - a.align || a.size - b.size || (a.name < b.name ? -1 : 1));
-  const raw = viewOf(btf.rawType(id));
   let end = 0;
-  for (const [i, { type, name, size, align }] of variables.entries()) {
-    const offset = Math.ceil(end / align) * align;
+  return variables.map(({ type, name, size, align }) => {
+    const offset = alignUp(end, align);
     end = offset + size;
     if (end > LARGEST) throw problem(name, "the section .kconfig is too large", `${end} bytes`, `at most ${LARGEST}`);
-    for (const [j, word] of [type, offset, size].entries()) raw.setUint32(HEAD + i * ENTRY + j * 4, word, true);
-    viewOf(btf.rawType(type)).setUint32(HEAD, 1, true);
-  }
-  raw.setUint32(8, end, true);
+    return { type, offset, size };
+  });
 }
 
-/** The names in .kconfig that a program can do without. */
+/** Names of the symbols a program can do without. */
 export function weakOf(elf: ElfFile): ReadonlySet<string> {
   return new Set(elf.symbols.filter(({ bind }) => bind === STB_WEAK).map(({ name }) => name));
 }
@@ -118,9 +120,7 @@ export class Kconfig {
     const unknown: string[] = [];
     for (const spec of this.#globals) {
       if (this.#given.has(spec.name)) continue;
-      const text = Object.hasOwn(VIRTUAL, spec.name)
-        ? `${VIRTUAL[spec.name](kernel)}`
-        : this.#option(spec.name, kernel);
+      const text = textOf(spec.name, kernel);
       if (text !== undefined) this.#write(spec, text);
       else if (!this.#weak.has(spec.name)) unknown.push(spec.name);
     }
@@ -141,45 +141,52 @@ export class Kconfig {
     for (const map of this.#maps) if (map.section === KCONFIG) (map as { frozen: boolean }).frozen = true;
   }
 
-  #option(name: string, kernel: KernelConfig): string | undefined {
-    return name.startsWith("CONFIG_") ? kernel.option(name) : undefined;
-  }
-
   #write({ name, map, offset, size, type_id }: GlobalSpec, text: string): void {
-    const bytes = this.#maps[map].initial!.subarray(offset, offset + size);
-    const kind = kindOf(this.#btf, type_id)!;
-    const isString = text.startsWith('"');
-    const refuse = (expected: string): ObjectError =>
-      problem(name, "the kernel's configuration has another type than the extern", text, expected);
-    if (isString) {
-      if (kind !== "string") throw refuse("an array of char");
-      // cut short where it is longer, as libbpf does
-      bytes.fill(0);
-      bytes.set(new TextEncoder().encode(text.slice(1, -1)).subarray(0, size - 1));
-    } else if (Object.hasOwn(TRI, text)) {
-      if (kind === "char") bytes[0] = text.charCodeAt(0);
-      else if (kind === "tristate" || (kind === "bool" && text !== "m")) bytes[0] = TRI[text];
-      else throw refuse(text === "m" ? `char or enum ${TRISTATE}` : `bool, char or enum ${TRISTATE}`);
-    } else {
-      if (kind === "string" || kind === "tristate") throw refuse("a number");
-      const value = numberOf(name, text);
-      const type = this.#btf.resolved(type_id);
-      const signed = type.kind === "INT" && type.signed;
-      const fits =
-        kind === "bool" ? value <= 1n : asInt(value, size, signed) === (signed ? BigInt.asIntN(64, value) : value);
-      if (!fits) throw refuse(`a type of more than ${size} bytes`);
-      for (let i = 0; i < size; i++) bytes[i] = Number((value >> BigInt(8 * i)) & 0xffn);
+    const btf = this.#btf;
+    const value = valueOf(btf, type_id, size, text);
+    try {
+      if (value !== undefined) return writeValue(btf, type_id, viewOf(this.#maps[map].initial!), value, offset, name);
+    } catch (error) {
+      if (!(error instanceof BtfError)) throw error;
     }
+    const message = "the kernel's configuration has another type than the extern";
+    throw problem(name, message, text, formatType(btf, type_id));
   }
 }
 
-const asInt = (value: bigint, size: number, signed: boolean): bigint =>
-  signed ? BigInt.asIntN(8 * size, value) : BigInt.asUintN(8 * size, value);
+/** What a kernel says of a name, as text; undefined when it says nothing. */
+function textOf(name: string, kernel: KernelConfig): string | undefined {
+  if (Object.hasOwn(VIRTUAL, name)) return `${VIRTUAL[name](kernel)}`;
+  return name.startsWith("CONFIG_") ? kernel.option(name) : undefined;
+}
+
+/** What `text` stands for in a variable of type `id` and `size` bytes; undefined for text of another kind. */
+function valueOf(btf: Btf, id: number, size: number, text: string): BtfWritable | undefined {
+  const kind = kindOf(btf, id)!;
+  if (text.startsWith('"')) return kind === "string" ? cStringBytes(text.slice(1, -1), size) : undefined;
+  if (Object.hasOwn(TRI, text)) {
+    if (kind === "char") return text.charCodeAt(0);
+    if (kind === "tristate") return TRI[text];
+    return kind === "bool" && text !== "m" ? text === "y" : undefined;
+  }
+  const number = parseU64(text);
+  if (number === undefined || kind === "string" || kind === "tristate") return undefined;
+  if (kind === "bool") return Number(number);
+  const type = btf.resolved(id);
+  return type.kind === "INT" && type.signed ? BigInt.asIntN(64, number) : number;
+}
+
+/** Text of at most `size` bytes with its NUL, cut short where it is longer, as libbpf does. */
+function cStringBytes(text: string, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  bytes.set(new TextEncoder().encode(text).subarray(0, size - 1));
+  return bytes;
+}
 
 /** An unsigned 64-bit number, as strtoull(3) reads it: decimal, 0x hexadecimal, 0 octal; a minus goes around. */
-function numberOf(name: string, text: string): bigint {
+function parseU64(text: string): bigint | undefined {
   const match = /^(-?)(0[xX][0-9a-fA-F]+|[0-9]+)$/.exec(text);
-  if (!match) throw problem(name, "the kernel's configuration has a value that is no number", text);
+  if (!match) return undefined;
   const digits = /^0[0-7]+$/.test(match[2]) ? `0o${match[2].slice(1)}` : match[2];
   const value = BigInt(digits);
   return BigInt.asUintN(64, match[1] ? -value : value);

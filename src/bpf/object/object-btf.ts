@@ -2,7 +2,7 @@
 // variables at zero, and knows nothing of visibility. What a linker has filled in already stays.
 
 import { viewOf } from "../../base/index.ts";
-import { Btf, BTF_STATIC, type BtfKind } from "../btf/index.ts";
+import { Btf, BTF_GLOBAL, BTF_STATIC, type BtfKind, type BtfVarSecinfo } from "../btf/index.ts";
 import {
   STB_LOCAL,
   STT_FUNC,
@@ -13,7 +13,7 @@ import {
   type ElfSymbol,
 } from "../../elf/index.ts";
 import { ObjectError } from "./errors.ts";
-import { KCONFIG, placeKconfig } from "./kconfig.ts";
+import { KCONFIG, kconfigEntries } from "./kconfig.ts";
 
 /** Hidden and internal symbols are not for others to see: their BTF says static. */
 export const isHidden = (symbol: ElfSymbol): boolean =>
@@ -26,6 +26,14 @@ interface Entry {
 }
 
 const HEAD = 12;
+const ENTRY = 12;
+
+/** Writes the entries of a DATASEC; `raw` are its bytes. */
+function writeEntries(raw: DataView, entries: readonly BtfVarSecinfo[]): void {
+  for (const [i, { type, offset, size }] of entries.entries()) {
+    for (const [j, word] of [type, offset, size].entries()) raw.setUint32(HEAD + i * ENTRY + j * 4, word, true);
+  }
+}
 
 /** Completes one DATASEC in place; `raw` are its bytes. */
 function completeDatasec(
@@ -42,7 +50,7 @@ function completeDatasec(
   const unplaced = raw.getUint32(8, true) === 0;
   if (unplaced) raw.setUint32(8, section.size, true);
   const entries: Entry[] = [];
-  for (let at = HEAD; at + 12 <= raw.byteLength; at += 12) {
+  for (let at = HEAD; at + ENTRY <= raw.byteLength; at += ENTRY) {
     const entry = {
       type: raw.getUint32(at, true),
       offset: raw.getUint32(at + 4, true),
@@ -58,9 +66,19 @@ function completeDatasec(
     if (hide && isHidden(symbol)) variable.setUint32(HEAD, BTF_STATIC, true);
   }
   entries.sort((a, b) => a.offset - b.offset);
-  for (const [i, { type, offset, size }] of entries.entries()) {
-    for (const [j, word] of [type, offset, size].entries()) raw.setUint32(HEAD + i * 12 + j * 4, word, true);
-  }
+  writeEntries(raw, entries);
+}
+
+/** Gives .kconfig its places, and makes its variables definitions, as the kernel's checks of BTF ask for. */
+function placeKconfig(btf: Btf): void {
+  const id = btf.findByName(KCONFIG, "DATASEC");
+  if (id === undefined) return;
+  const entries = kconfigEntries(btf, id);
+  const raw = viewOf(btf.rawType(id));
+  writeEntries(raw, entries);
+  for (const { type } of entries) viewOf(btf.rawType(type)).setUint32(HEAD, BTF_GLOBAL, true);
+  const last = entries.at(-1);
+  raw.setUint32(8, last === undefined ? 0 : last.offset + last.size, true);
 }
 
 function hideFunctions(btf: Btf, functions: ReadonlyMap<string, ElfSymbol>): void {

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import os from "node:os";
 import { gunzipSync } from "node:zlib";
 import type { KernelConfig } from "../../bpf/object/index.ts";
+import { parseKernelVersion } from "../../uring/abi/index.ts";
 
 /** The running kernel; an option is undefined where the configuration is not published. */
 export function runningKernel(): KernelConfig {
@@ -17,9 +18,9 @@ export function runningKernel(): KernelConfig {
 
 /** LINUX_VERSION_CODE. `version` first: Debian's releases do not count the patches. */
 export function versionCode(release: string, version: string): number {
-  const [, major, minor, patch] =
-    /\bDebian (\d+)\.(\d+)\.(\d+)/.exec(version) ?? /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(release) ?? [];
-  return (Number(major ?? 0) << 16) | (Number(minor ?? 0) << 8) | Math.min(Number(patch ?? 0), 255);
+  const debian = /\bDebian (\d+\.\d+\.\d+)/.exec(version)?.[1];
+  const [major, minor, patch] = parseKernelVersion(debian ?? release) ?? [0, 0, 0];
+  return (major << 16) | (minor << 8) | Math.min(patch, 255);
 }
 
 /** The lines of a .config that set an option. */
